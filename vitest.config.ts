@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Node itself loads the tests and the sources (type stripping), as it does outside tests: ops and
+    // passes are also loaded by path with require(), and both ways must give the same module instance.
+    experimental: { viteModuleRunner: false },
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+  },
+});
