@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+
+/** `y = arcsin(x)`, in [−π/2, π/2]; NaN outside [−1, 1]. */
+const op: Op = unary(Math.asin);
+
+export default op;

@@ -1,0 +1,12 @@
+import type { Op } from "./op.ts";
+import { binary } from "./shared/elementwise.ts";
+import { INTEGERS } from "./shared/types.ts";
+
+/** Bits that differ. */
+const op: Op = binary(
+  (a, b) => a ^ b,
+  (a, b) => a ^ b,
+  INTEGERS,
+);
+
+export default op;

@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+
+/** The least integer that is not below x. */
+const op: Op = unary(Math.ceil);
+
+export default op;

@@ -1,0 +1,26 @@
+import type { Op } from "./op.ts";
+import { mapTensor } from "./shared/elementwise.ts";
+import { NUMBERS, reject, sameType } from "./shared/types.ts";
+import { elementsOf, optionalTensorAt, tensorAt } from "./shared/values.ts";
+
+/** `y = min(max(x, low), high)`; inputs 1 and 2 are scalars and may be absent. Where low > high, y is high. */
+const op: Op = {
+  infer: sameType(NUMBERS),
+  evaluate(node, inputs) {
+    const bound = (index: number): number | bigint | undefined => {
+      const tensor = optionalTensorAt(node, inputs, index);
+      if (tensor === undefined) return undefined;
+      const values = elementsOf(tensor);
+      if (values.length !== 1) reject(node, `the bound at input ${index} has ${values.length} elements, not one`);
+      return values[0] as number | bigint;
+    };
+    const [low, high] = [bound(1), bound(2)];
+    const clip = <N extends number | bigint>(x: N): N => {
+      const raised = low !== undefined && x < low ? (low as N) : x;
+      return high !== undefined && raised > high ? (high as N) : raised;
+    };
+    return [mapTensor(tensorAt(node, inputs, 0), clip, clip)];
+  },
+};
+
+export default op;

@@ -1,0 +1,14 @@
+import type { DType } from "../ir/graph.ts";
+import type { Op } from "./op.ts";
+import { binary } from "./shared/elementwise.ts";
+import { INTEGERS, NUMBERS } from "./shared/types.ts";
+
+function divide(a: number, b: number, dtype: DType): number {
+  if (!INTEGERS.includes(dtype)) return a / b;
+  return b === 0 ? 0 : Math.trunc(a / b);
+}
+
+/** `z = a / b` with broadcasting. Integers are truncated towards zero; ONNX leaves a division by zero open, here it is 0. */
+const op: Op = binary(divide, (a, b) => (b === 0n ? 0n : a / b), NUMBERS);
+
+export default op;

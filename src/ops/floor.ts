@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+
+/** The greatest integer that is not above x. */
+const op: Op = unary(Math.floor);
+
+export default op;

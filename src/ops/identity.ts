@@ -1,0 +1,11 @@
+import type { Op } from "./op.ts";
+import { sameType } from "./shared/types.ts";
+
+/** Hands on what it is given: a tensor, a sequence or an optional. */
+const op: Op = {
+  infer: sameType(),
+  evaluate: (_, inputs) => [inputs[0]],
+  passesThrough: true,
+};
+
+export default op;

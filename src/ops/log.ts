@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+
+/** `y = ln(x)`; −∞ at 0, NaN below. */
+const op: Op = unary(Math.log);
+
+export default op;
