@@ -235,7 +235,7 @@ export function freshName(hint: string, taken: { has(name: string): boolean }): 
 }
 
 export function isStatic(shape: readonly Dim[] | undefined): shape is readonly number[] {
-  return shape !== undefined && shape.every((dim) => typeof dim === "number");
+  return shape?.every((dim) => typeof dim === "number") ?? false;
 }
 
 /** Number of elements; the product is checked, since shapes come from hostile files. */
@@ -247,10 +247,32 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 const BITS: Readonly<Record<DType, number>> = {
-  float32: 32, float64: 64, float16: 16, bfloat16: 16, float8e4m3fn: 8, float8e4m3fnuz: 8, float8e5m2: 8,
-  float8e5m2fnuz: 8, float8e8m0: 8, float4e2m1: 4, int2: 2, uint2: 2, int4: 4, uint4: 4, int8: 8, uint8: 8,
-  int16: 16, uint16: 16,
-  int32: 32, uint32: 32, int64: 64, uint64: 64, bool: 8, string: 0, complex64: 64, complex128: 128,
+  float32: 32,
+  float64: 64,
+  float16: 16,
+  bfloat16: 16,
+  float8e4m3fn: 8,
+  float8e4m3fnuz: 8,
+  float8e5m2: 8,
+  float8e5m2fnuz: 8,
+  float8e8m0: 8,
+  float4e2m1: 4,
+  int2: 2,
+  uint2: 2,
+  int4: 4,
+  uint4: 4,
+  int8: 8,
+  uint8: 8,
+  int16: 16,
+  uint16: 16,
+  int32: 32,
+  uint32: 32,
+  int64: 64,
+  uint64: 64,
+  bool: 8,
+  string: 0,
+  complex64: 64,
+  complex128: 128,
 }; // prettier-ignore
 
 export function bitsOf(dtype: DType): number {

@@ -8,21 +8,48 @@ type ArrayConstructor = {
 
 /** The array that holds each storage type (packed types: bytes; complex: the interleaved floats). */
 export const ARRAYS: Readonly<Record<Exclude<DType, "string">, ArrayConstructor>> = {
-  float32: Float32Array, float64: Float64Array, float16: Uint16Array, bfloat16: Uint16Array, float8e4m3fn: Uint8Array,
-  float8e4m3fnuz: Uint8Array, float8e5m2: Uint8Array, float8e5m2fnuz: Uint8Array, float8e8m0: Uint8Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float8e4m3fn: Uint8Array,
+  float8e4m3fnuz: Uint8Array,
+  float8e5m2: Uint8Array,
+  float8e5m2fnuz: Uint8Array,
+  float8e8m0: Uint8Array,
   float4e2m1: Uint8Array,
-  int2: Uint8Array, uint2: Uint8Array, int4: Uint8Array, uint4: Uint8Array, int8: Int8Array, uint8: Uint8Array,
-  int16: Int16Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, int64: BigInt64Array,
-  uint64: BigUint64Array, bool: Uint8Array, complex64: Float32Array, complex128: Float64Array,
+  int2: Uint8Array,
+  uint2: Uint8Array,
+  int4: Uint8Array,
+  uint4: Uint8Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
 } as unknown as Record<Exclude<DType, "string">, ArrayConstructor>; // prettier-ignore
 
 /** How many array elements hold a tensor of `count` elements (packed types hold several in one; complex needs two). */
 export function arrayLength(dtype: DType, count: number): number {
   switch (dtype) {
-    case "int4": case "uint4": case "float4e2m1": return Math.ceil(count / 2);
-    case "int2": case "uint2": return Math.ceil(count / 4);
-    case "complex64": case "complex128": return count * 2;
-    default: return count;
+    case "int4":
+    case "uint4":
+    case "float4e2m1":
+      return Math.ceil(count / 2);
+    case "int2":
+    case "uint2":
+      return Math.ceil(count / 4);
+    case "complex64":
+    case "complex128":
+      return count * 2;
+    default:
+      return count;
   } // prettier-ignore
 }
 
