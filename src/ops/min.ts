@@ -1,0 +1,12 @@
+import type { Op } from "./op.ts";
+import { variadic } from "./shared/elementwise.ts";
+import { NUMBERS } from "./shared/types.ts";
+
+/** The least of the inputs, with broadcasting; NaN wins. */
+const op: Op = variadic(
+  (a, b) => Math.min(a, b),
+  (a, b) => (a < b ? a : b),
+  NUMBERS,
+);
+
+export default op;

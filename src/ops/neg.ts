@@ -1,0 +1,8 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+import { FLOATS, SIGNED } from "./shared/types.ts";
+
+/** `y = −x`. */
+const op: Op = unary((x) => -x, { dtypes: [...FLOATS, ...SIGNED], big: (x) => -x });
+
+export default op;

@@ -1,0 +1,28 @@
+import type { Op } from "./op.ts";
+import { spread } from "./shared/elementwise.ts";
+import { broadcastDims, NUMBERS, requireSameDType, typeAt } from "./shared/types.ts";
+import { type Element, elementsOf, fromElements, room, tensorAt } from "./shared/values.ts";
+
+function scaled(x: Element, slope: Element): Element {
+  if (typeof x === "bigint") return x < 0n ? x * (slope as bigint) : x;
+  return Number(x) < 0 ? Number(x) * Number(slope) : x;
+}
+
+/** `y = x` for x ≥ 0, `slope · x` below; the slope is broadcast to x. */
+const op: Op = {
+  infer(node, inputs) {
+    const [x, slope] = [typeAt(node, inputs, 0, NUMBERS), typeAt(node, inputs, 1, NUMBERS)];
+    requireSameDType(node, inputs, 0, 1);
+    broadcastDims(node, [x.shape, slope.shape]);
+    return [x];
+  },
+  evaluate(node, inputs) {
+    const [x, slope] = [tensorAt(node, inputs, 0), tensorAt(node, inputs, 1)];
+    const [source, slopes] = [elementsOf(x), spread(slope, x.shape)];
+    const target = room(x.dtype, source.length);
+    for (let index = 0; index < target.length; index++) target[index] = scaled(source[index], slopes[index]);
+    return [fromElements(x.dtype, x.shape, target)];
+  },
+};
+
+export default op;

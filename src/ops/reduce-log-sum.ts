@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { reduction } from "./shared/reduce.ts";
+
+/** Natural logarithm of the sum along axes. */
+const op: Op = reduction({ number: (values) => Math.log(values.reduce((sum, x) => sum + x, 0)) });
+
+export default op;

@@ -1,0 +1,15 @@
+import type { Op } from "./op.ts";
+import { lowestOf } from "./shared/limits.ts";
+import { reduction } from "./shared/reduce.ts";
+import { BOOL, NUMBERS } from "./shared/types.ts";
+
+/** Greatest element along axes; NaN wins. Of nothing: the lowest number of the dtype. */
+const op: Op = reduction(
+  {
+    number: (values, dtype) => values.reduce((best, x) => Math.max(best, x), Number(lowestOf(dtype))),
+    big: (values, dtype) => values.reduce((best, x) => (x > best ? x : best), BigInt(lowestOf(dtype))),
+  },
+  [...NUMBERS, ...BOOL],
+);
+
+export default op;

@@ -1,0 +1,10 @@
+import type { Op } from "./op.ts";
+import { reduction } from "./shared/reduce.ts";
+
+/** Mean along axes; integers are truncated towards zero. */
+const op: Op = reduction({
+  number: (values) => values.reduce((sum, x) => sum + x, 0) / values.length,
+  big: (values) => (values.length === 0 ? 0n : values.reduce((sum, x) => sum + x, 0n) / BigInt(values.length)),
+});
+
+export default op;

@@ -1,0 +1,15 @@
+import type { Op } from "./op.ts";
+import { highestOf } from "./shared/limits.ts";
+import { reduction } from "./shared/reduce.ts";
+import { BOOL, NUMBERS } from "./shared/types.ts";
+
+/** Least element along axes; NaN wins. Of nothing: the highest number of the dtype. */
+const op: Op = reduction(
+  {
+    number: (values, dtype) => values.reduce((best, x) => Math.min(best, x), Number(highestOf(dtype))),
+    big: (values, dtype) => values.reduce((best, x) => (x < best ? x : best), BigInt(highestOf(dtype))),
+  },
+  [...NUMBERS, ...BOOL],
+);
+
+export default op;

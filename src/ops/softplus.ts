@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+
+/** `y = ln(1 + eˣ)`, in the form that neither overflows nor loses small values. */
+const op: Op = unary((x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))));
+
+export default op;

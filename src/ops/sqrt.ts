@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { unary } from "./shared/elementwise.ts";
+
+/** `y = √x`; NaN below 0. */
+const op: Op = unary(Math.sqrt);
+
+export default op;

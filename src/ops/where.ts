@@ -1,0 +1,24 @@
+import type { Op } from "./op.ts";
+import { spread } from "./shared/elementwise.ts";
+import { broadcastShapes } from "./shared/index.ts";
+import { BOOL, broadcastDims, makeType, requireSameDType, typeAt } from "./shared/types.ts";
+import { fromElements, room, tensorAt } from "./shared/values.ts";
+
+const op: Op = {
+  infer(node, inputs) {
+    const types = [typeAt(node, inputs, 0, BOOL), typeAt(node, inputs, 1), typeAt(node, inputs, 2)];
+    requireSameDType(node, inputs, 1, 2);
+    const shapes = types.map((type) => type.shape);
+    return [makeType(types[1].dtype, broadcastDims(node, shapes))];
+  },
+  evaluate(node, inputs) {
+    const [condition, x, y] = [0, 1, 2].map((index) => tensorAt(node, inputs, index));
+    const shape = broadcastShapes(node, [condition.shape, x.shape, y.shape]);
+    const [test, yes, no] = [spread(condition, shape), spread(x, shape), spread(y, shape)];
+    const target = room(x.dtype, test.length);
+    for (let index = 0; index < target.length; index++) target[index] = test[index] ? yes[index] : no[index];
+    return [fromElements(x.dtype, shape, target)];
+  },
+};
+
+export default op;
