@@ -3,6 +3,8 @@ import { type DType, elementCount, type Tensor, type TypedArray } from "./graph.
 import { decodeSmallFloat, encodeSmallFloat, isSmallFloat, type SmallFloat } from "./numeric.ts";
 import { allocate, valuesOf } from "./tensor.ts";
 
+export { roundHalfEven } from "./numeric.ts";
+
 export function isFloat(dtype: DType): boolean {
   return dtype === "float32" || dtype === "float64" || isSmallFloat(dtype);
 }
