@@ -18,6 +18,7 @@ epoch is picked by it.
 
 import argparse
 import gzip
+import math
 import pathlib
 import time
 
@@ -64,10 +65,10 @@ class SeparableBlock(nn.Module):
         super().__init__()
         self.depthwise = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
         self.bn1 = nn.BatchNorm2d(inputs)
-        self.relu1 = nn.ReLU6()
+        self.relu1 = nn.ReLU()
         self.pointwise = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.relu2 = nn.ReLU6()
+        self.relu2 = nn.ReLU()
 
     def forward(self, x):
         x = self.relu1(self.bn1(self.depthwise(x)))
@@ -88,17 +89,17 @@ class Stage(nn.Module):
         return x
 
 
-def stem(outputs, stride, activation):
+def stem(outputs, stride):
     return Stage(
         conv=nn.Conv2d(1, outputs, 3, stride, 1, bias=False),
         bn=nn.BatchNorm2d(outputs),
-        relu=activation(),
+        relu=nn.ReLU(),
     )
 
 
 def residual():
     return Stage(
-        stem=stem(16, 1, nn.ReLU),
+        stem=stem(16, 1),
         stage1=Stage(block0=ResidualBlock(16, 16, 1)),
         stage2=Stage(block0=ResidualBlock(16, 32, 2), block1=ResidualBlock(32, 32, 1)),
         stage3=Stage(block0=ResidualBlock(32, 80, 2), block1=ResidualBlock(80, 80, 1)),
@@ -110,7 +111,7 @@ def residual():
 
 def depthwise():
     return Stage(
-        stem=stem(16, 2, nn.ReLU6),
+        stem=stem(16, 2),
         block0=SeparableBlock(16, 32, 1),
         block1=SeparableBlock(32, 64, 2),
         block2=SeparableBlock(64, 64, 1),
@@ -187,7 +188,18 @@ def export(model, path):
         training=torch.onnx.TrainingMode.PRESERVE,
         dynamo=False,
     )
-    onnx.checker.check_model(onnx.load(path), full_check=True)
+    # A block's last BatchNormalization and its shortcut's get the same gradient for
+    # their shifts, so these stay equal, and the exporter writes one of them as an
+    # Identity of the other: give each its own initializer again.
+    proto = onnx.load(path)
+    weights = {weight.name: weight for weight in proto.graph.initializer}
+    for node in [n for n in proto.graph.node if n.op_type == "Identity" and n.input[0] in weights]:
+        copy = proto.graph.initializer.add()
+        copy.CopyFrom(weights[node.input[0]])
+        copy.name = node.output[0]
+        proto.graph.node.remove(node)
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, path)
 
 
 def verify(model, path, images, labels):
@@ -252,7 +264,7 @@ def main():
     def rate(step):
         if step < warm:
             return (step + 1) / warm
-        return 0.5 * (1 + np.cos(np.pi * (step - warm) / max(1, total - warm)))
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     begun, spent = 0, 0.0
