@@ -25,6 +25,12 @@ export type Riding =
   | { readonly kind: "clamp"; readonly low: number; readonly high: number }
   | { readonly kind: "table"; readonly apply: (x: number) => number; readonly range: number };
 
+/**
+ * The riding of a node: its parameters from attributes and scalar constants; undefined where they are computed at run
+ * time. `table` ranges are filled in by calibration, so `range` is a hint of where the function is still interesting.
+ */
+export type RidingOf = (node: Node, constant: (index: number) => number | undefined) => Riding | undefined;
+
 /** What an operator's lowering may ask and emit. */
 export interface LoweringContext {
   readonly node: Node;

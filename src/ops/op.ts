@@ -1,5 +1,5 @@
 import type { Dim, Graph, Node, RuntimeValue, Tensor, Type } from "../ir/graph.ts";
-import type { IntegerLowering } from "./integer.ts";
+import type { IntegerLowering, RidingOf } from "./integer.ts";
 
 /** What an operator may ask while its output types are worked out. */
 export interface InferContext {
@@ -32,6 +32,8 @@ export interface Op {
   readonly passesThrough?: boolean;
   /** How the operator is said with the chip's integer operators, once its values carry `quant`. */
   readonly integer?: IntegerLowering;
+  /** For functions of one variable: how it is applied to a producer's accumulator before anything is stored. */
+  readonly riding?: RidingOf;
   /** Same output for the same input: false for the random operators, which are never folded or merged. */
   readonly deterministic?: boolean;
 }

@@ -1,5 +1,7 @@
 /** Builders for operators that work element by element. Integer results wrap modulo their width when they are stored. */
 import type { DType, Node, Tensor, Type } from "../../ir/graph.ts";
+import { lowerUnary } from "../lowering/elementwise.ts";
+import type { RidingOf } from "../integer.ts";
 import type { Op } from "../op.ts";
 import { broadcastOffsets, broadcastShapes } from "./index.ts";
 import { broadcastDims, FLOATS, makeType, requireSameDType, sameType, typeAt } from "./types.ts";
@@ -13,6 +15,8 @@ export interface UnaryOptions {
   readonly dtypes?: readonly DType[];
   /** The function for int64 and uint64; if left out they go through doubles. */
   readonly big?: (x: bigint, dtype: DType) => bigint;
+  /** Beyond ±settles the result no longer changes visibly: a 16-bit pre-activation may saturate there. */
+  readonly settles?: number;
 }
 
 /** y = f(x), same type. `unary(Math.sin)`; with attributes `unaryOf((node) => { const alpha = …; return (x) => …; })`. */
@@ -22,7 +26,11 @@ export function unary(compute: (x: number) => number, options: UnaryOptions = {}
 
 /** As `unary`, for functions that depend on attributes. */
 export function unaryOf(rule: UnaryRule, options: UnaryOptions = {}): Op {
+  const range = options.settles ?? Number.POSITIVE_INFINITY;
+  const riding: RidingOf = (node) => ({ kind: "table", apply: rule(node), range });
   return {
+    riding,
+    integer: lowerUnary(riding),
     infer: sameType(options.dtypes ?? FLOATS),
     evaluate(node, inputs) {
       const compute = rule(node);

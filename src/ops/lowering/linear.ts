@@ -1,0 +1,258 @@
+import {
+  type Attr,
+  elementCount,
+  floatAttr,
+  intAttr,
+  intsAttr,
+  type Node,
+  stringAttr,
+  type Tensor,
+} from "../../ir/graph.ts";
+import { makeTensor, valuesOf } from "../../ir/tensor.ts";
+import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
+import { postStage, reachOf, scaleOf, zeroOf } from "./post.ts";
+
+/** int8 weights with one scale an output channel, as [channels][reduction] for bounds and biases. */
+interface Weights {
+  readonly codes: Int8Array;
+  readonly scales: Float32Array;
+}
+
+function weightsOf(context: LoweringContext, index: number, channels: number): Weights | string {
+  const tensor = context.constant(index);
+  const code = context.input(index);
+  if (!tensor || !code?.quant) return "its weights are computed at run time";
+  if (tensor.dtype !== "int8") return `its weights are ${tensor.dtype}, and the array multiplies int8`;
+  const scales = code.quant.scale;
+  if (scales.length !== 1 && scales.length !== channels) return "its weight scales are not one an output channel";
+  if (code.quant.zeroPoint.some((zero) => zero !== 0)) return "its weights have a zero point";
+  return { codes: valuesOf(tensor) as Int8Array, scales };
+}
+
+/**
+ * Units, bias and bound of a linear operator: channel c's accumulator counts in x's scale times its weights' scale
+ * (single precision, as ONNX's QLinear operators have it).
+ */
+function accumulator(
+  context: LoweringContext,
+  x: Code,
+  { scales }: Weights,
+  channels: number,
+  magnitude: (channel: number) => number,
+  biasIndex: number,
+  gain = 1,
+  biasGain = 1,
+): { units: number[]; bias: string; limit: number } | string {
+  const units = Array.from({ length: channels }, (_, channel) =>
+    Math.fround(Math.fround(scaleOf(x)) * Math.fround(scales[scales.length === 1 ? 0 : channel])),
+  );
+  const tensor = context.constant(biasIndex);
+  if (!tensor && context.node.inputs[biasIndex]) return "its bias is computed at run time";
+  const real = tensor ? Array.from(valuesOf(tensor) as ArrayLike<number>, Number) : [];
+  if (tensor && real.length !== channels && real.length !== 1) return "its bias is not one number an output channel";
+  const codes = new Int32Array(channels);
+  let limit = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    const value = real.length === 0 ? 0 : real[real.length === 1 ? 0 : channel];
+    // An already quantized bias carries its own scale; a float one is rounded to the accumulator's unit.
+    const scale = tensor?.quant?.scale[tensor.quant.scale.length === 1 ? 0 : channel] ?? 1;
+    const code = Math.round((value * scale * biasGain) / (units[channel] * gain));
+    if (Math.abs(code) >= 2 ** 31)
+      return `its bias ${value} is beyond 32 bits at the accumulator's scale ${units[channel]}`;
+    codes[channel] = code;
+    limit = Math.max(limit, magnitude(channel) * reachOf(x) + Math.abs(code));
+  }
+  const bias = context.add(makeTensor("int32", [channels], codes), `${context.output(0).name}/bias`);
+  return { units: units.map((unit) => unit * gain), bias, limit };
+}
+
+function windowAttrs(node: Node, spatial: number): Record<string, Attr | undefined> | string {
+  const pad = stringAttr(node, "auto_pad", "NOTSET");
+  if (pad !== "NOTSET" && pad !== "VALID") return `auto_pad ${pad} was not made explicit`;
+  return {
+    strides: { ints: intsAttr(node, "strides") ?? new Array(spatial).fill(1) },
+    pads: { ints: intsAttr(node, "pads") ?? new Array(2 * spatial).fill(0) },
+    dilations: { ints: intsAttr(node, "dilations") ?? new Array(spatial).fill(1) },
+    group: { i: intAttr(node, "group", 1) },
+  };
+}
+
+export const lowerConv: IntegerLowering = (context) => {
+  const x = context.input(0);
+  const w = context.input(1);
+  if (!x || !w) return "an input has no quantization";
+  const spatial = x.shape.length - 2;
+  if (spatial < 1 || spatial > 2) return `a convolution over ${spatial} axes has no mapping on the array`;
+  const window = windowAttrs(context.node, spatial);
+  if (typeof window === "string") return window;
+  const channels = w.shape[0];
+  const weights = weightsOf(context, 1, channels);
+  if (typeof weights === "string") return weights;
+  const depth = weights.codes.length / channels;
+  const magnitude = (channel: number) => sumOfMagnitudes(weights.codes, channel * depth, depth, 1);
+  const sums = accumulator(context, x, weights, channels, magnitude, 2);
+  if (typeof sums === "string") return sums;
+  const post = postStage(context, sums.units, sums.limit, x.dtype === "int16");
+  context.emit({
+    op: "Conv",
+    inputs: [x.name, w.name, sums.bias, ...post.inputs],
+    attrs: { ...post.attrs, ...window, x_zero: { i: zeroOf(x) } },
+    type: typeOfCode(context.output(0)),
+    name: context.output(0).name,
+  });
+};
+
+export const lowerConvTranspose: IntegerLowering = (context) => {
+  const x = context.input(0);
+  const w = context.input(1);
+  if (!x || !w) return "an input has no quantization";
+  const spatial = x.shape.length - 2;
+  if (spatial < 1 || spatial > 2) return `a transposed convolution over ${spatial} axes has no mapping on the array`;
+  if (intsAttr(context.node, "output_shape")) return "output_shape was not made into pads";
+  const window = windowAttrs(context.node, spatial);
+  if (typeof window === "string") return window;
+  const group = intAttr(context.node, "group", 1);
+  const perGroup = w.shape[1];
+  const channels = perGroup * group;
+  const weights = weightsOf(context, 1, perGroup);
+  if (typeof weights === "string") return weights;
+  const kernel = elementCount(w.shape.slice(2));
+  const rows = w.shape[0] / group;
+  const magnitude = (channel: number) => {
+    const first = Math.floor(channel / perGroup) * rows;
+    let sum = 0;
+    for (let row = first; row < first + rows; row++) {
+      sum += sumOfMagnitudes(weights.codes, (row * perGroup + (channel % perGroup)) * kernel, kernel, 1);
+    }
+    return sum;
+  };
+  const scales = weights.scales;
+  const spread = Float32Array.from({ length: channels }, (_, c) => scales[scales.length === 1 ? 0 : c % perGroup]);
+  const sums = accumulator(context, x, { ...weights, scales: spread }, channels, magnitude, 2);
+  if (typeof sums === "string") return sums;
+  const post = postStage(context, sums.units, sums.limit, x.dtype === "int16");
+  context.emit({
+    op: "ConvTranspose",
+    inputs: [x.name, w.name, sums.bias, ...post.inputs],
+    attrs: {
+      ...post.attrs,
+      ...window,
+      output_padding: { ints: intsAttr(context.node, "output_padding") ?? new Array(spatial).fill(0) },
+      x_zero: { i: zeroOf(x) },
+    },
+    type: typeOfCode(context.output(0)),
+    name: context.output(0).name,
+  });
+};
+
+export const lowerGemm: IntegerLowering = (context) => {
+  const { node } = context;
+  const x = context.input(0);
+  const w = context.input(1);
+  if (!x || !w) return "an input has no quantization";
+  const tensor = context.constant(1);
+  const alpha = floatAttr(node, "alpha", 1);
+  if (alpha <= 0) return `alpha ${alpha} is not positive`;
+  if (!tensor) return "its weights are computed at run time";
+  const transposed = intAttr(node, "transB", 0) !== 0;
+  const [depth, channels] = transposed ? [w.shape[1], w.shape[0]] : [w.shape[0], w.shape[1]];
+  const weights = weightsOf(context, 1, channels);
+  if (typeof weights === "string") return weights;
+  const codes = transposed ? transpose(weights.codes, channels, depth) : weights.codes;
+  const magnitude = (channel: number) => sumOfMagnitudes(codes, channel, depth, channels);
+  const sums = accumulator(context, x, weights, channels, magnitude, 2, alpha, floatAttr(node, "beta", 1));
+  if (typeof sums === "string") return sums;
+  const rows = intAttr(node, "transA", 0) === 0 ? x.name : transposeCode(context, x, [1, 0]).name;
+  const b = transposed
+    ? context.add(makeTensor("int8", [depth, channels], codes, tensor.quant), `${w.name}/kn`)
+    : w.name;
+  emitMatMul(context, rows, b, sums.bias, x, 0, postStage(context, sums.units, sums.limit, x.dtype === "int16"));
+};
+
+export const lowerMatMul: IntegerLowering = (context) => {
+  const a = context.input(0);
+  const b = context.input(1);
+  if (!a || !b) return "an input has no quantization";
+  if (a.shape.length < 2 || b.shape.length < 2) return "a product with a vector was not made into one of matrices";
+  const depth = a.shape[a.shape.length - 1];
+  const weights = context.constant(1);
+  if (weights && b.quant && b.quant.scale.length > 1) {
+    const channels = b.shape[b.shape.length - 1];
+    const found = weightsOf(context, 1, channels);
+    if (typeof found === "string") return found;
+    const magnitude = (channel: number) =>
+      sumOfMagnitudes(found.codes, channel, found.codes.length / channels, channels);
+    const sums = accumulator(context, a, found, channels, magnitude, 2);
+    if (typeof sums === "string") return sums;
+    emitMatMul(
+      context,
+      a.name,
+      b.name,
+      sums.bias,
+      a,
+      0,
+      postStage(context, sums.units, sums.limit, a.dtype === "int16"),
+    );
+    return undefined;
+  }
+  if (b.dtype !== "int8") return `its second operand is ${b.dtype}, and the array's columns take int8`;
+  const unit = Math.fround(scaleOf(a) * scaleOf(b));
+  const limit = depth * reachOf(a) * reachOf(b);
+  emitMatMul(context, a.name, b.name, "", a, zeroOf(b), postStage(context, [unit], limit, a.dtype === "int16"));
+  return undefined;
+};
+
+function emitMatMul(
+  context: LoweringContext,
+  a: string,
+  b: string,
+  bias: string,
+  left: Code,
+  rightZero: number,
+  post: ReturnType<typeof postStage>,
+): void {
+  context.emit({
+    op: "MatMul",
+    inputs: [a, b, bias, ...post.inputs],
+    attrs: { ...post.attrs, a_zero: { i: zeroOf(left) }, b_zero: { i: rightZero } },
+    type: typeOfCode(context.output(0)),
+    name: context.output(0).name,
+  });
+}
+
+export function typeOfCode(code: Code): { dtype: Code["dtype"]; shape: readonly number[]; quant?: Code["quant"] } {
+  return code.quant
+    ? { dtype: code.dtype, shape: code.shape, quant: code.quant }
+    : { dtype: code.dtype, shape: code.shape };
+}
+
+export function transposeCode(context: LoweringContext, x: Code, perm: readonly number[], name?: string): Code {
+  const shape = perm.map((axis) => x.shape[axis]);
+  const type = typeOfCode({ ...x, shape });
+  const made = context.emit({ op: "Transpose", inputs: [x.name], attrs: { perm: { ints: perm } }, type, name });
+  return { ...x, name: made, shape };
+}
+
+export function reshapeCode(context: LoweringContext, x: Code, shape: readonly number[], name?: string): Code {
+  const type = typeOfCode({ ...x, shape });
+  const made = context.emit({ op: "Reshape", inputs: [x.name], attrs: { shape: { ints: shape } }, type, name });
+  return { ...x, name: made, shape };
+}
+
+function sumOfMagnitudes(codes: Int8Array, start: number, count: number, step: number): number {
+  let sum = 0;
+  for (let index = 0, at = start; index < count; index++, at += step) sum += Math.abs(codes[at]);
+  return sum;
+}
+
+function transpose(codes: Int8Array, rows: number, columns: number): Int8Array {
+  const result = new Int8Array(codes.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) result[column * rows + row] = codes[row * columns + column];
+  }
+  return result;
+}
+
+export function isScalarTensor(tensor: Tensor): boolean {
+  return elementCount(tensor.shape) === 1;
+}

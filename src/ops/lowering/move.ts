@@ -1,0 +1,189 @@
+import { type Attr, intAttr, intsAttr, type Tensor } from "../../ir/graph.ts";
+import { makeTensor, numbersOf } from "../../ir/tensor.ts";
+import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
+import { alignTo, copyTo } from "./elementwise.ts";
+import { reshapeCode, transposeCode, typeOfCode } from "./linear.ts";
+import { scaleOf, zeroOf } from "./post.ts";
+
+/** Lowerings of the operators that move numbers without changing them. */
+
+/** Emits a move whose result is the lowered node's output; a Rescale follows where their quantizations differ. */
+export function emitMove(
+  context: LoweringContext,
+  op: string,
+  inputs: readonly string[],
+  attrs: Readonly<Record<string, Attr | undefined>>,
+  like: Code,
+  index = 0,
+): undefined {
+  const output = context.output(index);
+  if (sameQuant(like, output)) {
+    context.emit({ op, inputs, attrs, type: typeOfCode(output), name: output.name });
+    return undefined;
+  }
+  const moved: Code = { ...like, shape: output.shape, name: "" };
+  const name = context.emit({ op, inputs, attrs, type: typeOfCode(moved) });
+  return copyTo(context, alignTo(context, { ...moved, name }, output), index);
+}
+
+export function sameQuant(a: Code, b: Code): boolean {
+  if (a.dtype !== b.dtype) return false;
+  if (!a.quant || !b.quant) return a.quant === b.quant;
+  return scaleOf(a) === scaleOf(b) && zeroOf(a) === zeroOf(b);
+}
+
+/** Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout: the output's shape says all. */
+export const lowerReshape: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  return emitMove(context, "Reshape", [x.name], { shape: { ints: context.output(0).shape } }, x);
+};
+
+export const lowerTranspose: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  const perm = intsAttr(context.node, "perm") ?? x.shape.map((_, axis) => x.shape.length - 1 - axis);
+  return emitMove(context, "Transpose", [x.name], { perm: { ints: perm } }, x);
+};
+
+export const lowerSlice: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  const [starts, ends] = [ints(context, 1), ints(context, 2)];
+  if (!starts || !ends) return "its bounds are computed at run time";
+  const axes = (ints(context, 3) ?? starts.map((_, axis) => axis)).map((axis) => positive(axis, x.shape.length));
+  const steps = ints(context, 4) ?? starts.map(() => 1);
+  const bounds = axes.map((axis, index) => normaliseBounds(x.shape[axis], starts[index], ends[index], steps[index]));
+  const attrs = {
+    starts: { ints: bounds.map((bound) => bound[0]) },
+    ends: { ints: bounds.map((bound) => bound[1]) },
+    axes: { ints: axes },
+    steps: { ints: steps },
+  };
+  return emitMove(context, "Slice", [x.name], attrs, x);
+};
+
+function normaliseBounds(size: number, start: number, end: number, step: number): [number, number] {
+  const from = start < 0 ? start + size : start;
+  const to = end < 0 ? end + size : end;
+  if (step > 0) return [clamp(from, 0, size), clamp(to, 0, size)];
+  return [clamp(from, 0, size - 1), clamp(end < -size ? -1 : to, -1, size - 1)];
+}
+
+const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
+
+export const lowerSplit: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  const axis = positive(intAttr(context.node, "axis", 0), x.shape.length);
+  let start = 0;
+  context.node.outputs.forEach((name, index) => {
+    if (name === "") return;
+    const size = context.output(index).shape[axis];
+    const range = { starts: { ints: [start] }, ends: { ints: [start + size] }, axes: { ints: [axis] }, steps: { ints: [1] } };
+    emitMove(context, "Slice", [x.name], range, x, index);
+    start += size;
+  });
+};
+
+export const lowerConcat: IntegerLowering = (context) => {
+  const output = context.output(0);
+  const parts: string[] = [];
+  for (let index = 0; index < context.node.inputs.length; index++) {
+    const input = context.input(index);
+    if (!input) return "an input has no integer form";
+    parts.push(output.quant ? alignTo(context, input, output).name : input.name);
+  }
+  const axis = positive(intAttr(context.node, "axis", 0), output.shape.length);
+  context.emit({ op: "Concat", inputs: parts, attrs: { axis: { i: axis } }, type: typeOfCode(output), name: output.name });
+};
+
+export const lowerPad: IntegerLowering = (context) => {
+  const x = context.input(0);
+  const pads = ints(context, 1);
+  if (!x) return "its input has no integer form";
+  if (!pads) return "its pads are computed at run time";
+  if (pads.some((pad) => pad < 0)) return "a negative pad was not made into a Slice";
+  const value = context.node.inputs[2] ? context.constant(2) : undefined;
+  if (context.node.inputs[2] && !value) return "its fill value is computed at run time";
+  const real = value ? numbersOf(value)[0] : 0;
+  const code = x.quant ? Math.min(127, Math.max(-128, Math.round(real / scaleOf(x)) + zeroOf(x))) : real;
+  const axes = ints(context, 3)?.map((axis) => positive(axis, x.shape.length)) ?? x.shape.map((_, axis) => axis);
+  const full = new Array<number>(2 * x.shape.length).fill(0);
+  axes.forEach((axis, index) => {
+    full[axis] = pads[index];
+    full[axis + x.shape.length] = pads[index + axes.length];
+  });
+  const mode = context.node.attrs.get("mode");
+  const kind = mode && "s" in mode ? mode.s : "constant";
+  if (kind === "wrap") return "padding by wrapping around has no integer form";
+  return emitMove(context, "Pad", [x.name], { pads: { ints: full }, value: { i: code }, mode: { s: kind } }, x);
+};
+
+export const lowerExpand: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  return emitMove(context, "Expand", [x.name], { shape: { ints: context.output(0).shape } }, x);
+};
+
+/** Repeats an axis by giving it a companion of size 1, expanding that, and merging the two. */
+export const lowerTile: IntegerLowering = (context) => {
+  const x = context.input(0);
+  const repeats = ints(context, 1);
+  if (!x) return "its input has no integer form";
+  if (!repeats) return "its repeats are computed at run time";
+  const paired = x.shape.flatMap((size) => [1, size]);
+  const wide = x.shape.flatMap((size, axis) => [repeats[axis], size]);
+  const split = reshapeCode(context, x, paired);
+  const grown: Code = { ...split, shape: wide };
+  const name = context.emit({ op: "Expand", inputs: [split.name], attrs: { shape: { ints: wide } }, type: typeOfCode(grown) });
+  return emitMove(context, "Reshape", [name], { shape: { ints: context.output(0).shape } }, x);
+};
+
+export const lowerGather: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  const axis = positive(intAttr(context.node, "axis", 0), x.shape.length);
+  const indices = context.constant(1);
+  const name = indices ? context.add(narrow(indices), `${context.output(0).name}/indices`) : context.node.inputs[1];
+  return emitMove(context, "Gather", [x.name, name], { axis: { i: axis } }, x);
+};
+
+/** Constant indices as int32: the chip addresses with 32 bits. */
+function narrow(indices: Tensor): Tensor {
+  return makeTensor("int32", indices.shape, Int32Array.from(numbersOf(indices)));
+}
+
+export const lowerDepthToSpace: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  const block = intAttr(context.node, "blocksize", 1);
+  const [n, c, h, w] = x.shape;
+  const mode = context.node.attrs.get("mode");
+  const columnFirst = mode && "s" in mode && mode.s === "CRD";
+  const depth = c / (block * block);
+  const split = columnFirst ? [n, depth, block, block, h, w] : [n, block, block, depth, h, w];
+  const perm = columnFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
+  const moved = transposeCode(context, reshapeCode(context, x, split), perm);
+  return emitMove(context, "Reshape", [moved.name], { shape: { ints: context.output(0).shape } }, moved);
+};
+
+export const lowerSpaceToDepth: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no integer form";
+  const block = intAttr(context.node, "blocksize", 1);
+  const [n, c, h, w] = x.shape;
+  const split = reshapeCode(context, x, [n, c, h / block, block, w / block, block]);
+  const moved = transposeCode(context, split, [0, 3, 5, 1, 2, 4]);
+  return emitMove(context, "Reshape", [moved.name], { shape: { ints: context.output(0).shape } }, moved);
+};
+
+/** The integers of a constant input; undefined where it is absent or computed. */
+export function ints(context: LoweringContext, index: number): number[] | undefined {
+  const tensor = context.constant(index);
+  return tensor && numbersOf(tensor);
+}
+
+export function positive(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
+}
