@@ -1,0 +1,222 @@
+import { bug } from "../error.ts";
+import type {
+  Command, CommandKind, ConvMapping, Engine, Entry, Operand, Port, PortQuant, Post, Program, Round, Sections, Storage,
+} from "./program.ts"; // prettier-ignore
+import { Writer } from "./writer.ts";
+
+/*
+ * The bytes of a Program, little-endian, version 1. Sizes and addresses are u64 below 2^53; an integer of an operator
+ * is an i64; a list is its length (u32) and its items; a string is UTF-8 behind its length (u32).
+ *
+ *   program  "DOPTPROG" u32 version, name, target, u32 npus, u64 sramBytes, u64 dramBytes, u64 weightBytes,
+ *            list of strings (origins), states, entries {name, inputs, outputs, commands}
+ *   command  u8 kind, u8 engine, u16 npu, list of u32 waits, list of u32 origins, then the kind's own fields in the
+ *            order of the type in program.ts
+ *   weights  the bytes themselves, loaded at DRAM address 0
+ *   plan     "DOPTPLAN" u32 version, list of {name, u64 peak, u64 bound, list of {name, u8 space, u16 npu, u64 address,
+ *            u64 bytes, u32 first, u32 last}}
+ *
+ * decode.ts reads this from its own tables, so that neither can hide the other's mistake.
+ */
+export const FORMAT_VERSION = 1;
+
+const KINDS: Readonly<Record<CommandKind, number>> = {
+  stop: 0, "dma-read": 1, "dma-write": 2, conv: 3, deconv: 4, matmul: 5, eltwise: 6, scale: 7, table: 8, pool: 9,
+  reduce: 10, softmax: 11, norm: 12, move: 13, fill: 14, gather: 15, cpu: 16,
+}; // prettier-ignore
+const ENGINES: Readonly<Record<Engine, number>> = { array: 0, vector: 1, "dma-in": 2, "dma-out": 3, cpu: 4 };
+const STORAGES: Readonly<Record<Storage, number>> = {
+  int8: 0, uint8: 1, int16: 2, uint16: 3, int32: 4, uint32: 5, int64: 6, uint64: 7, float32: 8, float64: 9,
+  float16: 10, bfloat16: 11, bool: 12,
+}; // prettier-ignore
+const ROUNDS: Readonly<Record<Round, number>> = { "tosa-single": 0, "tosa-double": 1, "ort-f32-rne": 2 };
+const MAPPINGS: Readonly<Record<ConvMapping, number>> = { dense: 0, column: 1, toeplitz: 2, vector: 3 };
+const ELTWISE = { add: 0, mul: 1, max: 2, min: 3 } as const;
+const POOLS = { max: 0, average: 1 } as const;
+const REDUCES = { sum: 0, max: 1, min: 2 } as const;
+const SPACES = { sram: 0, dram: 1 } as const;
+
+function writeOperand(out: Writer, operand: Operand): void {
+  if (operand.shape.length !== operand.strides.length) bug("an operand has as many strides as axes");
+  out.u8(SPACES[operand.space]);
+  out.u8(STORAGES[operand.dtype]);
+  out.u8(operand.shape.length);
+  out.u64(operand.address);
+  for (const dim of operand.shape) out.u32(dim);
+  for (const stride of operand.strides) out.i64(stride);
+}
+
+function writeOptional<T>(out: Writer, value: T | undefined, write: (out: Writer, value: T) => void): void {
+  out.u8(value === undefined ? 0 : 1);
+  if (value !== undefined) write(out, value);
+}
+
+function writePost(out: Writer, post: Post): void {
+  writeOperand(out, post.multiplier);
+  writeOperand(out, post.shift);
+  writeOptional(out, post.table, writeOperand);
+  out.u8(ROUNDS[post.round]);
+  out.flag(post.wide);
+  for (const value of [post.yZero, post.yMin, post.yMax, post.tableMultiplier, post.tableShift]) out.i64(value);
+}
+
+function writeFields(out: Writer, command: Command): void {
+  const operands = (...list: Operand[]) => {
+    for (const operand of list) writeOperand(out, operand);
+  };
+  const integers = (...list: number[]) => {
+    for (const value of list) out.i64(value);
+  };
+  switch (command.kind) {
+    case "dma-read":
+    case "dma-write":
+      return operands(command.from, command.to);
+    case "conv":
+      operands(command.x, command.w);
+      writeOptional(out, command.bias, writeOperand);
+      operands(command.y);
+      integers(command.xZero, ...command.strides, ...command.pads, ...command.dilations, command.groups);
+      out.u8(MAPPINGS[command.mapping]);
+      integers(command.block);
+      return writePost(out, command.post);
+    case "deconv":
+      operands(command.x, command.w);
+      writeOptional(out, command.bias, writeOperand);
+      operands(command.y);
+      integers(command.xZero, ...command.strides, ...command.pads, ...command.dilations, command.groups);
+      return writePost(out, command.post);
+    case "matmul":
+      operands(command.a, command.b);
+      writeOptional(out, command.bias, writeOperand);
+      operands(command.y);
+      integers(command.aZero, command.bZero);
+      out.flag(command.normalise);
+      return writePost(out, command.post);
+    case "eltwise":
+      out.u8(ELTWISE[command.operation]);
+      operands(command.a, command.b, command.y);
+      integers(command.aZero, command.bZero, command.aMultiplier, command.bMultiplier);
+      return writeOptional(out, command.post, writePost);
+    case "scale":
+      operands(command.x, command.y);
+      integers(command.xZero);
+      return writePost(out, command.post);
+    case "table":
+      return operands(command.x, command.table, command.y);
+    case "pool":
+      out.u8(POOLS[command.operation]);
+      operands(command.x, command.y);
+      integers(command.xZero, ...command.kernel, ...command.strides, ...command.pads, ...command.dilations);
+      out.flag(command.countIncludePad);
+      return writeOptional(out, command.post, writePost);
+    case "reduce":
+      out.u8(REDUCES[command.operation]);
+      operands(command.x, command.y);
+      integers(command.xZero);
+      return writeOptional(out, command.post, writePost);
+    case "softmax":
+      operands(command.x, command.table, command.y);
+      return out.flag(command.normalised);
+    case "norm":
+      operands(command.x, command.gamma, command.beta, command.y);
+      integers(command.xZero, command.axes);
+      out.flag(command.center);
+      integers(command.epsilon);
+      return writePost(out, command.post);
+    case "move":
+      return operands(command.x, command.y);
+    case "fill":
+      operands(command.y);
+      return integers(command.value);
+    case "gather":
+      return operands(command.x, command.indices, command.y);
+    case "cpu":
+      out.text(command.text);
+      out.list(command.inputs, (operand) => writeOperand(out, operand));
+      return out.list(command.outputs, (operand) => writeOperand(out, operand));
+    case "stop":
+      return;
+  }
+}
+
+function writeQuant(out: Writer, quant: PortQuant): void {
+  out.list(quant.scale, (scale) => out.f32(scale));
+  out.list(quant.zeroPoint, (zero) => out.i64(zero));
+  out.i64(quant.axis ?? -1);
+}
+
+function writeTyped(out: Writer, port: Pick<Port, "dtype" | "shape" | "quant" | "address">): void {
+  out.u8(STORAGES[port.dtype]);
+  out.list(port.shape, (dim) => out.u32(dim));
+  writeOptional(out, port.quant, writeQuant);
+  out.u64(port.address);
+}
+
+function writeEntry(out: Writer, entry: Entry, origins: ReadonlyMap<string, number>): void {
+  out.text(entry.name);
+  for (const ports of [entry.inputs, entry.outputs]) {
+    out.list(ports, (port) => {
+      out.text(port.name);
+      writeTyped(out, port);
+    });
+  }
+  out.list(entry.commands, (command) => {
+    out.u8(KINDS[command.kind]);
+    out.u8(ENGINES[command.engine]);
+    out.u16(command.npu);
+    out.list(command.waits, (wait) => out.u32(wait));
+    out.list(command.origin, (name) => out.u32(origins.get(name) ?? bug(`origin ${name} has no place`)));
+    writeFields(out, command);
+  });
+}
+
+function originsOf(program: Program): Map<string, number> {
+  const names = new Set<string>();
+  for (const entry of program.entries)
+    for (const command of entry.commands) for (const name of command.origin) names.add(name);
+  return new Map([...names].sort().map((name, index) => [name, index]));
+}
+
+/** The sealed form: a pure function of the Program. */
+export function encodeProgram(program: Program): Sections {
+  const out = new Writer();
+  out.ascii("DOPTPROG");
+  out.u32(FORMAT_VERSION);
+  out.text(program.name);
+  out.text(program.target);
+  out.u32(program.npus);
+  out.u64(program.sramBytes);
+  out.u64(program.dramBytes);
+  out.u64(program.weights.byteLength);
+  const origins = originsOf(program);
+  out.list([...origins.keys()], (name) => out.text(name));
+  out.list(program.states, (state) => {
+    out.text(state.input);
+    out.text(state.output);
+    writeTyped(out, state);
+    out.u64(state.init);
+  });
+  out.list(program.entries, (entry) => writeEntry(out, entry, origins));
+  return { program: out.bytes(), weights: program.weights, plan: encodePlan(program) };
+}
+
+function encodePlan(program: Program): Uint8Array {
+  const out = new Writer();
+  out.ascii("DOPTPLAN");
+  out.u32(FORMAT_VERSION);
+  out.list(program.plan, (plan) => {
+    out.text(plan.name);
+    out.u64(plan.sramPeakBytes);
+    out.u64(plan.sramLowerBoundBytes);
+    out.list(plan.buffers, (buffer) => {
+      out.text(buffer.name);
+      out.u8(SPACES[buffer.space]);
+      out.u16(buffer.npu);
+      out.u64(buffer.address);
+      out.u64(buffer.bytes);
+      out.u32(buffer.first);
+      out.u32(buffer.last);
+    });
+  });
+  return out.bytes();
+}
