@@ -141,6 +141,11 @@ export function multiplyDims(dims: readonly Dim[]): Dim {
   return symbols.length === 1 && total === 1 ? symbols[0] : "?";
 }
 
+/** Number of elements for counting work: dimensions that are not known count 1. */
+export function sizeOf(dims: readonly Dim[] | undefined): number {
+  return (dims ?? []).reduce<number>((product, dim) => (typeof dim === "number" ? product * dim : product), 1);
+}
+
 /** `compute` of a known number; unnamed for a symbol. */
 export function mapDim(dim: Dim, compute: (size: number) => number): Dim {
   return typeof dim === "number" ? compute(dim) : "?";

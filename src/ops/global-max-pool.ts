@@ -1,0 +1,12 @@
+import type { Op } from "./op.ts";
+import { globalPool } from "./shared/pool.ts";
+
+/** The largest number of each channel plane. */
+const op: Op = {
+  ...globalPool(
+    () => (values) => values.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY),
+  ),
+  passesThrough: true,
+};
+
+export default op;
