@@ -1,0 +1,64 @@
+import { createHash } from "node:crypto";
+import { CompileError } from "../error.ts";
+import type { Dataset, Sample } from "./dataset.ts";
+
+/** What is remembered of a sample to tell whether another split holds it too. */
+export type Fingerprint = Pick<Sample, "id" | "group" | "hash">;
+
+/** One pass over the data, a sample in memory at a time. */
+export async function fingerprintsOf(dataset: Dataset): Promise<Fingerprint[]> {
+  const found: Fingerprint[] = [];
+  for (let index = 0; index < dataset.length; index++) {
+    const { id, group, hash } = await dataset.read(index);
+    found.push({ id, group, hash });
+  }
+  return found;
+}
+
+/** Identifies the data by content and order: sha256 over the samples' hashes. */
+export function digestOf(samples: Iterable<Pick<Fingerprint, "hash">>): string {
+  const digest = createHash("sha256");
+  for (const { hash } of samples) digest.update(`${hash}\n`);
+  return `sha256:${digest.digest("hex")}`;
+}
+
+const SHOWN = 3;
+
+/**
+ * Evidence from data that the compiler saw, or that shares a source with it, is worth nothing.
+ * @throws CompileError `usage/leak`, naming samples, where two splits share a sample's content or a group.
+ */
+export function checkDisjoint(splits: ReadonlyMap<string, readonly Fingerprint[]>): void {
+  const byHash = new Map<string, readonly [string, Fingerprint]>();
+  const byGroup = new Map<string, readonly [string, Fingerprint]>();
+  const leaks: string[] = [];
+  let count = 0;
+  for (const [split, samples] of splits) {
+    for (const sample of samples) {
+      const twin = otherIn(byHash, sample.hash, split, sample);
+      const kin = twin ? undefined : otherIn(byGroup, sample.group, split, sample);
+      const found = twin ?? kin;
+      if (found === undefined) continue;
+      const why = twin ? "have the same content" : `belong to the group ${JSON.stringify(sample.group)}`;
+      if (count++ < SHOWN) leaks.push(`${found[0]} sample ${found[1].id} and ${split} sample ${sample.id} ${why}`);
+    }
+  }
+  if (count === 0) return;
+  const more = count > leaks.length ? `; and ${count - leaks.length} more` : "";
+  throw new CompileError("usage/leak", `the data splits are not disjoint: ${leaks.join("; ")}${more}`, {
+    where: "data",
+    remedy: "give each split its own sources, or use the readers' `split` option, which divides by group",
+  });
+}
+
+/** The first sample under this key, if another split put it there; remembers this one otherwise. */
+function otherIn(
+  seen: Map<string, readonly [string, Fingerprint]>,
+  key: string,
+  split: string,
+  sample: Fingerprint,
+): readonly [string, Fingerprint] | undefined {
+  const first = seen.get(key);
+  if (first === undefined) seen.set(key, [split, sample]);
+  return first !== undefined && first[0] !== split ? first : undefined;
+}

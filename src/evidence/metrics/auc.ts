@@ -1,0 +1,59 @@
+import type { DataArray } from "../../data/dataset.ts";
+import { CompileError } from "../../error.ts";
+import { type MetricFactory, numbersIn, outputOf } from "../metric.ts";
+
+interface Outcome {
+  readonly score: number;
+  readonly label: number;
+}
+
+/**
+ * The area under the ROC curve: the chance that a positive sample scores above a negative one, ties counting half.
+ * Exact, from ranks. The score is the output's last element (of two classes, the positive one). Options: `output`,
+ * `threshold` (0.5: where agreement and confidence cut).
+ */
+const auc: MetricFactory<Outcome> = ({ output, threshold = 0.5 }) => {
+  const scoreOf = (outputs: ReadonlyMap<string, DataArray>): number => {
+    const { data } = outputOf(outputs, output);
+    return Number(data[data.length - 1]);
+  };
+  const cut = Number(threshold);
+  return {
+    name: "auc",
+    direction: "higher",
+    needsTarget: true,
+    outcome: (outputs, target) => ({ score: scoreOf(outputs), label: numbersIn(target, "auc")[0] > 0 ? 1 : 0 }),
+    combine: areaUnder,
+    same: (a, b) => ({ equal: a.score >= cut === b.score >= cut ? 1 : 0, total: 1 }),
+    confidence: (outputs) => Math.abs(scoreOf(outputs) - cut),
+  };
+};
+export default auc;
+
+/** Mann–Whitney: (Σ ranks of positives − P(P+1)/2) / (P·N), tied scores sharing their mean rank. */
+function areaUnder(outcomes: readonly Outcome[]): number {
+  const scores = Float64Array.from(outcomes, ({ score }) => score);
+  if (scores.some(Number.isNaN)) return Number.NaN;
+  const order = Uint32Array.from(scores, (_, index) => index).sort((a, b) => scores[a] - scores[b]);
+  let positives = 0;
+  let rankSum = 0;
+  for (let start = 0; start < order.length; ) {
+    let end = start + 1;
+    while (end < order.length && scores[order[end]] === scores[order[start]]) end++;
+    const rank = (start + 1 + end) / 2;
+    for (let at = start; at < end; at++) {
+      if (outcomes[order[at]].label === 0) continue;
+      positives++;
+      rankSum += rank;
+    }
+    start = end;
+  }
+  const negatives = order.length - positives;
+  if (positives === 0 || negatives === 0) {
+    throw new CompileError("evidence/one-class", "the area under the curve needs samples of both classes", {
+      where: `${positives} positive and ${negatives} negative samples`,
+      remedy: "certify on data that holds both",
+    });
+  }
+  return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives);
+}

@@ -1,0 +1,110 @@
+import { z } from "zod";
+
+/** Recipe v1. Every key, its meaning and its default; the editors' JSON Schema is made from this. */
+
+const tensorInput = z
+  .strictObject({
+    shape: z.array(z.int().min(1)).describe("the input's static shape").optional(),
+    dtype: z.string().describe("element type, where the model leaves it open").optional(),
+    value: z
+      .union([z.number(), z.boolean(), z.array(z.number())])
+      .describe("a constant: the input disappears")
+      .optional(),
+    from: z.string().describe("the output that is fed back as this input in the next step").optional(),
+    init: z
+      .union([z.number(), z.array(z.number())])
+      .describe("what a fed-back input holds at first")
+      .optional(),
+  })
+  .refine((input) => input.value === undefined || input.from === undefined, "an input is a constant or fed back, not both")
+  .refine((input) => input.init === undefined || input.from !== undefined, "`init` is for inputs that have `from`");
+
+const data = z
+  .union(
+    [
+      z.looseObject({ npz: z.string().describe("arrays named as the inputs, `target`, `group`, `sequence`, `slice.*`") }),
+      z.looseObject({ reader: z.string().regex(/^[a-z0-9-]+$/, "a reader's name is lower-case words and hyphens") }),
+    ],
+    "data is {npz: FILE} or {reader: NAME, …}",
+  )
+  .describe("{npz: FILE} or {reader: NAME, …options}");
+
+const metric = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
+
+const pass = z.union(
+  [
+    z.string(),
+    z.record(z.string(), z.record(z.string(), z.unknown())).refine((entry) => Object.keys(entry).length === 1, {
+      message: "one pass an entry: NAME or {NAME: {option: value}}",
+    }),
+  ],
+  "a pass is NAME or {NAME: {option: value}}",
+);
+
+const limit = (says: string) => z.number().describe(says).optional();
+
+/** Unknown gates are errors wherever the recipe is used: a gate that nobody checks is worse than none. */
+export const gates = z.strictObject({
+  maxDrop: limit("how much worse than the teacher the compiled model may be, in the metric's units (fractions of 1)"),
+  minMetric: limit("the compiled model's metric, where higher is better"),
+  maxMetric: limit("the compiled model's metric, where lower is better"),
+  minAgreement: limit("the share of answers that are the teacher's"),
+  minSamples: limit("how many samples the evidence is made of"),
+  maxMs: limit("milliseconds of one inference, as emulated"),
+  maxCycles: limit("cycles of one inference, as emulated"),
+  minEfficiency: limit("the share of the hardware bound that is reached"),
+  maxSramBytes: limit("bytes of SRAM in use at the peak, per NPU"),
+  maxWeightBytes: limit("bytes of weights and scales"),
+  maxDramBytes: limit("bytes moved from and to DRAM in one inference"),
+  maxArtifactBytes: limit("bytes of the artifact"),
+  maxMillijoules: limit("millijoules of one inference, by the middle estimate"),
+  maxFloatTensors: limit("tensors that the program computes in floating point"),
+});
+
+const quantize = z.strictObject({
+  weights: z.enum(["int8"]).default("int8"),
+  activations: z.enum(["int8", "int16"]).default("int8"),
+  calibrator: z
+    .union([z.string(), z.looseObject({ name: z.string() })])
+    .default("percentile")
+    .describe("how ranges are found: minmax, percentile, mse, or one of these with options"),
+  samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
+  int16: z.array(z.string()).default([]).describe("values kept in 16 bits: names, `*` for any part of a name"),
+});
+
+export const recipeSchema = z.strictObject({
+  $schema: z.string().optional().describe("for editors"),
+  name: z.string().regex(/^[\w.-]+$/, "letters, digits, `.`, `_` and `-`").optional(), // prettier-ignore
+  model: z.string().min(1).describe("the ONNX teacher: a path from the recipe's folder, or npm:PACKAGE/PATH"),
+  inputs: z.record(z.string(), tensorInput).default({}).describe("input → shape, constant, or the output fed back"),
+  dims: z.record(z.string(), z.int().min(1)).default({}).describe("symbolic dimension → size"),
+  data: z
+    .strictObject({ calibration: data, selection: data.optional(), certification: data })
+    .describe("disjoint splits; `certification` makes the evidence and is seen by nothing else"),
+  metric: metric
+    .default("accuracy")
+    .describe("accuracy, cer, auc, f1, bitsPerCharacter, agreement or ./my-metric.ts, or {name: …, option: …}"),
+  target: z.string().min(1).default("ai4"),
+  profile: z.string().min(1).default("driving"),
+  allowCpu: z.boolean().default(false).describe("whether operators that the chip lacks may run on the CPU"),
+  passes: z
+    .union([z.string(), z.array(pass)])
+    .default("default")
+    .describe("a preset, or the list of passes in order"),
+  quantize: quantize.prefault({}),
+  gates: gates.default({}),
+  key: z.string().optional().describe("the build's private key, PEM; without one the artifact is unsigned"),
+  certifierKey: z.string().optional().describe("the certifier's private key, PEM; never the build's"),
+  seed: z.int().min(0).max(0xffffffff).default(0),
+  jobs: z.int().min(1).max(256).optional().describe("worker threads; the result does not depend on it"),
+  check: z.boolean().default(false).describe("run each pass's graph beside the one before it"),
+  out: z.string().optional().describe("the folder for the artifact"),
+});
+
+export type RecipeFile = z.infer<typeof recipeSchema>;
+
+/** The recipe's JSON Schema, for editors: what a user may write, so defaults are optional. */
+export function recipeJsonSchema(): object {
+  const schema = z.toJSONSchema(recipeSchema, { io: "input", target: "draft-2020-12" });
+  return { title: "optimus-compile recipe", ...schema };
+}
