@@ -1,17 +1,16 @@
-import { bitsOf, type DType } from "../../ir/graph.ts";
+import type { DType } from "../../ir/graph.ts";
+import { integerRange, isFloat } from "../../ir/numbers.ts";
 
-/** The least number that an integer type holds; −∞ for floats. */
+/** The least number that a type holds; −∞ for floats. */
 export function lowestOf(dtype: DType): number | bigint {
-  if (dtype === "bool" || dtype.startsWith("uint")) return 0;
+  if (isFloat(dtype)) return Number.NEGATIVE_INFINITY;
   if (dtype === "int64") return -(2n ** 63n);
-  return dtype.startsWith("int") ? -(2 ** (bitsOf(dtype) - 1)) : Number.NEGATIVE_INFINITY;
+  return dtype === "uint64" ? 0n : integerRange(dtype)[0];
 }
 
-/** The greatest number that an integer type holds; +∞ for floats. */
+/** The greatest number that a type holds; +∞ for floats. */
 export function highestOf(dtype: DType): number | bigint {
-  if (dtype === "bool") return 1;
+  if (isFloat(dtype)) return Number.POSITIVE_INFINITY;
   if (dtype === "int64") return 2n ** 63n - 1n;
-  if (dtype === "uint64") return 2n ** 64n - 1n;
-  if (dtype.startsWith("uint")) return 2 ** bitsOf(dtype) - 1;
-  return dtype.startsWith("int") ? 2 ** (bitsOf(dtype) - 1) - 1 : Number.POSITIVE_INFINITY;
+  return dtype === "uint64" ? 2n ** 64n - 1n : integerRange(dtype)[1];
 }

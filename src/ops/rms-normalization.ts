@@ -1,0 +1,35 @@
+import { elementCount, floatAttr } from "../ir/graph.ts";
+import type { Op } from "./op.ts";
+import { broadcastOffsets } from "./shared/index.ts";
+import { axisAttr, FLOATS, typeAt } from "./shared/types.ts";
+import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
+
+/** `x / √(mean(x²) + epsilon) · scale`, the mean over the axes from `axis` to the last. */
+const op: Op = {
+  infer(node, inputs) {
+    const x = typeAt(node, inputs, 0, FLOATS);
+    const scale = typeAt(node, inputs, 1, FLOATS);
+    if (x.shape) axisAttr(node, x.shape.length, -1);
+    return [{ ...x, dtype: scale.dtype }];
+  },
+  evaluate(node, inputs) {
+    const [x, scale] = [tensorAt(node, inputs, 0), tensorAt(node, inputs, 1)];
+    const axis = axisAttr(node, x.shape.length, -1);
+    const count = elementCount(x.shape.slice(axis));
+    const epsilon = floatAttr(node, "epsilon", 1e-5);
+    const [values, scales] = [doublesOf(x), doublesOf(scale)];
+    const places = broadcastOffsets(scale.shape, x.shape);
+    const result = new Float64Array(values.length);
+    for (let start = 0; start < values.length; start += count) {
+      let squares = 0;
+      for (let index = start; index < start + count; index++) squares += values[index] ** 2;
+      const factor = 1 / Math.sqrt(squares / count + epsilon);
+      for (let index = start; index < start + count; index++) {
+        result[index] = values[index] * factor * scales[places[index]];
+      }
+    }
+    return [fromDoubles(scale.dtype, x.shape, result)];
+  },
+};
+
+export default op;
