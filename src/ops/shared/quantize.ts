@@ -1,5 +1,5 @@
 /** Which scale belongs to which element, and rounding to codes: for the operators that quantize and dequantize. */
-import { type DType, elementCount, intAttr, type Node, type Type } from "../../ir/graph.ts";
+import { type DType, elementCount, intAttr, isStatic, type Node, type Type } from "../../ir/graph.ts";
 import { integerRange } from "../../ir/numbers.ts";
 import { roundHalfEven } from "../../ir/numeric.ts";
 import { stridesOf } from "../../ir/tensor.ts";
@@ -42,5 +42,5 @@ export function quantizeNumber(steps: number, zero: number, dtype: DType): numbe
 /** Throws where a zero point's shape is known to differ from its scale's. */
 export function requireSameShape(node: Node, scale: Type, zero: Type | undefined): void {
   const [a, b] = [scale.shape, zero?.shape];
-  if (a && b && `${a}` !== `${b}`) reject(node, `the scale has shape [${a}], its zero point [${b}]`);
+  if (isStatic(a) && isStatic(b) && `${a}` !== `${b}`) reject(node, `the scale has shape [${a}], its zero point [${b}]`);
 }

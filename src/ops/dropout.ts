@@ -1,0 +1,29 @@
+import type { Op } from "./op.ts";
+import { FLOATS, makeType, typeAt } from "./shared/types.ts";
+import { doublesOf, fromDoubles, optionalTensorAt, scalarOf, tensorAt } from "./shared/values.ts";
+
+/**
+ * In training mode (input 2) every element is dropped with probability `ratio` (input 1) and the rest are divided by
+ * 1 − ratio; otherwise the data pass unchanged. Output 1 tells what was kept.
+ */
+const op: Op = {
+  infer(node, inputs) {
+    const type = typeAt(node, inputs, 0, FLOATS);
+    return [type, makeType("bool", type.shape)].slice(0, Math.max(1, node.outputs.length));
+  },
+  evaluate(node, inputs, context) {
+    const tensor = tensorAt(node, inputs, 0);
+    const [ratioTensor, modeTensor] = [optionalTensorAt(node, inputs, 1), optionalTensorAt(node, inputs, 2)];
+    const ratio = ratioTensor ? scalarOf(node, ratioTensor) : 0.5;
+    const training = modeTensor !== undefined && scalarOf(node, modeTensor) !== 0 && ratio > 0;
+    const source = doublesOf(tensor);
+    const kept = Uint8Array.from(source, () => (!training || context.random() >= ratio ? 1 : 0));
+    const mask = { dtype: "bool", shape: tensor.shape, data: kept } as const;
+    if (!training) return [tensor, mask];
+    const values = Float64Array.from(source, (x, index) => (kept[index] ? x / (1 - ratio) : 0));
+    return [fromDoubles(tensor.dtype, tensor.shape, values), mask];
+  },
+  deterministic: false,
+};
+
+export default op;

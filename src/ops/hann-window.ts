@@ -1,0 +1,7 @@
+import type { Op } from "./op.ts";
+import { windowFunction } from "./shared/window-function.ts";
+
+/** The Hann window of the size that input 0 states. */
+const op: Op = windowFunction([0.5, 0.5]);
+
+export default op;
