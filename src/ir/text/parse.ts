@@ -13,12 +13,15 @@ import { parseNumber, parseSeparated, parseTensorValue, parseType } from "./valu
 
 const DEPTH = 64;
 
-/** One `outputs = Op(inputs) attributes` line as it was written: patterns need to see which names had quotes. */
+/**
+ * One `outputs = Op(inputs) attributes` line as it was written: patterns need to see which names had quotes, and which
+ * inputs are followed by a `?`, which only patterns have.
+ */
 export interface Statement {
   readonly outputs: readonly { readonly token: Token; readonly type: Type | undefined }[];
   readonly domain: string;
   readonly op: string;
-  readonly inputs: readonly Token[];
+  readonly inputs: readonly { readonly token: Token; readonly optional: boolean }[];
   readonly attrs: Attrs;
   readonly origin: readonly string[];
   readonly line: number;
@@ -37,7 +40,7 @@ export function parseStatements(text: string): Statement[] {
   const scanner = new Scanner(text);
   const statements: Statement[] = [];
   for (scanner.skipLines(); scanner.peek().kind !== "end"; scanner.skipLines()) {
-    statements.push(parseStatement(scanner, undefined, [], 0));
+    statements.push(parseStatement(scanner, undefined, [], 0, true));
   }
   return statements;
 }
@@ -130,7 +133,7 @@ function parseState(scanner: Scanner, draft: Draft, tensors: readonly Tensor[]):
 function addNode(draft: Draft, statement: Statement): void {
   const { op, domain, attrs, origin } = statement;
   const outputs = statement.outputs.map(({ token }) => valueName(token));
-  const inputs = statement.inputs.map(valueName);
+  const inputs = statement.inputs.map(({ token }) => valueName(token));
   for (const { token, type } of statement.outputs) if (type !== undefined) draft.types.set(token.text, type);
   const node: Node = { op, domain, inputs, outputs, attrs, origin };
   draft.nodes.push(node);
@@ -146,6 +149,7 @@ function parseStatement(
   first: Token | undefined,
   tensors: readonly Tensor[],
   depth: number,
+  isPattern = false,
 ): Statement {
   const { line } = first ?? scanner.peek();
   const outputs: { token: Token; type: Type | undefined }[] = [];
@@ -160,7 +164,10 @@ function parseStatement(
   scanner.expect("=");
   const { domain, op } = parseOperator(scanner);
   scanner.expect("(");
-  const inputs = parseSeparated(scanner, ")", () => nameToken(scanner));
+  const inputs = parseSeparated(scanner, ")", () => {
+    const token = nameToken(scanner);
+    return { token, optional: isPattern && scanner.skip("?") };
+  });
   const attrs = new Map<string, Attr>();
   for (let next = scanner.peek(); next.kind === "word" || next.kind === "string"; next = scanner.peek()) {
     const name = scanner.name("an attribute");
