@@ -42,5 +42,6 @@ export function quantizeNumber(steps: number, zero: number, dtype: DType): numbe
 /** Throws where a zero point's shape is known to differ from its scale's. */
 export function requireSameShape(node: Node, scale: Type, zero: Type | undefined): void {
   const [a, b] = [scale.shape, zero?.shape];
-  if (isStatic(a) && isStatic(b) && `${a}` !== `${b}`) reject(node, `the scale has shape [${a}], its zero point [${b}]`);
+  if (isStatic(a) && isStatic(b) && `${a}` !== `${b}`)
+    reject(node, `the scale has shape [${a}], its zero point [${b}]`);
 }
