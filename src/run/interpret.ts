@@ -49,6 +49,8 @@ function feedOf(graph: Graph, name: string, feeds: ReadonlyMap<string, Tensor>):
   const init = graph.states.find((state) => state.input === name)?.init;
   const feed = feeds.get(name) ?? init ?? graph.constants.get(name);
   if (feed === undefined) {
+    // Nothing is what an empty optional holds.
+    if (graph.types.get(name)?.container?.startsWith("optional")) return undefined;
     throw new CompileError("usage/missing-input", `the input "${name}" was not given`, { where: `input ${name}` });
   }
   const type = graph.types.get(name);
