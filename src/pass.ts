@@ -8,6 +8,8 @@ export type Feeds = ReadonlyMap<string, Tensor>;
 export interface Samples {
   readonly size: number;
   feeds(index: number): Feeds | Promise<Feeds>;
+  /** Name of the sequence that a sample belongs to: its samples run in order, with states carried over. */
+  sequence?(index: number): string | undefined;
 }
 
 export interface Log {

@@ -50,7 +50,7 @@ function biasOf(
   mask: Tensor | undefined,
   lengths: Tensor | undefined,
   shape: readonly number[],
-  past: number,
+  past: number | undefined,
 ) {
   const [, heads, queries, keys] = shape;
   const causal = intAttr(node, "is_causal", 0) === 1;
@@ -59,8 +59,8 @@ function biasOf(
   const given = mask && spread(mask, maskShape);
   const valid = lengths && integersOf(lengths);
   return (batch: number, head: number, query: number, key: number): number => {
-    // A query at the end of the valid keys sees all of them, one before it all but the last, and so on.
-    const offset = valid ? valid[batch] - queries : past;
+    // Without past keys the queries are the last of the valid keys: the last sees all, the one before all but one, …
+    const offset = past ?? (valid ? valid[batch] - queries : 0);
     if (causal && key > query + offset) return Number.NEGATIVE_INFINITY;
     if (valid && key >= valid[batch]) return Number.NEGATIVE_INFINITY;
     if (!given || !mask) return 0;
@@ -73,7 +73,7 @@ function biasOf(
 /**
  * `softmax(scale · Q Kᵀ + mask) V` a head (Vaswani et al., 2017); heads of K and V are shared by runs of query heads. Inputs
  * Q, K, V, mask, past key, past value, number of keys that are no padding. Outputs Y, present key and value, and the scores
- * at the stage that qk_matmul_output_mode names (0 product, 1 masked, 2 capped, 3 after softmax).
+ * at the stage that qk_matmul_output_mode names (0 product, 1 capped, 2 masked, 3 after softmax).
  */
 const op: Op = {
   infer(node, inputs) {
@@ -117,7 +117,7 @@ const op: Op = {
     const scale = node.attrs.has("scale") ? floatAttr(node, "scale", 1) : 1 / Math.sqrt(size);
     const cap = floatAttr(node, "softcap", 0);
     const stage = intAttr(node, "qk_matmul_output_mode", 0);
-    const bias = biasOf(node, mask, lengths, [batch, heads, queries, keys], pastKey?.shape[2] ?? 0);
+    const bias = biasOf(node, mask, lengths, [batch, heads, queries, keys], pastKey?.shape[2]);
     const [a, b, c] = [q, k, v].map(doublesOf);
     const scores = new Float64Array(batch * heads * queries * keys);
     const flat = givenQ.shape.length === 3;
@@ -133,7 +133,7 @@ const op: Op = {
       const capped = cap > 0 ? product.map((score) => cap * Math.tanh(score / cap)) : product;
       const masked = capped.map((score, key) => score + bias(image, head, query, key));
       const weights = softmax(masked);
-      scores.set([product, masked, capped, weights][stage] ?? product, row * keys);
+      scores.set([product, capped, masked, weights][stage] ?? product, row * keys);
       for (let at = 0; at < width; at++) {
         let sum = 0;
         for (let key = 0; key < keys; key++) sum += weights[key] * c[(shared * keys + key) * width + at];

@@ -1,10 +1,21 @@
+import type { RidingOf } from "./integer.ts";
+import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { mapTensor } from "./shared/elementwise.ts";
 import { NUMBERS, reject, sameType } from "./shared/types.ts";
 import { elementsOf, optionalTensorAt, tensorAt } from "./shared/values.ts";
 
+const riding: RidingOf = (node, constant) => {
+  const low = node.inputs[1] ? constant(1) : Number.NEGATIVE_INFINITY;
+  const high = node.inputs[2] ? constant(2) : Number.POSITIVE_INFINITY;
+  return low === undefined || high === undefined ? undefined : { kind: "clamp", low, high };
+};
+
 /** `y = min(max(x, low), high)`; inputs 1 and 2 are scalars and may be absent. Where low > high, y is high. */
 const op: Op = {
+  riding,
+  integer: lowerUnary(riding),
+  operands: { data: [0] },
   infer: sameType(NUMBERS),
   evaluate(node, inputs) {
     const bound = (index: number): number | bigint | undefined => {

@@ -1,4 +1,5 @@
 import type { Dim, Tensor } from "../ir/graph.ts";
+import { lowerConcat } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { concatenate } from "./shared/concat.ts";
 import { addDims, axisAttr, makeType, reject, requireSameDType, typeAt, unifyDims } from "./shared/types.ts";
@@ -6,6 +7,7 @@ import { allTensors } from "./shared/values.ts";
 
 /** Tensors of one dtype laid end to end along `axis`; all other dimensions agree. */
 const op: Op = {
+  integer: lowerConcat,
   infer(node, inputs) {
     const types = node.inputs.map((_, index) => typeAt(node, inputs, index));
     types.forEach((_, index) => {

@@ -1,4 +1,5 @@
 import { type Dim, elementCount, intAttr, intsAttr, type Node } from "../ir/graph.ts";
+import { lowerConvTranspose } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { kernelOf } from "./shared/convolution.ts";
 import { forEachIndex } from "./shared/index.ts";
@@ -60,6 +61,9 @@ function check(node: Node, input: readonly Dim[], weights: readonly Dim[]): numb
 
 /** The transpose of a convolution: every input element adds its filter, scaled, to the output. Weights: [c, m/group, …]. */
 const op: Op = {
+  integer: lowerConvTranspose,
+  carries: true,
+  operands: { data: [0, 1], weights: { input: 1, axis: () => 1 } },
   infer(node, inputs) {
     const [input, weights] = [typeAt(node, inputs, 0, FLOATS), typeAt(node, inputs, 1, FLOATS)];
     requireSameDType(node, inputs, 0, 1);

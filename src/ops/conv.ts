@@ -1,4 +1,5 @@
 import { elementCount } from "../ir/graph.ts";
+import { lowerConv } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { convolutionMacs, convolve, inferConvolution } from "./shared/convolution.ts";
 import { FLOATS, optionalTypeAt, reject, requireSameDType, typeAt } from "./shared/types.ts";
@@ -6,6 +7,9 @@ import { doublesOf, fromDoubles, optionalTensorAt, tensorAt } from "./shared/val
 
 /** Convolution of [n, c, …] with weights [m, c/group, …] and an optional bias [m]. */
 const op: Op = {
+  integer: lowerConv,
+  carries: true,
+  operands: { data: [0, 1], weights: { input: 1, axis: () => 0 } },
   infer(node, inputs) {
     const [input, weights] = [typeAt(node, inputs, 0, FLOATS), typeAt(node, inputs, 1, FLOATS)];
     requireSameDType(node, inputs, 0, 1);

@@ -1,5 +1,6 @@
 import { intAttr, type Node, stringAttr } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerDepthToSpace } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { stridedOffsets } from "./shared/index.ts";
 import { makeType, mapDim, reject, requireRank, typeAt } from "./shared/types.ts";
@@ -18,6 +19,8 @@ function blockOf(node: Node, channels: number): number {
  * column outermost (b, b, c/b²), CRD innermost (c/b², b, b).
  */
 const op: Op = {
+  integer: lowerDepthToSpace,
+  operands: { data: [0] },
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0);
     requireRank(node, type, 0, 4, 4);

@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { lowerDiv } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
 import { INTEGERS, NUMBERS } from "./shared/types.ts";
@@ -9,6 +10,12 @@ function divide(a: number, b: number, dtype: DType): number {
 }
 
 /** `z = a / b` with broadcasting. Integers are truncated towards zero; ONNX leaves a division by zero open, here it is 0. */
-const op: Op = binary(divide, (a, b) => (b === 0n ? 0n : a / b), NUMBERS);
+const base: Op = binary(divide, (a, b) => (b === 0n ? 0n : a / b), NUMBERS);
+
+const op: Op = {
+  ...base,
+  integer: lowerDiv,
+  carries: true,
+};
 
 export default op;

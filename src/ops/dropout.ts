@@ -1,3 +1,4 @@
+import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { FLOATS, makeType, typeAt } from "./shared/types.ts";
 import { doublesOf, fromDoubles, optionalTensorAt, scalarOf, tensorAt } from "./shared/values.ts";
@@ -7,6 +8,8 @@ import { doublesOf, fromDoubles, optionalTensorAt, scalarOf, tensorAt } from "./
  * 1 − ratio; otherwise the data pass unchanged. Output 1 tells what was kept.
  */
 const op: Op = {
+  integer: lowerReshape,
+  operands: { data: [0] },
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     return [type, makeType("bool", type.shape)].slice(0, Math.max(1, node.outputs.length));

@@ -1,3 +1,4 @@
+import { lowerExpand } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { broadcastOffsets, broadcastShapes } from "./shared/index.ts";
 import { broadcastDims, constantIntegers, makeType, typeAt, unknownShape } from "./shared/types.ts";
@@ -5,6 +6,8 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
 
 /** Input 0 broadcast together with the shape that input 1 spells (so the result may be larger than that shape). */
 const op: Op = {
+  integer: lowerExpand,
+  operands: { data: [0] },
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     const wanted = constantIntegers(context, 1);

@@ -1,10 +1,13 @@
 import { elementCount } from "../ir/graph.ts";
+import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { axisAttr, makeType, multiplyDims, typeAt, unknownShape } from "./shared/types.ts";
 import { reshaped, tensorAt } from "./shared/values.ts";
 
 /** A matrix: the dimensions before `axis` multiplied together, then those from it on. */
 const op: Op = {
+  integer: lowerReshape,
+  operands: { data: [0] },
   infer(node, inputs) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     if (shape === undefined) return [makeType(dtype, unknownShape(2))];

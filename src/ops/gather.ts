@@ -1,3 +1,4 @@
+import { lowerGather } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { axisView } from "./shared/index.ts";
 import { axisAttr, INDICES, makeType, reject, typeAt } from "./shared/types.ts";
@@ -5,6 +6,8 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
 
 /** The slices of input 0 along `axis` that the indices name; the indices' shape takes the axis's place. */
 const op: Op = {
+  integer: lowerGather,
+  operands: { data: [0] },
   infer(node, inputs) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     const indices = typeAt(node, inputs, 1, INDICES).shape;

@@ -1,4 +1,5 @@
 import { elementCount, floatAttr } from "../ir/graph.ts";
+import { lowerNorm } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { spread } from "./shared/elementwise.ts";
 import { momentsOf, standardised } from "./shared/normalise.ts";
@@ -10,6 +11,8 @@ import { doublesOf, fromDoubles, optionalTensorAt, tensorAt } from "./shared/val
  * 1/√(variance + epsilon), in float32, with those axes kept as 1. Scale and bias broadcast to x.
  */
 const op: Op = {
+  integer: lowerNorm(true),
+  operands: { data: [0] },
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     typeAt(node, inputs, 1, FLOATS);

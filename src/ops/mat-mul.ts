@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { lowerMatMul } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { multiply, multiplyExactly, productDims, productMacs } from "./shared/matmul.ts";
 import { FLOATS, makeType, requireSameDType, typeAt } from "./shared/types.ts";
@@ -8,6 +9,9 @@ const INTEGERS: readonly DType[] = ["int32", "uint32", "int64", "uint64"];
 
 /** `a · b` as NumPy's matmul: leading axes broadcast; a list on the left is a row, on the right a column. */
 const op: Op = {
+  integer: lowerMatMul,
+  carries: true,
+  operands: { data: [0, 1], weights: { input: 1, axis: (_node, rank) => rank - 1 } },
   infer(node, inputs) {
     const [a, b] = [0, 1].map((index) => typeAt(node, inputs, index, [...FLOATS, ...INTEGERS]));
     requireSameDType(node, inputs, 0, 1);

@@ -1,5 +1,6 @@
 import { type DType, elementCount, intAttr } from "../ir/graph.ts";
 import { int64 } from "../ir/tensor.ts";
+import { lowerMaxPool } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { lowestOf } from "./shared/limits.ts";
 import { pool, poolKernel } from "./shared/pool.ts";
@@ -24,6 +25,7 @@ function columnMajor(offset: number, sizes: readonly number[]): number {
 
 /** The greatest element of each window, and where in the whole tensor it lies; the first wins a tie. */
 const op: Op = {
+  integer: lowerMaxPool,
   passesThrough: true,
   infer(node, inputs, context) {
     const [type] = shapes.infer(node, inputs, context);

@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { lowerMul } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
 import { NUMBERS } from "./shared/types.ts";
@@ -9,6 +10,12 @@ function multiply(a: number, b: number, dtype: DType): number {
 }
 
 /** `z = a · b` with broadcasting; integers wrap. */
-const op: Op = binary(multiply, (a, b) => a * b, NUMBERS);
+const base: Op = binary(multiply, (a, b) => a * b, NUMBERS);
+
+const op: Op = {
+  ...base,
+  integer: lowerMul,
+  carries: true,
+};
 
 export default op;

@@ -32,10 +32,20 @@ export interface Op {
   readonly passesThrough?: boolean;
   /** How the operator is said with the chip's integer operators, once its values carry `quant`. */
   readonly integer?: IntegerLowering;
+  /** Its accumulator can take a riding activation before it is stored. */
+  readonly carries?: boolean;
+  /** Which inputs are codes once quantized; all of them where this is absent. The rest are parameters, read as reals. */
+  readonly operands?: Operands;
   /** For functions of one variable: how it is applied to a producer's accumulator before anything is stored. */
   readonly riding?: RidingOf;
   /** Same output for the same input: false for the random operators, which are never folded or merged. */
   readonly deterministic?: boolean;
+}
+
+export interface Operands {
+  readonly data: readonly number[];
+  /** The input that holds weights when it is constant, and the axis of its output channels. */
+  readonly weights?: { readonly input: number; axis(node: Node, rank: number): number };
 }
 
 export type { Dim };

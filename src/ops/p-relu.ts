@@ -1,3 +1,5 @@
+import type { RidingOf } from "./integer.ts";
+import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { spread } from "./shared/elementwise.ts";
 import { broadcastDims, NUMBERS, requireSameDType, typeAt } from "./shared/types.ts";
@@ -8,8 +10,18 @@ function scaled(x: Element, slope: Element): Element {
   return Number(x) < 0 ? Number(x) * Number(slope) : x;
 }
 
+const riding: RidingOf = (_node, constant) => {
+  const slope = constant(1);
+  return slope === undefined
+    ? undefined
+    : { kind: "table", apply: (x) => (x < 0 ? slope * x : x), range: Number.POSITIVE_INFINITY };
+};
+
 /** `y = x` for x ≥ 0, `slope · x` below; the slope is broadcast to x. */
 const op: Op = {
+  riding,
+  integer: lowerUnary(riding),
+  operands: { data: [0] },
   infer(node, inputs) {
     const [x, slope] = [typeAt(node, inputs, 0, NUMBERS), typeAt(node, inputs, 1, NUMBERS)];
     requireSameDType(node, inputs, 0, 1);

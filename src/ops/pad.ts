@@ -1,5 +1,6 @@
 import { type Dim, elementCount, type Node, stringAttr, type Tensor } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerPad } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex } from "./shared/index.ts";
 import { addDims, makeType, reject, resolveAxis, typeAt, unknownShape } from "./shared/types.ts";
@@ -45,6 +46,8 @@ function grown(node: Node, dim: Dim, [before, after]: readonly [number, number])
 }
 
 const op: Op = {
+  integer: lowerPad,
+  operands: { data: [0] },
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     modeOf(node);

@@ -1,4 +1,6 @@
 import type { DType } from "../ir/graph.ts";
+import type { RidingOf } from "./integer.ts";
+import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { zip } from "./shared/elementwise.ts";
 import { broadcastDims, FLOATS, INTEGERS, makeType, NUMBERS, SIGNED, typeAt } from "./shared/types.ts";
@@ -29,8 +31,18 @@ function modularPower(base: bigint, exponent: bigint): bigint {
   return result;
 }
 
+const riding: RidingOf = (_node, constant) => {
+  const exponent = constant(1);
+  return exponent === undefined
+    ? undefined
+    : { kind: "table", apply: (x) => x ** exponent, range: Number.POSITIVE_INFINITY };
+};
+
 /** `z = aᵇ` with broadcasting, in the dtype of a. Integers wrap; a fractional or negative power is truncated. */
 const op: Op = {
+  riding,
+  integer: lowerUnary(riding),
+  operands: { data: [0] },
   infer(node, inputs) {
     const [base, exponent] = [typeAt(node, inputs, 0, BASES), typeAt(node, inputs, 1, NUMBERS)];
     return [makeType(base.dtype, broadcastDims(node, [base.shape, exponent.shape]))];

@@ -1,10 +1,18 @@
+import { lowerReduce } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { reduction } from "./shared/reduce.ts";
 
 /** Sum along axes; integers wrap. */
-const op: Op = reduction({
+const base: Op = reduction({
   number: (values) => values.reduce((sum, x) => sum + x, 0),
   big: (values) => values.reduce((sum, x) => sum + x, 0n),
 });
+
+const op: Op = {
+  ...base,
+  integer: lowerReduce("sum"),
+  carries: true,
+  operands: { data: [0] },
+};
 
 export default op;

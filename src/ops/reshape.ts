@@ -1,4 +1,5 @@
 import { type Dim, elementCount, intAttr, isStatic, type Node } from "../ir/graph.ts";
+import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { constantIntegers, makeType, reject, typeAt, unknownShape } from "./shared/types.ts";
 import { integersOf, reshaped, tensorAt } from "./shared/values.ts";
@@ -41,6 +42,8 @@ function mismatch(node: Node, from: readonly Dim[], wanted: readonly number[]): 
 }
 
 const op: Op = {
+  integer: lowerReshape,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);

@@ -1,5 +1,6 @@
 import { type Dim, elementCount, floatAttr, intsAttr, type Node, stringAttr, type Tensor } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerResize } from "./lowering/resize.ts";
 import type { Op } from "./op.ts";
 import { axisView, forEachIndex } from "./shared/index.ts";
 import { type Axis, type Taps, tapsAlong } from "./shared/resample.ts";
@@ -141,6 +142,8 @@ function extrapolated(node: Node, result: Tensor, taps: readonly (readonly Taps[
 
 /** Stretches or shrinks axes, by scales or to sizes, taking the nearest element or interpolating. */
 const op: Op = {
+  integer: lowerResize,
+  operands: { data: [0] },
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     if (shape === undefined) return [makeType(dtype)];

@@ -1,4 +1,5 @@
 import { elementCount, floatAttr } from "../ir/graph.ts";
+import { lowerNorm } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { broadcastOffsets } from "./shared/index.ts";
 import { axisAttr, FLOATS, typeAt } from "./shared/types.ts";
@@ -6,6 +7,8 @@ import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
 
 /** `x / √(mean(x²) + epsilon) · scale`, the mean over the axes from `axis` to the last. */
 const op: Op = {
+  integer: lowerNorm(false),
+  operands: { data: [0] },
   infer(node, inputs) {
     const x = typeAt(node, inputs, 0, FLOATS);
     const scale = typeAt(node, inputs, 1, FLOATS);

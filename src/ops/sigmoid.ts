@@ -2,6 +2,6 @@ import type { Op } from "./op.ts";
 import { unary } from "./shared/elementwise.ts";
 
 /** `y = 1 / (1 + e^(−x))`. */
-const op: Op = unary((x) => 1 / (1 + Math.exp(-x)));
+const op: Op = unary((x) => 1 / (1 + Math.exp(-x)), { settles: 12 });
 
 export default op;

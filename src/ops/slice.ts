@@ -1,5 +1,6 @@
 import type { Dim, Node, Tensor } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerSlice } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { offsetOf, stridedOffsets } from "./shared/index.ts";
 import { makeType, reject, resolveAxis, typeAt } from "./shared/types.ts";
@@ -42,6 +43,8 @@ function cutsOf(node: Node, shape: readonly Dim[], inputs: readonly (Tensor | un
 }
 
 const op: Op = {
+  integer: lowerSlice,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);

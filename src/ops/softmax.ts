@@ -1,3 +1,4 @@
+import { lowerSoftmax } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { alongAxis, softmax } from "./shared/along.ts";
 import { axisAttr, FLOATS, typeAt } from "./shared/types.ts";
@@ -5,6 +6,7 @@ import { tensorAt } from "./shared/values.ts";
 
 /** `eˣ / ∑ eˣ` along an axis. */
 const op: Op = {
+  integer: lowerSoftmax,
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     if (type.shape) axisAttr(node, type.shape.length, -1);

@@ -1,5 +1,6 @@
 import { elementCount, intAttr, type Node } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerSpaceToDepth } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex } from "./shared/index.ts";
 import { makeType, mapDim, multiplyDims, reject, requireRank, typeAt } from "./shared/types.ts";
@@ -16,6 +17,8 @@ function divided(node: Node, size: number, block: number): number {
 
 /** Output channel (y·block + x)·C + c at (h, w) is input channel c at (h·block + y, w·block + x). */
 const op: Op = {
+  integer: lowerSpaceToDepth,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0);

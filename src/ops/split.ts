@@ -1,5 +1,6 @@
 import { type Dim, intAttr, type Node } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerSplit } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { stridedOffsets } from "./shared/index.ts";
 import { axisAttr, constantIntegers, makeType, reject, typeAt } from "./shared/types.ts";
@@ -23,6 +24,8 @@ function sizesOf(node: Node, dim: number, given: readonly number[] | undefined):
 }
 
 const op: Op = {
+  integer: lowerSplit,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);

@@ -1,4 +1,5 @@
 import type { Dim, Node, Tensor } from "../ir/graph.ts";
+import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { makeType, reject, resolveAxis, typeAt, unknownShape } from "./shared/types.ts";
 import { integersOf, optionalTensorAt, reshaped, tensorAt } from "./shared/values.ts";
@@ -15,6 +16,8 @@ function squeezed<D extends Dim>(node: Node, shape: readonly D[], axes: Tensor |
 }
 
 const op: Op = {
+  integer: lowerReshape,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);

@@ -1,12 +1,19 @@
+import { lowerAdd } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
 import { NUMBERS } from "./shared/types.ts";
 
 /** `z = a − b` with broadcasting; integers wrap. */
-const op: Op = binary(
+const base: Op = binary(
   (a, b) => a - b,
   (a, b) => a - b,
   NUMBERS,
 );
+
+const op: Op = {
+  ...base,
+  integer: lowerAdd(-1),
+  carries: true,
+};
 
 export default op;

@@ -1,6 +1,7 @@
 import type { Node } from "../ir/graph.ts";
 import { elementCount } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerTile } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex } from "./shared/index.ts";
 import { constantIntegers, makeType, multiplyDims, reject, typeAt, unknownShape } from "./shared/types.ts";
@@ -14,6 +15,8 @@ function checked(node: Node, repeats: readonly number[], rank: number): readonly
 }
 
 const op: Op = {
+  integer: lowerTile,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);

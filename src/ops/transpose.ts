@@ -1,5 +1,6 @@
 import { intsAttr, type Node } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerTranspose } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { stridedOffsets } from "./shared/index.ts";
 import { makeType, reject, typeAt } from "./shared/types.ts";
@@ -16,6 +17,7 @@ function permutation(node: Node, rank: number): number[] {
 }
 
 const op: Op = {
+  integer: lowerTranspose,
   passesThrough: true,
   infer(node, inputs) {
     const { dtype, shape } = typeAt(node, inputs, 0);

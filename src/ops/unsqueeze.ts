@@ -1,4 +1,5 @@
 import type { Dim, Node } from "../ir/graph.ts";
+import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { constantIntegers, makeType, reject, resolveAxis, typeAt, unknownShape } from "./shared/types.ts";
 import { integersOf, reshaped, tensorAt } from "./shared/values.ts";
@@ -13,6 +14,8 @@ function unsqueezed<D extends Dim>(node: Node, shape: readonly D[], axes: readon
 }
 
 const op: Op = {
+  integer: lowerReshape,
+  operands: { data: [0] },
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);

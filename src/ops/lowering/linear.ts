@@ -196,6 +196,12 @@ export const lowerMatMul: IntegerLowering = (context) => {
     return undefined;
   }
   if (b.dtype !== "int8") return `its second operand is ${b.dtype}, and the array's columns take int8`;
+  if (a.dtype === "uint8") {
+    // Unnormalised softmax weights: the sum of the row's codes divides the product, which then counts in b/2^16.
+    const post = postStage(context, [scaleOf(b) / 2 ** 16], reachOf(b) * 2 ** 16 + 1, false);
+    emitMatMul(context, a.name, b.name, "", a, zeroOf(b), post, true);
+    return undefined;
+  }
   const unit = Math.fround(scaleOf(a) * scaleOf(b));
   const limit = depth * reachOf(a) * reachOf(b);
   emitMatMul(context, a.name, b.name, "", a, zeroOf(b), postStage(context, [unit], limit, a.dtype === "int16"));
@@ -210,11 +216,17 @@ function emitMatMul(
   left: Code,
   rightZero: number,
   post: ReturnType<typeof postStage>,
+  normalise = false,
 ): void {
   context.emit({
     op: "MatMul",
     inputs: [a, b, bias, ...post.inputs],
-    attrs: { ...post.attrs, a_zero: { i: zeroOf(left) }, b_zero: { i: rightZero } },
+    attrs: {
+      ...post.attrs,
+      a_zero: { i: zeroOf(left) },
+      b_zero: { i: rightZero },
+      normalise: normalise ? { i: 1 } : undefined,
+    },
     type: typeOfCode(context.output(0)),
     name: context.output(0).name,
   });

@@ -80,7 +80,12 @@ export const lowerSplit: IntegerLowering = (context) => {
   context.node.outputs.forEach((name, index) => {
     if (name === "") return;
     const size = context.output(index).shape[axis];
-    const range = { starts: { ints: [start] }, ends: { ints: [start + size] }, axes: { ints: [axis] }, steps: { ints: [1] } };
+    const range = {
+      starts: { ints: [start] },
+      ends: { ints: [start + size] },
+      axes: { ints: [axis] },
+      steps: { ints: [1] },
+    };
     emitMove(context, "Slice", [x.name], range, x, index);
     start += size;
   });
@@ -95,7 +100,13 @@ export const lowerConcat: IntegerLowering = (context) => {
     parts.push(output.quant ? alignTo(context, input, output).name : input.name);
   }
   const axis = positive(intAttr(context.node, "axis", 0), output.shape.length);
-  context.emit({ op: "Concat", inputs: parts, attrs: { axis: { i: axis } }, type: typeOfCode(output), name: output.name });
+  context.emit({
+    op: "Concat",
+    inputs: parts,
+    attrs: { axis: { i: axis } },
+    type: typeOfCode(output),
+    name: output.name,
+  });
 };
 
 export const lowerPad: IntegerLowering = (context) => {
@@ -136,7 +147,12 @@ export const lowerTile: IntegerLowering = (context) => {
   const wide = x.shape.flatMap((size, axis) => [repeats[axis], size]);
   const split = reshapeCode(context, x, paired);
   const grown: Code = { ...split, shape: wide };
-  const name = context.emit({ op: "Expand", inputs: [split.name], attrs: { shape: { ints: wide } }, type: typeOfCode(grown) });
+  const name = context.emit({
+    op: "Expand",
+    inputs: [split.name],
+    attrs: { shape: { ints: wide } },
+    type: typeOfCode(grown),
+  });
   return emitMove(context, "Reshape", [name], { shape: { ints: context.output(0).shape } }, x);
 };
 

@@ -29,14 +29,30 @@ export const lowerAveragePool: IntegerLowering = (context) => {
   if (intsAttr(node, "dilations")?.some((dilation) => dilation !== 1)) return "a dilated average has no integer form";
   const output = context.output(0);
   const cells = elementCount(intsAttr(node, "kernel_shape") ?? []);
-  const pairs = Array.from({ length: cells }, (_, index) => multiplierOf(scaleOf(x) / (scaleOf(output) * (index + 1)), 31));
+  const pairs = Array.from({ length: cells }, (_, index) =>
+    multiplierOf(scaleOf(x) / (scaleOf(output) * (index + 1)), 31),
+  );
   const { y_dtype, y_zero, y_min, y_max } = postStage({ ...context, add: () => "" }, [1], 1, false).attrs;
   context.emit({
     op: "AveragePool",
     inputs: [
       x.name,
-      context.add(makeTensor("int32", [cells], Int32Array.from(pairs, (p) => p.multiplier)), `${output.name}/multiplier`),
-      context.add(makeTensor("int32", [cells], Int32Array.from(pairs, (p) => p.shift)), `${output.name}/shift`),
+      context.add(
+        makeTensor(
+          "int32",
+          [cells],
+          Int32Array.from(pairs, (p) => p.multiplier),
+        ),
+        `${output.name}/multiplier`,
+      ),
+      context.add(
+        makeTensor(
+          "int32",
+          [cells],
+          Int32Array.from(pairs, (p) => p.shift),
+        ),
+        `${output.name}/shift`,
+      ),
     ],
     attrs: {
       ...window,
@@ -68,7 +84,10 @@ function poolWindow(context: LoweringContext, spatial: number) {
 }
 
 /** Sum or mean over axes; `axesOf` where they are not input 1. */
-export function lowerReduce(kind: "sum" | "mean" | "max" | "min", axesOf?: (rank: number) => number[]): IntegerLowering {
+export function lowerReduce(
+  kind: "sum" | "mean" | "max" | "min",
+  axesOf?: (rank: number) => number[],
+): IntegerLowering {
   return (context) => {
     const x = context.input(0);
     if (!x) return "its input has no quantization";
@@ -109,4 +128,3 @@ function reducedAxes(context: LoweringContext, rank: number): number[] | string 
 export function spatialAxes(rank: number): number[] {
   return Array.from({ length: rank - 2 }, (_, index) => index + 2);
 }
-

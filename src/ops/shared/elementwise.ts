@@ -1,7 +1,7 @@
 /** Builders for operators that work element by element. Integer results wrap modulo their width when they are stored. */
 import type { DType, Node, Tensor, Type } from "../../ir/graph.ts";
-import { lowerUnary } from "../lowering/elementwise.ts";
 import type { RidingOf } from "../integer.ts";
+import { lowerUnary } from "../lowering/elementwise.ts";
 import type { Op } from "../op.ts";
 import { broadcastOffsets, broadcastShapes } from "./index.ts";
 import { broadcastDims, FLOATS, makeType, requireSameDType, sameType, typeAt } from "./types.ts";

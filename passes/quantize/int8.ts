@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { CompileError } from "../../src/error.ts";
+import type { Graph } from "../../src/ir/graph.ts";
+import type { Context, Pass } from "../../src/pass.ts";
+import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
+import { calibrate } from "../../src/quant/calibrate.ts";
+import { fusionGroups } from "../../src/quant/groups.ts";
+import type { Histogram } from "../../src/quant/histogram.ts";
+import { CALIBRATORS } from "../../src/quant/ranges.ts";
+
+const options = z
+  .object({
+    calibrator: z.enum(CALIBRATORS).default("mse"),
+    percentile: z.number().gt(50).max(100).default(99.999),
+    activations: z.enum(["int8", "int16"]).default("int8"),
+    outputs: z.enum(["int8", "int16"]).default("int16"),
+    int16: z.array(z.string()).default([]),
+    samples: z.number().int().positive().default(256),
+  })
+  .strict();
+
+type Options = z.infer<typeof options>;
+
+/**
+ * Post-training quantization: ranges from streaming histograms of the calibration split, symmetric int8 weights with a
+ * scale an output channel, asymmetric int8 activations. The graph's numbers stay; its types say what they become.
+ */
+const pass: Pass<Options> = {
+  summary: "Decides the scales of every stored value from the calibration data and quantizes the weights to int8.",
+  options,
+  lossy: true,
+  async run(graph, context) {
+    const values = valuesToObserve(graph);
+    if (!context.calibration || context.calibration.size === 0) {
+      throw new CompileError("usage/no-calibration", "quantization needs calibration data, and the recipe gives none", {
+        remedy: "add data.calibration to the recipe",
+      });
+    }
+    const histograms = await calibrate(graph, values, context.calibration, {
+      samples: context.options.samples,
+      pool: context.pool,
+      signal: context.signal,
+    });
+    return withInnerRanges(quantized(graph, histograms, context), histograms);
+  },
+};
+
+function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
+  const { int16, ...plan } = context.options;
+  return annotate(graph, histograms, { ...plan, int16: new Set(int16) });
+}
+
+/** Activations ride on accumulators whose ranges no type can carry; the lowering reads them from the metadata. */
+function withInnerRanges(graph: Graph, histograms: ReadonlyMap<string, Histogram>): Graph {
+  const ranges = [...fusionGroups(graph).byAnchor.values()].map(({ inner }) => {
+    const seen = histograms.get(inner);
+    return [inner, { low: Math.min(0, seen?.minimum ?? 0), high: Math.max(0, seen?.maximum ?? 0) }];
+  });
+  return { ...graph, metadata: new Map(graph.metadata).set("quantize/inner-ranges", JSON.stringify(ranges)) };
+}
+
+export default pass;

@@ -1,0 +1,157 @@
+import { stringAttr } from "../../ir/graph.ts";
+import { makeTensor } from "../../ir/tensor.ts";
+import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
+import { emitRescale } from "./elementwise.ts";
+import { transposeCode, typeOfCode } from "./linear.ts";
+import { emitMove } from "./move.ts";
+import { multiplierOf } from "./multiplier.ts";
+import { codeRange, scaleOf, zeroOf } from "./post.ts";
+
+/**
+ * Resize, axis by axis: nearest is a Gather with constant indices; linear is a product with the constant matrix of
+ * interpolation weights (7 fractional bits), since that is what the array does best.
+ */
+export const lowerResize: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no quantization";
+  const { node } = context;
+  const mode = stringAttr(node, "mode", "nearest");
+  if (mode === "cubic") return "cubic interpolation has no integer form";
+  if (node.inputs[1]) return "a region of interest has no integer form";
+  const given = node.attrs.get("antialias");
+  if (given && "i" in given && Number(given.i) !== 0) return "antialiasing has no integer form";
+  const output = context.output(0);
+  const axes = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] !== output.shape[axis]);
+  const scales = scalesOf(context, x, output);
+  const position = positionRule(stringAttr(node, "coordinate_transformation_mode", "half_pixel"));
+  if (!position) return "its coordinate transformation has no integer form";
+  let value = x;
+  for (const [step, axis] of axes.entries()) {
+    const sources = Array.from({ length: output.shape[axis] }, (_, index) =>
+      position(index, scales[axis], x.shape[axis], output.shape[axis]),
+    );
+    const shape = value.shape.map((size, at) => (at === axis ? output.shape[axis] : size));
+    const last = step === axes.length - 1;
+    value =
+      mode === "nearest"
+        ? gather(context, value, axis, nearestIndices(node.attrs, sources, x.shape[axis]), shape)
+        : interpolate(context, value, axis, sources, shape, last ? output : undefined);
+  }
+  if (value.name === output.name) return undefined;
+  return emitMove(context, "Reshape", [value.name], { shape: { ints: output.shape } }, value);
+};
+
+function scalesOf(context: LoweringContext, x: Code, output: Code): number[] {
+  const tensor = context.node.inputs[2] ? context.constant(2) : undefined;
+  const given = tensor ? Array.from(tensor.data as Float32Array) : [];
+  const axes = context.node.attrs.get("axes");
+  const list =
+    axes && "ints" in axes ? axes.ints.map((axis) => (Number(axis) + x.shape.length) % x.shape.length) : undefined;
+  return x.shape.map((size, axis) => {
+    const place = list ? list.indexOf(axis) : axis;
+    return given[place] ?? output.shape[axis] / size;
+  });
+}
+
+type Position = (index: number, scale: number, size: number, resized: number) => number;
+
+/** ONNX Resize, coordinate_transformation_mode: where output index lies in the input. */
+function positionRule(mode: string): Position | undefined {
+  switch (mode) {
+    case "half_pixel":
+      return (index, scale) => (index + 0.5) / scale - 0.5;
+    case "pytorch_half_pixel":
+      return (index, scale, _size, resized) => (resized > 1 ? (index + 0.5) / scale - 0.5 : 0);
+    case "half_pixel_symmetric":
+      return (index, scale, size, resized) => {
+        const adjust = resized / (scale * size);
+        return (size / 2) * (1 - adjust) + (index + 0.5) / scale - 0.5;
+      };
+    case "align_corners":
+      return (index, _scale, size, resized) => (resized === 1 ? 0 : (index * (size - 1)) / (resized - 1));
+    case "asymmetric":
+      return (index, scale) => index / scale;
+    default:
+      return undefined;
+  }
+}
+
+function nearestIndices(attrs: LoweringContext["node"]["attrs"], sources: readonly number[], size: number): number[] {
+  const attr = attrs.get("nearest_mode");
+  const rule = attr && "s" in attr ? attr.s : "round_prefer_floor";
+  const pick = (x: number) => {
+    if (rule === "floor") return Math.floor(x);
+    if (rule === "ceil") return Math.ceil(x);
+    if (rule === "round_prefer_ceil") return Math.floor(x + 0.5);
+    return Math.ceil(x - 0.5);
+  };
+  return sources.map((source) => Math.min(size - 1, Math.max(0, pick(source))));
+}
+
+function gather(context: LoweringContext, x: Code, axis: number, indices: readonly number[], shape: number[]): Code {
+  const constant = context.add(makeTensor("int32", [indices.length], Int32Array.from(indices)), `${x.name}/indices`);
+  const made: Code = { ...x, shape };
+  const type = typeOfCode(made);
+  return {
+    ...made,
+    name: context.emit({ op: "Gather", inputs: [x.name, constant], attrs: { axis: { i: axis } }, type }),
+  };
+}
+
+const FRACTION = 64;
+
+/** [.., size, ..] → [.., resized, ..]: the axis is brought last, multiplied with [size, resized], and brought back. */
+function interpolate(
+  context: LoweringContext,
+  x: Code,
+  axis: number,
+  sources: readonly number[],
+  shape: readonly number[],
+  target: Code | undefined,
+): Code {
+  const size = x.shape[axis];
+  const resized = sources.length;
+  const weights = new Int8Array(size * resized);
+  sources.forEach((source, column) => {
+    const inside = Math.min(size - 1, Math.max(0, source));
+    const floor = Math.min(size - 1, Math.floor(inside));
+    const upper = Math.min(size - 1, floor + 1);
+    const share = Math.round((inside - floor) * FRACTION);
+    weights[floor * resized + column] += FRACTION - share;
+    weights[upper * resized + column] += share;
+  });
+  const rank = x.shape.length;
+  const last = axis === rank - 1;
+  const perm = x.shape.map((_, at) => (at === axis ? rank - 1 : at === rank - 1 ? axis : at));
+  const rows = last ? x : transposeCode(context, x, perm);
+  const b = context.add(makeTensor("int8", [size, resized], weights), `${x.name}/interpolation`);
+  const pair = multiplierOf(1 / FRACTION, 31);
+  const [low, high] = codeRange(x.dtype);
+  const wide: Code = { ...x, shape: [...rows.shape.slice(0, -1), resized], name: "" };
+  const isWide = x.dtype === "int16";
+  const factor = isWide ? multiplierOf(1 / FRACTION, 15) : pair;
+  const product = context.emit({
+    op: "MatMul",
+    inputs: [
+      rows.name,
+      b,
+      "",
+      context.add(makeTensor("int32", [1], Int32Array.of(factor.multiplier)), `${x.name}/multiplier`),
+      context.add(makeTensor("int32", [1], Int32Array.of(factor.shift)), `${x.name}/shift`),
+    ],
+    attrs: {
+      a_zero: { i: zeroOf(x) },
+      b_zero: { i: 0 },
+      y_zero: { i: zeroOf(x) },
+      y_min: { i: low },
+      y_max: { i: high },
+      y_dtype: { s: x.dtype },
+      wide: isWide ? { i: 1 } : undefined,
+    },
+    type: typeOfCode(wide),
+  });
+  const back = last ? { ...wide, name: product } : transposeCode(context, { ...wide, name: product }, perm);
+  if (!target) return { ...back, shape };
+  const same = target.dtype === x.dtype && scaleOf(target) === scaleOf(x) && zeroOf(target) === zeroOf(x);
+  return same ? { ...back, shape } : { ...target, name: emitRescale(context, { ...back, shape }, target) };
+}

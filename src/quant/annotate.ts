@@ -1,0 +1,192 @@
+import { CompileError } from "../error.ts";
+import { quantize } from "../ir/codes.ts";
+import { type DType, type Graph, intAttr, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import { decode } from "../ir/numbers.ts";
+import { countUses } from "../ir/uses.ts";
+import { findOp } from "../ops/find.ts";
+import { type ValueClass, valueClasses } from "./classes.ts";
+import { fusionGroups, isReal } from "./groups.ts";
+import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
+import { type Calibrator, chooseRange, quantOf } from "./ranges.ts";
+import { quantizeWeights } from "./weights.ts";
+
+export interface Plan {
+  readonly calibrator: Calibrator;
+  readonly percentile: number;
+  readonly activations: "int8" | "int16";
+  /** Stored as int16 whatever the rule: value names, or teacher nodes' names (their outputs). */
+  readonly int16: ReadonlySet<string>;
+  /** The graph's outputs and what only a Softmax or a graph output reads: int16 unless told otherwise. */
+  readonly outputs: "int8" | "int16";
+}
+
+/** Values whose ranges calibration must see: stored ones, and what lies between a producer and a table that rides on it. */
+export function valuesToObserve(graph: Graph): string[] {
+  const names = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)];
+  return names.filter((name) => name !== "" && isReal(typeOf(graph, name)));
+}
+
+/**
+ * Decides how every real value is stored and quantizes the weights: the graph stays the float graph, its types say what
+ * its numbers will be rounded to. Values that already carry a quantization (a model that came quantized) keep it.
+ */
+export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram>, plan: Plan): Graph {
+  const groups = fusionGroups(graph);
+  const inner = new Set([...groups.byAnchor.values()].map((group) => group.inner));
+  const classes = valueClasses(graph, inner);
+  const types = new Map(graph.types);
+  const constants = new Map(graph.constants);
+  const uses = countUses(graph);
+  const readers = readersOf(graph);
+  for (const entry of new Set(classes.values())) {
+    const given = entry.members.map((name) => typeOf(graph, name)).find((type) => type?.quant);
+    const dtype = (given?.dtype ?? dtypeOf(entry, graph, plan, readers)) as DType;
+    const quant = given?.quant ?? classQuant(entry, graph, histograms, plan, dtype);
+    for (const name of entry.members) {
+      const constant = constants.get(name);
+      if (constant) constants.set(name, constant.quant ? constant : quantize(constant, dtype, quant));
+      else types.set(name, { ...(types.get(name) as Type), dtype, quant });
+    }
+  }
+  for (const node of graph.nodes) fixSoftmax(node, graph, types, readers, uses);
+  const annotated = { ...graph, types, constants };
+  return quantizeConstants(annotated, graph);
+}
+
+function readersOf(graph: Graph): Map<string, Node[]> {
+  const readers = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) {
+      const list = readers.get(name);
+      if (list) list.push(node);
+      else readers.set(name, [node]);
+    }
+  }
+  return readers;
+}
+
+/** Operators whose operands go into the multiplier array, where 16 bits cost a second pass. */
+const ARRAY = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
+
+function dtypeOf(entry: ValueClass, graph: Graph, plan: Plan, readers: ReadonlyMap<string, Node[]>): "int8" | "int16" {
+  const chosen = entry.members.some(
+    (name) =>
+      plan.int16.has(name) ||
+      graph.nodes.some((node) => node.outputs.includes(name) && node.origin.some((o) => plan.int16.has(o))),
+  );
+  if (chosen || plan.activations === "int16") return "int16";
+  const all = entry.members.flatMap((name) => readers.get(name) ?? []);
+  const feedsArray = all.some((node) => ARRAY.has(node.op));
+  const states = graph.states.some((state) => entry.members.includes(state.input));
+  // A cell is summed into at every step: 8 bits would round it away (ai4.md §7).
+  if (states) return "int16";
+  if (feedsArray || plan.outputs === "int8") return "int8";
+  const leaves = entry.members.some((name) => graph.outputs.includes(name));
+  const onlySoftmax =
+    all.some((node) => node.op === "Softmax") && all.every((node) => isMove(node) || node.op === "Softmax");
+  return leaves || onlySoftmax ? "int16" : "int8";
+}
+
+function isMove(node: Node): boolean {
+  return findOp(node.domain, node.op)?.passesThrough === true;
+}
+
+function classQuant(
+  entry: ValueClass,
+  graph: Graph,
+  histograms: ReadonlyMap<string, Histogram>,
+  plan: Plan,
+  dtype: DType,
+) {
+  const histogram = emptyHistogram();
+  for (const name of entry.roots) {
+    const constant = graph.constants.get(name);
+    if (constant) observe(histogram, Float32Array.from(decode(constant) as ArrayLike<number>));
+    const seen = histograms.get(name);
+    if (seen) merge(histogram, seen);
+    if (!constant && !seen) {
+      throw new CompileError("usage/not-calibrated", `"${name}" has no range: calibration did not see it`, {
+        where: `value ${name}`,
+        remedy: "give the recipe a calibration split that reaches this value",
+      });
+    }
+  }
+  for (const state of graph.states) {
+    if (entry.members.includes(state.input)) {
+      observe(histogram, Float32Array.from(decode(state.init) as ArrayLike<number>));
+    }
+  }
+  const symmetric = dtype === "int16";
+  const calibrator = symmetric ? "min-max" : plan.calibrator;
+  const range = chooseRange(histogram, { calibrator, percentile: plan.percentile, levels: 256, symmetric });
+  // 16 bits are never short of steps, so room for what calibration did not see costs nothing that shows.
+  const margin = symmetric ? 1.25 : 1;
+  return quantOf({ low: range.low * margin, high: range.high * margin }, dtype);
+}
+
+/** Softmax's results have a scale by definition; before a product they stay unnormalised (docs/integer-semantics.md). */
+function fixSoftmax(
+  node: Node,
+  graph: Graph,
+  types: Map<string, Type>,
+  readers: ReadonlyMap<string, Node[]>,
+  uses: ReadonlyMap<string, number>,
+): void {
+  if (node.op !== "Softmax" || node.domain !== "") return;
+  const name = node.outputs[0];
+  const type = types.get(name);
+  if (!type) return;
+  const all = readers.get(name) ?? [];
+  const rank = type.shape?.length ?? 0;
+  const axis = intAttr(node, "axis", -1);
+  const last = axis === -1 || axis === rank - 1;
+  const product = all.length === 1 && uses.get(name) === 1 && all[0].op === "MatMul" && all[0].inputs[0] === name;
+  const one = (scale: number, zero: number) => ({ scale: Float32Array.of(scale), zeroPoint: Int32Array.of(zero) });
+  if (product && last && !graph.constants.has(all[0].inputs[1])) {
+    types.set(name, { ...type, dtype: "uint8", quant: one(1 / 255, 0) });
+  } else if (type.dtype === "int16") types.set(name, { ...type, quant: one(2 ** -15, 0) });
+  else types.set(name, { ...type, quant: one(2 ** -8, -128) });
+}
+
+/** Weights: int8 a channel. Other real constants that are operands: int8 a single number, int16 otherwise. */
+function quantizeConstants(graph: Graph, before: Graph): Graph {
+  const constants = new Map(graph.constants);
+  const nodes = graph.nodes.map((node) => {
+    const op = findOp(node.domain, node.op);
+    if (!op?.integer) return node;
+    const { data, weights } = op.operands ?? { data: node.inputs.map((_, index) => index), weights: undefined };
+    let inputs = node.inputs;
+    for (const index of data) {
+      const name = node.inputs[index];
+      const tensor = name ? before.constants.get(name) : undefined;
+      if (!name || !tensor || tensor.quant || !isReal({ dtype: tensor.dtype })) continue;
+      if (constants.get(name)?.quant && weights?.input !== index) continue;
+      const axis = weights?.input === index ? weights.axis(node, tensor.shape.length) : undefined;
+      const role = weights?.input === index ? `weights${axis}` : "operand";
+      // One tensor may be weights here and an operand there: each role has codes of its own.
+      const made = `${name}/${role}`;
+      if (!constants.has(made)) {
+        constants.set(made, role === "operand" ? quantizeOperand(tensor) : quantizeWeights(real(tensor), axis));
+      }
+      inputs = inputs.map((input, at) => (at === index ? made : input));
+    }
+    return inputs === node.inputs ? node : { ...node, inputs };
+  });
+  const used = new Set(nodes.flatMap((node) => node.inputs));
+  for (const name of constants.keys()) if (!used.has(name) && !graph.outputs.includes(name)) constants.delete(name);
+  return { ...graph, nodes, constants };
+}
+
+function real(tensor: Tensor): Tensor {
+  if (tensor.dtype === "float32") return tensor;
+  return { dtype: "float32", shape: tensor.shape, data: Float32Array.from(decode(tensor) as ArrayLike<number>) };
+}
+
+function quantizeOperand(tensor: Tensor): Tensor {
+  const values = real(tensor);
+  const list = values.data as Float32Array;
+  if (list.length === 1) return quantizeWeights(values, undefined);
+  let reach = 0;
+  for (const value of list) reach = Math.max(reach, Math.abs(value));
+  return quantize(values, "int16", quantOf({ low: -reach, high: reach }, "int16"));
+}

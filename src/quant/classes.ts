@@ -1,0 +1,89 @@
+import { type Graph, type Node, typeOf } from "../ir/graph.ts";
+import { findOp } from "../ops/find.ts";
+import { isReal } from "./groups.ts";
+
+/**
+ * Values that must share one quantization, because an operator only moves numbers from one to the other or because one
+ * is fed back into the other. `roots` are the members whose numbers are new; their ranges make the class's range.
+ */
+export interface ValueClass {
+  readonly members: readonly string[];
+  readonly roots: readonly string[];
+}
+
+export function valueClasses(graph: Graph, skip: ReadonlySet<string>): Map<string, ValueClass> {
+  const parent = new Map<string, string>();
+  const find = (name: string): string => {
+    let top = name;
+    while (parent.get(top) !== top) top = parent.get(top) ?? top;
+    for (let at = name; at !== top; ) {
+      const next = parent.get(at) ?? top;
+      parent.set(at, top);
+      at = next;
+    }
+    return top;
+  };
+  const join = (a: string, b: string) => parent.set(find(a), find(b));
+  const moved = new Set<string>();
+  const add = (name: string) => {
+    if (name && !skip.has(name) && isReal(typeOf(graph, name)) && !parent.has(name)) parent.set(name, name);
+  };
+  graph.inputs.forEach(add);
+  for (const node of graph.nodes) node.outputs.forEach(add);
+  for (const node of graph.nodes) {
+    for (const [from, to] of moves(node)) {
+      if (graph.constants.has(from)) add(from);
+      if (!parent.has(from) || !parent.has(to)) continue;
+      join(to, from);
+      moved.add(to);
+    }
+  }
+  joinConcats(graph, parent, join);
+  for (const state of graph.states) {
+    if (!parent.has(state.input) || !parent.has(state.output)) continue;
+    join(state.output, state.input);
+  }
+  return collect(graph, parent, find, moved);
+}
+
+/** Pairs (from, to) of values between which a node only moves numbers. */
+function moves(node: Node): [string, string][] {
+  if (!findOp(node.domain, node.op)?.passesThrough || node.op === "Concat") return [];
+  return node.outputs.filter((name) => name !== "").map((name) => [node.inputs[0], name]);
+}
+
+/** What only a Concat reads may as well be stored at the Concat's quantization: it would be rounded to it anyway. */
+function joinConcats(graph: Graph, parent: Map<string, string>, join: (a: string, b: string) => void): void {
+  const readers = new Map<string, number>();
+  for (const node of graph.nodes) for (const name of node.inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
+  const fixed = new Set([...graph.outputs, ...graph.inputs, ...graph.states.map((state) => state.output)]);
+  for (const node of graph.nodes) {
+    if (node.op !== "Concat" || node.domain !== "" || !parent.has(node.outputs[0])) continue;
+    for (const name of node.inputs) {
+      if (parent.has(name) && readers.get(name) === 1 && !fixed.has(name)) join(name, node.outputs[0]);
+    }
+  }
+}
+
+function collect(
+  graph: Graph,
+  parent: Map<string, string>,
+  find: (name: string) => string,
+  moved: ReadonlySet<string>,
+): Map<string, ValueClass> {
+  const members = new Map<string, string[]>();
+  for (const name of parent.keys()) {
+    const top = find(name);
+    const list = members.get(top);
+    if (list) list.push(name);
+    else members.set(top, [name]);
+  }
+  const classes = new Map<string, ValueClass>();
+  const states = new Set(graph.states.map((state) => state.input));
+  for (const list of members.values()) {
+    const roots = list.filter((name) => !moved.has(name) && !states.has(name));
+    const made = { members: list, roots: roots.length > 0 ? roots : list };
+    for (const name of list) classes.set(name, made);
+  }
+  return classes;
+}

@@ -1,0 +1,92 @@
+/**
+ * A streaming histogram whose result does not depend on the order or the grouping of what it was fed: bins lie on the
+ * grid k · 2^(e−11), and when a value falls outside, e grows and neighbours merge in pairs. Since the grids nest, a
+ * bin's count is a function of the multiset of values alone; so is a merge of two histograms. Memory is fixed.
+ */
+export interface Histogram {
+  /** Values lie in [−2^exponent, 2^exponent). */
+  exponent: number;
+  /** 4,096 bins over that range. */
+  readonly counts: Float64Array;
+  minimum: number;
+  maximum: number;
+  /** NaN and infinities: counted, not binned. */
+  broken: number;
+}
+
+const BINS = 4096;
+const HALF = BINS / 2;
+/** Ranges below 2^−40 are zero to every format that this compiler knows. */
+const SMALLEST = -40;
+
+export function emptyHistogram(): Histogram {
+  return {
+    exponent: SMALLEST,
+    counts: new Float64Array(BINS),
+    minimum: Number.POSITIVE_INFINITY,
+    maximum: Number.NEGATIVE_INFINITY,
+    broken: 0,
+  };
+}
+
+export function binWidth(histogram: Histogram): number {
+  return 2 ** histogram.exponent / HALF;
+}
+
+/** The value at the middle of bin `index`. */
+export function binCentre(histogram: Histogram, index: number): number {
+  return (index - HALF + 0.5) * binWidth(histogram);
+}
+
+export function observe(histogram: Histogram, values: Float32Array): void {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (value < low && value !== Number.NEGATIVE_INFINITY) low = value;
+    if (value > high && value !== Number.POSITIVE_INFINITY) high = value;
+  }
+  if (low <= high) {
+    histogram.minimum = Math.min(histogram.minimum, low);
+    histogram.maximum = Math.max(histogram.maximum, high);
+    growTo(histogram, Math.max(high, -low));
+  }
+  const factor = HALF / 2 ** histogram.exponent;
+  const { counts } = histogram;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (value >= low && value <= high) counts[Math.floor(value * factor) + HALF]++;
+    else histogram.broken++;
+  }
+}
+
+/** Adds `other` into `histogram`. */
+export function merge(histogram: Histogram, other: Histogram): void {
+  histogram.minimum = Math.min(histogram.minimum, other.minimum);
+  histogram.maximum = Math.max(histogram.maximum, other.maximum);
+  histogram.broken += other.broken;
+  while (histogram.exponent < other.exponent) double(histogram);
+  const steps = 2 ** (histogram.exponent - other.exponent);
+  for (let index = 0; index < BINS; index++) {
+    if (other.counts[index] !== 0) histogram.counts[Math.floor((index - HALF) / steps) + HALF] += other.counts[index];
+  }
+}
+
+function growTo(histogram: Histogram, magnitude: number): void {
+  // `magnitude` itself must lie strictly inside, so that the largest value has a bin.
+  while (2 ** histogram.exponent <= magnitude) double(histogram);
+}
+
+function double(histogram: Histogram): void {
+  const { counts } = histogram;
+  const merged = new Float64Array(BINS);
+  for (let index = 0; index < BINS; index++) merged[Math.floor((index - HALF) / 2) + HALF] += counts[index];
+  counts.set(merged);
+  histogram.exponent += 1;
+}
+
+export function total(histogram: Histogram): number {
+  let sum = 0;
+  for (const count of histogram.counts) sum += count;
+  return sum;
+}

@@ -1,0 +1,178 @@
+import { CompileError } from "../error.ts";
+import {
+  freshName,
+  type Graph,
+  isStatic,
+  attrs as makeAttrs,
+  type Node,
+  type Tensor,
+  type Type,
+  typeOf,
+} from "../ir/graph.ts";
+import { bytesOf } from "../ir/tensor.ts";
+import { namesOf } from "../ir/uses.ts";
+import { findOp } from "../ops/find.ts";
+import type { Code, Emission, LoweringContext, Riding } from "../ops/integer.ts";
+import { fusionGroups, type Group, isReal } from "./groups.ts";
+import type { Range } from "./ranges.ts";
+
+export interface LowerOptions {
+  /** Requantization mode of the target. */
+  readonly round: string;
+  /** Accumulator width of the target. */
+  readonly accumulatorBits: number;
+  /** Calibrated range of each value that lives in an accumulator only. */
+  readonly ranges: ReadonlyMap<string, Range>;
+}
+
+export interface Unlowered {
+  readonly node: Node;
+  /** Why the chip has no way to compute it. */
+  readonly reason: string;
+}
+
+/** The annotated graph said with `npu` operators. Nodes that have no integer form stay, and are listed with the reason. */
+export function lowerToInteger(graph: Graph, options: LowerOptions): { graph: Graph; left: Unlowered[] } {
+  const groups = fusionGroups(graph);
+  const state = new Emitter(graph);
+  const left: Unlowered[] = [];
+  for (const node of graph.nodes) {
+    if (groups.byActivation.has(node)) continue;
+    const group = groups.byAnchor.get(node);
+    const reason = state.lower(node, group, options);
+    if (reason === undefined) continue;
+    left.push({ node, reason });
+    state.keep(node);
+    if (group) state.keep(group.activation);
+  }
+  return { graph: state.finish(), left };
+}
+
+class Emitter {
+  private readonly nodes: Node[] = [];
+  private readonly types: Map<string, Type>;
+  private readonly constants: Map<string, Tensor>;
+  private readonly names: Set<string>;
+  private readonly shared = new Map<string, string>();
+  private readonly graph: Graph;
+
+  constructor(graph: Graph) {
+    this.graph = graph;
+    this.types = new Map(graph.types);
+    this.constants = new Map(graph.constants);
+    this.names = namesOf(graph);
+  }
+
+  keep(node: Node): void {
+    this.nodes.push(node);
+  }
+
+  /** Emits a node's integer form; on refusal nothing of it stays and the reason is returned. */
+  lower(node: Node, group: Group | undefined, options: LowerOptions): string | undefined {
+    const op = findOp(node.domain, node.op);
+    if (node.domain === "npu") return this.keep(node) as undefined;
+    if (!op?.integer) return `${node.op} has no integer form on this chip`;
+    const outputs = group ? [group.activation.outputs[0]] : node.outputs;
+    const reason = this.readiness(node, outputs);
+    if (reason) return reason;
+    const origin = group ? [...new Set([...node.origin, ...group.activation.origin])].sort() : node.origin;
+    const mark = this.nodes.length;
+    const refused = op.integer(this.context(node, outputs, origin, group, options));
+    if (refused !== undefined) this.nodes.length = mark;
+    return refused;
+  }
+
+  private readiness(node: Node, outputs: readonly string[]): string | undefined {
+    for (const name of [...node.inputs, ...outputs]) {
+      if (name === "") continue;
+      const type = typeOf(this.graph, name);
+      if (type?.container) return "it works on sequences or optionals";
+      if (!isStatic(type?.shape)) return `the shape of "${name}" is not known before it runs`;
+    }
+    return outputs.every((name) => name === "" || typeOf(this.graph, name)?.quant || !isReal(typeOf(this.graph, name)))
+      ? undefined
+      : "its output was not quantized";
+  }
+
+  private context(
+    node: Node,
+    outputs: readonly string[],
+    origin: readonly string[],
+    group: Group | undefined,
+    options: LowerOptions,
+  ): LoweringContext {
+    return {
+      node,
+      round: options.round,
+      accumulatorBits: options.accumulatorBits,
+      input: (index) => this.codeOf(node.inputs[index]),
+      constant: (index) => {
+        const name = node.inputs[index];
+        return name ? this.constants.get(name) : undefined;
+      },
+      output: (index) => {
+        const code = this.codeOf(outputs[index]);
+        if (!code) throw new Error(`bug: output ${index} of ${node.op} has no type`);
+        return code;
+      },
+      riding: group && limited(group.riding, options.ranges.get(group.inner)),
+      add: (tensor, hint) => this.add(tensor, hint),
+      emit: (emission) => this.emit(emission, origin),
+    };
+  }
+
+  private codeOf(name: string | undefined): Code | undefined {
+    if (!name) return undefined;
+    const constant = this.constants.get(name);
+    const type = constant ?? this.types.get(name);
+    if (!type || !isStatic(type.shape)) return undefined;
+    if (!type.quant && isReal(type)) return undefined;
+    return type.quant
+      ? { name, dtype: type.dtype, shape: type.shape, quant: type.quant }
+      : { name, dtype: type.dtype, shape: type.shape };
+  }
+
+  private add(tensor: Tensor, hint: string): string {
+    const content = Buffer.from(bytesOf(tensor));
+    const key = content.length > 4096 ? undefined : `${tensor.dtype}[${tensor.shape}]${content.toString("latin1")}`;
+    const known = key === undefined ? undefined : this.shared.get(key);
+    if (known !== undefined) return known;
+    const name = freshName(hint, this.names);
+    this.names.add(name);
+    this.constants.set(name, tensor);
+    if (key !== undefined) this.shared.set(key, name);
+    return name;
+  }
+
+  private emit(emission: Emission, origin: readonly string[]): string {
+    const name = emission.name ?? freshName(`${emission.inputs[0]}/${emission.op.toLowerCase()}`, this.names);
+    this.names.add(name);
+    this.types.set(name, emission.type);
+    this.nodes.push({
+      op: emission.op,
+      domain: "npu",
+      inputs: emission.inputs,
+      outputs: [name],
+      attrs: makeAttrs(emission.attrs ?? {}),
+      origin,
+    });
+    return name;
+  }
+
+  finish(): Graph {
+    const used = new Set([...this.graph.outputs, ...this.nodes.flatMap((node) => node.inputs)]);
+    const made = new Set([...this.graph.inputs, ...this.nodes.flatMap((node) => node.outputs)]);
+    const constants = new Map([...this.constants].filter(([name]) => used.has(name)));
+    const types = new Map([...this.types].filter(([name]) => made.has(name)));
+    const opsets = new Map(this.graph.opsets).set("npu", 1);
+    return { ...this.graph, nodes: this.nodes, constants, types, opsets };
+  }
+}
+
+/** A table covers what calibration saw, cut where the function has settled; int16 leaves a margin for what it did not. */
+function limited(riding: Riding, range: Range | undefined): Riding {
+  if (riding.kind === "clamp") return riding;
+  if (!range) throw new CompileError("usage/not-calibrated", "an activation's input has no calibrated range");
+  const reach = Math.max(-range.low, range.high) * 1.25 || 1;
+  return { ...riding, range: Math.min(riding.range, reach) };
+}

@@ -1,0 +1,125 @@
+import type { DType, Quant } from "../ir/graph.ts";
+import { binCentre, binWidth, type Histogram, total } from "./histogram.ts";
+
+/** How a range of reals is chosen from a histogram. */
+export const CALIBRATORS = ["min-max", "percentile", "mse"] as const;
+export type Calibrator = (typeof CALIBRATORS)[number];
+
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface RangeOptions {
+  readonly calibrator: Calibrator;
+  /** For `percentile`: the share kept, in percent, split over both tails. */
+  readonly percentile: number;
+  /** Levels of the grid the range is for: 256 for int8. */
+  readonly levels: number;
+  /** Grid symmetric about zero. */
+  readonly symmetric: boolean;
+}
+
+/** The range to quantize; always contains zero, never empty. */
+export function chooseRange(histogram: Histogram, options: RangeOptions): Range {
+  const widest = withZero(histogram.minimum, histogram.maximum, options.symmetric);
+  if (total(histogram) === 0) return { low: 0, high: 1 };
+  switch (options.calibrator) {
+    case "min-max":
+      return widest;
+    case "percentile":
+      return byPercentile(histogram, options, widest);
+    case "mse":
+      return byError(histogram, options, widest);
+  }
+}
+
+function withZero(low: number, high: number, symmetric: boolean): Range {
+  const range = { low: Math.min(0, low), high: Math.max(0, high) };
+  if (!symmetric) return range;
+  const reach = Math.max(-range.low, range.high);
+  return { low: -reach, high: reach };
+}
+
+function byPercentile(histogram: Histogram, options: RangeOptions, widest: Range): Range {
+  const tail = (total(histogram) * (100 - options.percentile)) / 200;
+  const { counts } = histogram;
+  let low = 0;
+  for (let seen = counts[0]; low < counts.length - 1 && seen <= tail; seen += counts[++low]);
+  let high = counts.length - 1;
+  for (let seen = counts[high]; high > 0 && seen <= tail; seen += counts[--high]);
+  const half = binWidth(histogram) / 2;
+  return withZero(
+    Math.max(widest.low, binCentre(histogram, low) - half),
+    Math.min(widest.high, binCentre(histogram, high) + half),
+    options.symmetric,
+  );
+}
+
+/** Shares of the widest range that are tried, largest first: 80 steps down to a fifth. */
+const SHARES = Array.from({ length: 81 }, (_, step) => 1 - step / 100);
+
+/**
+ * The range with the least squared error of rounding and clipping, over the histogram. Both ends shrink together first,
+ * then each alone, since a long tail is mostly on one side.
+ */
+function byError(histogram: Histogram, options: RangeOptions, widest: Range): Range {
+  const bins = occupied(histogram);
+  let best = widest;
+  let least = squaredError(bins, best, options.levels);
+  const consider = (range: Range) => {
+    const error = squaredError(bins, range, options.levels);
+    if (error < least) {
+      least = error;
+      best = range;
+    }
+  };
+  for (const share of SHARES) consider({ low: widest.low * share, high: widest.high * share });
+  if (options.symmetric || widest.low === 0 || widest.high === 0) return best;
+  const { low, high } = best;
+  for (const share of SHARES) consider({ low: low * share, high });
+  const lowest = best.low;
+  for (const share of SHARES) consider({ low: lowest, high: high * share });
+  return best;
+}
+
+interface Bins {
+  readonly centres: Float64Array;
+  readonly counts: Float64Array;
+}
+
+function occupied(histogram: Histogram): Bins {
+  const used: number[] = [];
+  histogram.counts.forEach((count, index) => {
+    if (count > 0) used.push(index);
+  });
+  return {
+    centres: Float64Array.from(used, (index) => binCentre(histogram, index)),
+    counts: Float64Array.from(used, (index) => histogram.counts[index]),
+  };
+}
+
+/** Rounding inside costs step²/12 a value (uniform within a step); clipping costs the squared distance to the end. */
+function squaredError({ centres, counts }: Bins, { low, high }: Range, levels: number): number {
+  const step = (high - low) / (levels - 1);
+  const inside = (step * step) / 12;
+  let error = 0;
+  for (let index = 0; index < centres.length; index++) {
+    const centre = centres[index];
+    const beyond = centre < low ? low - centre : centre > high ? centre - high : 0;
+    error += counts[index] * (beyond * beyond + inside);
+  }
+  return error;
+}
+
+/** Scale and zero point of a range: int8 asymmetric, int16 symmetric. Scales are single precision. */
+export function quantOf(range: Range, dtype: DType): Quant {
+  if (dtype === "int16") {
+    const reach = Math.max(-range.low, range.high) || 1;
+    return { scale: Float32Array.of(reach / 32767), zeroPoint: Int32Array.of(0) };
+  }
+  const width = range.high - range.low || 1;
+  const scale = Math.fround(width / 255);
+  const zero = Math.min(127, Math.max(-128, Math.round(-128 - range.low / scale)));
+  return { scale: Float32Array.of(scale), zeroPoint: Int32Array.of(zero) };
+}
