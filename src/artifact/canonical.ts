@@ -1,0 +1,27 @@
+/** Values that JSON can say without loss. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+const MAX_DEPTH = 64;
+
+/**
+ * One text for one value: keys in code-point order, no blanks, absent members left out. Numbers must be finite, since
+ * JSON has no others (`bug` otherwise): two hosts that hold the same value write the same bytes.
+ */
+export function canonicalJson(value: Json): string {
+  return write(value, 0);
+}
+
+export function canonicalBytes(value: Json): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(value));
+}
+
+function write(value: Json, depth: number): string {
+  if (depth > MAX_DEPTH) throw new RangeError(`a JSON value deeper than ${MAX_DEPTH} levels`);
+  if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`bug: JSON has no ${value}`);
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((entry: Json) => write(entry, depth + 1)).join(",")}]`;
+  const entries = Object.entries(value as { readonly [key: string]: Json | undefined })
+    .filter((entry): entry is [string, Json] => entry[1] !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${write(entry, depth + 1)}`).join(",")}}`;
+}
