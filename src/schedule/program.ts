@@ -338,3 +338,7 @@ export const STORAGE_BYTES: Readonly<Record<Storage, number>> = {
   int8: 1, uint8: 1, int16: 2, uint16: 2, int32: 4, uint32: 4, int64: 8, uint64: 8,
   float32: 4, float64: 8, float16: 2, bfloat16: 2, bool: 1,
 }; // prettier-ignore
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** A command before the scheduler gave it its place: what it computes, and on which engine. */
+export type CommandBody = Without<Command, "npu" | "waits" | "origin">;

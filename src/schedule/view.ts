@@ -1,0 +1,183 @@
+import { bug } from "../error.ts";
+import { stridesOf } from "../ir/tensor.ts";
+import { type Operand, type Space, STORAGE_BYTES, type Storage } from "./program.ts";
+
+/** Memory of its own: a tensor that no other is a part of. */
+export interface Root {
+  readonly name: string;
+  readonly dtype: Storage;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  /** Where its codes come from. `state` and `input` lie in DRAM when a run begins. */
+  readonly kind: "computed" | "input" | "state" | "constant";
+  /** Constants only: the codes, little-endian. */
+  readonly data?: Uint8Array;
+}
+
+/** A strided part of a root, seen as a tensor of its own. Offset and strides in elements. */
+export interface View {
+  readonly root: Root;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  /**
+   * Where the view's axes lie in the root: `axes[i]` is the root's axis of the view's axis i (−1: a new axis of size 1),
+   * `starts` the first index on every root axis. Absent where a reshape mixed the axes.
+   */
+  readonly aligned?: { readonly axes: readonly number[]; readonly starts: readonly number[] };
+}
+
+/** Half-open ranges on every axis. */
+export interface Box {
+  readonly start: readonly number[];
+  readonly size: readonly number[];
+}
+
+export function wholeBox(shape: readonly number[]): Box {
+  return { start: shape.map(() => 0), size: shape };
+}
+
+export function isWhole(box: Box, shape: readonly number[]): boolean {
+  return shape.every((size, axis) => box.size[axis] === size);
+}
+
+export function elementsOf(shape: readonly number[]): number {
+  let count = 1;
+  for (const size of shape) count *= size;
+  return count;
+}
+
+export function viewOfRoot(root: Root): View {
+  const aligned = { axes: root.shape.map((_, axis) => axis), starts: root.shape.map(() => 0) };
+  return { root, offset: 0, shape: root.shape, strides: stridesOf(root.shape), aligned };
+}
+
+export function isContiguous(view: View): boolean {
+  let step = 1;
+  for (let axis = view.shape.length - 1; axis >= 0; axis--) {
+    if (view.shape[axis] !== 1 && view.strides[axis] !== step) return false;
+    step *= view.shape[axis];
+  }
+  return true;
+}
+
+/** The same elements under another shape, where strides can say it; undefined where only a copy could. */
+export function reshapeView(view: View, shape: readonly number[]): View | undefined {
+  const same = sameButOnes(view, shape);
+  if (same) return same;
+  if (!isContiguous(view)) return undefined;
+  return { root: view.root, offset: view.offset, shape, strides: stridesOf(shape) };
+}
+
+/** A reshape that only adds or drops axes of size 1 keeps strides and alignment. */
+function sameButOnes(view: View, shape: readonly number[]): View | undefined {
+  const kept = view.shape.flatMap((size, axis) => (size === 1 ? [] : [axis]));
+  const wanted = shape.flatMap((size, axis) => (size === 1 ? [] : [axis]));
+  if (kept.length !== wanted.length || wanted.some((axis, at) => shape[axis] !== view.shape[kept[at]])) return undefined;
+  const strides = shape.map(() => 0);
+  const axes = shape.map(() => -1);
+  wanted.forEach((axis, at) => {
+    strides[axis] = view.strides[kept[at]];
+    axes[axis] = view.aligned?.axes[kept[at]] ?? -1;
+  });
+  // A new axis of size 1 gets the stride that a contiguous tensor would have: no reader multiplies it by more than 0.
+  for (let axis = shape.length - 2; axis >= 0; axis--) {
+    if (shape[axis] === 1) strides[axis] = strides[axis + 1] * shape[axis + 1];
+  }
+  if (shape.length > 0 && shape[shape.length - 1] === 1) strides[shape.length - 1] = 1;
+  const aligned = view.aligned && { axes, starts: view.aligned.starts };
+  return { root: view.root, offset: view.offset, shape, strides, ...(aligned ? { aligned } : {}) };
+}
+
+/** `axes[i]` is the view's axis that becomes axis i. */
+export function permuteView(view: View, axes: readonly number[]): View {
+  const pick = (list: readonly number[]) => axes.map((axis) => list[axis]);
+  const aligned = view.aligned && { axes: pick(view.aligned.axes), starts: view.aligned.starts };
+  return {
+    root: view.root,
+    offset: view.offset,
+    shape: pick(view.shape),
+    strides: pick(view.strides),
+    ...(aligned ? { aligned } : {}),
+  };
+}
+
+/** Every `step`-th element from `start`, `count` of them, on one axis. A step other than 1 loses the alignment. */
+export function sliceView(view: View, axis: number, start: number, count: number, step: number): View {
+  const shape = view.shape.map((size, at) => (at === axis ? count : size));
+  const strides = view.strides.map((stride, at) => (at === axis ? stride * step : stride));
+  const offset = view.offset + start * view.strides[axis];
+  if (view.aligned === undefined || step !== 1 || view.aligned.axes[axis] < 0)
+    return { root: view.root, offset, shape, strides };
+  const starts = [...view.aligned.starts];
+  starts[view.aligned.axes[axis]] += start;
+  return { root: view.root, offset, shape, strides, aligned: { axes: view.aligned.axes, starts } };
+}
+
+/** Repeats axes of size 1 by stride 0, and adds axes in front, up to `shape`. */
+export function broadcastView(view: View, shape: readonly number[]): View {
+  const missing = shape.length - view.shape.length;
+  const strides = shape.map((size, axis) => {
+    if (axis < missing) return 0;
+    return view.shape[axis - missing] === 1 && size !== 1 ? 0 : view.strides[axis - missing];
+  });
+  const axes = shape.map((_, axis) => {
+    if (axis < missing || view.shape[axis - missing] === 1) return -1;
+    return view.aligned?.axes[axis - missing] ?? -1;
+  });
+  const aligned = view.aligned && { axes, starts: view.aligned.starts };
+  return { root: view.root, offset: view.offset, shape, strides, ...(aligned ? { aligned } : {}) };
+}
+
+/** The view of a box: same strides. */
+export function boxView(view: View, box: Box): View {
+  let result = view;
+  box.size.forEach((size, axis) => {
+    if (box.start[axis] !== 0 || size !== view.shape[axis]) result = sliceView(result, axis, box.start[axis], size, 1);
+  });
+  return result;
+}
+
+/** The smallest and one past the largest element of the root that a view touches. */
+export function extentOf(view: View): { low: number; high: number } {
+  let low = view.offset;
+  let high = view.offset;
+  view.shape.forEach((size, axis) => {
+    const reach = (size - 1) * view.strides[axis];
+    if (reach < 0) low += reach;
+    else high += reach;
+  });
+  return { low, high: high + 1 };
+}
+
+/** The part of the root that an aligned view touches, on the root's own axes. */
+export function rootBox(view: View): Box | undefined {
+  if (view.aligned === undefined) return undefined;
+  const { axes, starts } = view.aligned;
+  const size = view.root.shape.map(() => 1);
+  axes.forEach((axis, at) => {
+    if (axis >= 0) size[axis] = view.shape[at];
+  });
+  return { start: starts, size };
+}
+
+export function boxesOverlap(a: Box, b: Box): boolean {
+  return a.start.every((start, axis) => start < b.start[axis] + b.size[axis] && b.start[axis] < start + a.size[axis]);
+}
+
+/** The operand of a view whose root begins at `base`. */
+export function operandOf(view: View, space: Space, base: number): Operand {
+  const { dtype } = view.root;
+  const address = base + view.offset * STORAGE_BYTES[dtype];
+  if (!Number.isSafeInteger(address) || address < 0) bug(`the view of ${view.root.name} begins at ${address}`);
+  return { space, address, dtype, shape: view.shape, strides: view.strides };
+}
+
+/** A compact copy of a view's box: what a staged operand looks like. */
+export function compactOperand(dtype: Storage, shape: readonly number[], address: number): Operand {
+  return { space: "sram", address, dtype, shape, strides: stridesOf(shape) };
+}
+
+export function bytesOfBox(dtype: Storage, box: Box): number {
+  return elementsOf(box.size) * STORAGE_BYTES[dtype];
+}
