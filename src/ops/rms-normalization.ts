@@ -2,7 +2,7 @@ import { elementCount, floatAttr } from "../ir/graph.ts";
 import { lowerNorm } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { broadcastOffsets } from "./shared/index.ts";
-import { axisAttr, FLOATS, typeAt } from "./shared/types.ts";
+import { axisAttr, FLOATS, sizeOf, typeAt } from "./shared/types.ts";
 import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
 
 /** `x / √(mean(x²) + epsilon) · scale`, the mean over the axes from `axis` to the last. */
@@ -33,6 +33,7 @@ const op: Op = {
     }
     return [fromDoubles(scale.dtype, x.shape, result)];
   },
+  macs: (_, inputs) => 2 * sizeOf(inputs[0]?.shape),
 };
 
 export default op;

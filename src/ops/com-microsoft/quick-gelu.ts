@@ -1,0 +1,11 @@
+import { floatAttr } from "../../ir/graph.ts";
+import type { Op } from "../op.ts";
+import { unaryOf } from "../shared/elementwise.ts";
+
+/** `y = x / (1 + e^(−α·x))`, α = 1.702 if left out. */
+const op: Op = unaryOf((node) => {
+  const alpha = floatAttr(node, "alpha", 1.702);
+  return (x) => x / (1 + Math.exp(-alpha * x));
+});
+
+export default op;
