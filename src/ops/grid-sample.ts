@@ -59,6 +59,7 @@ const op: Op = {
     const mode = stringAttr(node, "mode", "linear");
     const padding = stringAttr(node, "padding_mode", "zeros");
     const corners = intAttr(node, "align_corners", 0) === 1;
+    const cubic = mode === "cubic" || mode === "bicubic";
     const [batch, channels, ...sizes] = tensor.shape;
     const axes = sizes.length;
     if (grid.shape.at(-1) !== axes || grid.shape[0] !== batch)
@@ -82,8 +83,9 @@ const op: Op = {
         const given = places[point * axes + (axes - 1 - axis)];
         let place = corners ? ((given + 1) / 2) * (sizes[axis] - 1) : ((given + 1) * sizes[axis] - 1) / 2;
         if (mode === "nearest") place = roundHalfEven(place);
-        if (padding === "border") place = Math.min(Math.max(place, 0), sizes[axis] - 1);
-        if (padding === "reflection") place = reflect(place, ...bounds[axis]);
+        // The cubic's taps are resolved one by one, from where they lie; the other modes move the place itself.
+        if (padding === "border" && !cubic) place = Math.min(Math.max(place, 0), sizes[axis] - 1);
+        if (padding === "reflection" && !cubic) place = reflect(place, ...bounds[axis]);
         const along = tapsOf(node, mode, place).flatMap(([index, weight]): Tap[] => {
           const at = resolve(index, axis);
           return at < 0 ? [] : [[at * strides[axis], weight]];

@@ -5,6 +5,7 @@ import { evaluateRecurrent, gateSums, inferRecurrent, type Recurrent, recurrentM
 /**
  * Long short-term memory. Gates lie in the order input, output, forget, cell; P holds peepholes for input, output, forget:
  * `i = f(…+ Pi⊙C)`, `f = f(…+ Pf⊙C)` (1 − i with input_forget), `c = g(…)`, `C' = f⊙C + i⊙c`, `o = f(…+ Po⊙C')`, `H' = o⊙h(C')`.
+ * `clip` bounds what f and g are given, not the cell that h is given: ONNX Runtime's reading.
  */
 const kind: Recurrent = {
   gates: 4,
@@ -21,7 +22,7 @@ const kind: Recurrent = {
         const kept = coupled ? 1 - entering : f(cell.clip(forget[unit] + peep(2, unit) * held));
         return kept * held + entering * g(cell.clip(candidate[unit]));
       });
-      const output = next.map((held, unit) => f(cell.clip(o[unit] + peep(1, unit) * held)) * h(cell.clip(held)));
+      const output = next.map((held, unit) => f(cell.clip(o[unit] + peep(1, unit) * held)) * h(held));
       return [output, next];
     };
   },
