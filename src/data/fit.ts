@@ -19,16 +19,24 @@ export function checkInputs(dataset: Dataset, wanted: Wanted, where: string): vo
     const place = `${where} data, ${source}`;
     if (input === undefined) {
       const has = [...given.keys()].map((key) => JSON.stringify(key)).join(", ");
-      throw new CompileError("usage/data-input", `the data has no array for the model's input ${JSON.stringify(name)}`, {
-        where: place,
-        remedy: `it has ${has}; arrays are named as the model's inputs`,
-      });
+      throw new CompileError(
+        "usage/data-input",
+        `the data has no array for the model's input ${JSON.stringify(name)}`,
+        {
+          where: place,
+          remedy: `it has ${has}; arrays are named as the model's inputs`,
+        },
+      );
     }
     if (input.dtype !== dtype) {
-      throw new CompileError("usage/data-type", `input ${JSON.stringify(name)} is ${dtype}, but the data is ${input.dtype}`, {
-        where: place,
-        remedy: `save it as ${dtype}`,
-      });
+      throw new CompileError(
+        "usage/data-type",
+        `input ${JSON.stringify(name)} is ${dtype}, but the data is ${input.dtype}`,
+        {
+          where: place,
+          remedy: `save it as ${dtype}`,
+        },
+      );
     }
     if (strip(input.shape) !== strip(shape)) {
       const sizes = `[${shape.join(", ")}], but a sample of the data is [${input.shape.join(", ")}]`;

@@ -25,17 +25,34 @@ const MAX_RANK = 32;
 const MAX_TEXT_BYTES = 2 ** 20;
 
 const TYPES: ReadonlyMap<string, readonly [DataType, number]> = new Map([
-  ["f4", ["float32", 4]], ["f8", ["float64", 8]], ["f2", ["float16", 2]],
-  ["i1", ["int8", 1]], ["u1", ["uint8", 1]], ["b1", ["bool", 1]],
-  ["i2", ["int16", 2]], ["u2", ["uint16", 2]], ["i4", ["int32", 4]], ["u4", ["uint32", 4]],
-  ["i8", ["int64", 8]], ["u8", ["uint64", 8]],
-]); // prettier-ignore
+  ["f4", ["float32", 4]],
+  ["f8", ["float64", 8]],
+  ["f2", ["float16", 2]],
+  ["i1", ["int8", 1]],
+  ["u1", ["uint8", 1]],
+  ["b1", ["bool", 1]],
+  ["i2", ["int16", 2]],
+  ["u2", ["uint16", 2]],
+  ["i4", ["int32", 4]],
+  ["u4", ["uint32", 4]],
+  ["i8", ["int64", 8]],
+  ["u8", ["uint64", 8]],
+]);
 
 const ARRAYS = {
-  float32: Float32Array, float64: Float64Array, float16: Uint16Array, int8: Int8Array, uint8: Uint8Array,
-  bool: Uint8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array,
-  int64: BigInt64Array, uint64: BigUint64Array,
-} as const; // prettier-ignore
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+} as const;
 
 function refuse(code: "broken-npy" | "pickled-data" | "unsupported-npy", source: Source, message: string, remedy = "") {
   return new CompileError(`usage/${code}`, message, {
@@ -46,7 +63,8 @@ function refuse(code: "broken-npy" | "pickled-data" | "unsupported-npy", source:
 
 /** @throws CompileError where the file is no array of numbers or text in C order, or not as long as its shape says. */
 export function readNpyHeader(source: Source): NpyHeader {
-  if (source.size < 10 || source.read(0, 6).join() !== MAGIC) throw refuse("broken-npy", source, "this is not an .npy file");
+  if (source.size < 10 || source.read(0, 6).join() !== MAGIC)
+    throw refuse("broken-npy", source, "this is not an .npy file");
   const [major] = source.read(6, 1);
   if (major < 1 || major > 3) throw refuse("unsupported-npy", source, `.npy version ${major} is not known`);
   const prefix = major === 1 ? 10 : 12;
@@ -57,7 +75,8 @@ export function readNpyHeader(source: Source): NpyHeader {
   const text = Buffer.from(source.read(prefix, headerLength)).toString(major === 3 ? "utf8" : "latin1");
   const header = { ...parseHeader(text, source), start: prefix + headerLength };
   const bytes = header.shape.reduce((product, dim) => product * dim, header.width);
-  if (!Number.isSafeInteger(bytes)) throw refuse("broken-npy", source, `the shape [${header.shape.join(", ")}] has no sane size`);
+  if (!Number.isSafeInteger(bytes))
+    throw refuse("broken-npy", source, `the shape [${header.shape.join(", ")}] has no sane size`);
   const there = source.size - header.start;
   if (bytes === there) return header;
   const message = `the header says [${header.shape.join(", ")}], ${bytes} bytes, but ${there} follow`;
@@ -96,7 +115,8 @@ function parseType(descr: string, source: Source): Pick<NpyHeader, "dtype" | "wi
   }
   if (kind === "U" || kind === "S") {
     const width = Number(digits) * (kind === "U" ? 4 : 1);
-    if (!(width <= MAX_TEXT_BYTES) || order === ">") throw refuse("unsupported-npy", source, `dtype ${descr} is not read`);
+    if (!(width <= MAX_TEXT_BYTES) || order === ">")
+      throw refuse("unsupported-npy", source, `dtype ${descr} is not read`);
     return { dtype: "string", width, text: kind };
   }
   const found = TYPES.get(`${kind}${digits}`);

@@ -8,3 +8,28 @@ export function splitMix(seed: number): () => number {
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
 }
+
+/**
+ * Near enough to normal with mean 0 and deviation 1: the sum of four uniform numbers, whose variance is 4/12. Only
+ * additions, so that the same numbers come out of every engine.
+ */
+export function normal(random: () => number): number {
+  return (random() + random() + random() + random() - 2) * Math.sqrt(3);
+}
+
+/** A seed for each name: FNV-1a over UTF-16 units, starting from another seed. */
+export function seedOf(seed: number, name: string): number {
+  let hash = (0x811c9dc5 ^ seed) >>> 0;
+  for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
+
+/** One of the items, each as likely. */
+export function pick<T>(random: () => number, items: readonly T[]): T {
+  return items[Math.floor(random() * items.length)];
+}
+
+/** A number between the two. */
+export function between(random: () => number, low: number, high: number): number {
+  return low + random() * (high - low);
+}

@@ -19,10 +19,14 @@ const MEMORY_BYTES = 64 * 2 ** 20;
 const INFLATED_BYTES = 8 * 2 ** 30;
 
 function truncated(name: string, offset: number, length: number, size: number): CompileError {
-  return new CompileError("usage/truncated-data", `the file ends early: ${offset + length} bytes wanted, ${size} there`, {
-    where: `${name}, byte ${offset}`,
-    remedy: "write the file again",
-  });
+  return new CompileError(
+    "usage/truncated-data",
+    `the file ends early: ${offset + length} bytes wanted, ${size} there`,
+    {
+      where: `${name}, byte ${offset}`,
+      remedy: "write the file again",
+    },
+  );
 }
 
 function check(name: string, size: number, offset: number, length: number): void {
@@ -121,7 +125,9 @@ export async function inflate(path: string, name: string, inflation: Inflation):
         size += piece.length;
         if (size > limit) {
           compressed.destroy();
-          throw new CompileError("usage/data-too-big", `the data inflates to more than ${limit} bytes`, { where: name });
+          throw new CompileError("usage/data-too-big", `the data inflates to more than ${limit} bytes`, {
+            where: name,
+          });
         }
         seen?.(piece);
         if (file === undefined && size > MEMORY_BYTES) {
@@ -141,7 +147,10 @@ export async function inflate(path: string, name: string, inflation: Inflation):
       const what = code === "Z_BUF_ERROR" ? "ends early" : "is broken";
       throw new CompileError("usage/broken-data", `the compressed data ${what}`, { where: name, cause });
     }
-    throw new CompileError("usage/missing-data", `the data cannot be inflated: ${code ?? cause}`, { where: name, cause });
+    throw new CompileError("usage/missing-data", `the data cannot be inflated: ${code ?? cause}`, {
+      where: name,
+      cause,
+    });
   }
   return file === undefined ? ofBytes(name, Buffer.concat(pieces, size)) : ofDescriptor(name, file, size);
 }

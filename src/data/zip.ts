@@ -111,7 +111,8 @@ function findDirectory(source: Source): { count: number; length: number; offset:
 export async function openEntry(source: Source, entry: ZipEntry): Promise<Source> {
   const name = `${source.name}, ${JSON.stringify(entry.name)}`;
   const local = viewOf(source, entry.offset, 30);
-  if (local.getUint32(0, true) !== LOCAL) throw broken(source, `${JSON.stringify(entry.name)} is not where the directory says`);
+  if (local.getUint32(0, true) !== LOCAL)
+    throw broken(source, `${JSON.stringify(entry.name)} is not where the directory says`);
   const start = entry.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
   if (start + entry.compressed > source.size) throw broken(source, `${JSON.stringify(entry.name)} ends early`);
   if (entry.method === STORED) {

@@ -134,9 +134,12 @@ function judgeOne(gate: GateName, limit: number, measured: Measured): GateResult
     return { gate, limit, value, verdict: "incomplete", reason: `nothing was measured for ${gate} (${says})` };
   }
   const kept = keeps === "at most" ? value <= limit : value >= limit;
-  const reason = kept ? `${short(value)} is ${keeps} ${short(limit)}` : `${short(value)} is not ${keeps} ${short(limit)}`;
+  const reason = kept
+    ? `${short(value)} is ${keeps} ${short(limit)}`
+    : `${short(value)} is not ${keeps} ${short(limit)}`;
   return { gate, limit, value, verdict: kept ? "pass" : "fail", reason };
 }
 
 /** Six significant digits, without an exponent for integers. */
-const short = (value: number): string => (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6))));
+const short = (value: number): string =>
+  Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));

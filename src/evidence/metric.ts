@@ -52,7 +52,8 @@ export async function loadMetric(spec: MetricSpec, folder: string): Promise<Metr
   if (typeof module.default !== "function") {
     throw new CompileError("usage/bad-metric", `the module ${name} has no default export that makes a metric`, {
       where: "metric",
-      remedy: "export default (options, folder) => ({ name, direction, needsTarget, outcome, combine, same, confidence })",
+      remedy:
+        "export default (options, folder) => ({ name, direction, needsTarget, outcome, combine, same, confidence })",
     });
   }
   const metric = await (module.default as MetricFactory)(options, folder);

@@ -14,7 +14,8 @@ const MAX_ALIASES = 100;
 
 /** @throws CompileError with line, column and caret where the text is not YAML. */
 export function parseYaml(text: string, file: string): Located {
-  if (text.length > MAX_TEXT) throw new CompileError("usage/recipe", "the recipe is bigger than 1 MiB", { where: file });
+  if (text.length > MAX_TEXT)
+    throw new CompileError("usage/recipe", "the recipe is bigger than 1 MiB", { where: file });
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const pointAt = (offset: number): string => {

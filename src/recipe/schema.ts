@@ -16,13 +16,18 @@ const tensorInput = z
       .describe("what a fed-back input holds at first")
       .optional(),
   })
-  .refine((input) => input.value === undefined || input.from === undefined, "an input is a constant or fed back, not both")
+  .refine(
+    (input) => input.value === undefined || input.from === undefined,
+    "an input is a constant or fed back, not both",
+  )
   .refine((input) => input.init === undefined || input.from !== undefined, "`init` is for inputs that have `from`");
 
 const data = z
   .union(
     [
-      z.looseObject({ npz: z.string().describe("arrays named as the inputs, `target`, `group`, `sequence`, `slice.*`") }),
+      z.looseObject({
+        npz: z.string().describe("arrays named as the inputs, `target`, `group`, `sequence`, `slice.*`"),
+      }),
       z.looseObject({ reader: z.string().regex(/^[a-z0-9-]+$/, "a reader's name is lower-case words and hyphens") }),
     ],
     "data is {npz: FILE} or {reader: NAME, …}",
@@ -74,7 +79,10 @@ const quantize = z.strictObject({
 
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional().describe("for editors"),
-  name: z.string().regex(/^[\w.-]+$/, "letters, digits, `.`, `_` and `-`").optional(), // prettier-ignore
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, "letters, digits, `.`, `_` and `-`")
+    .optional(),
   model: z.string().min(1).describe("the ONNX teacher: a path from the recipe's folder, or npm:PACKAGE/PATH"),
   inputs: z.record(z.string(), tensorInput).default({}).describe("input → shape, constant, or the output fed back"),
   dims: z.record(z.string(), z.int().min(1)).default({}).describe("symbolic dimension → size"),

@@ -53,7 +53,10 @@ const options = z.strictObject({
   images: z.string().describe("IDX file of unsigned bytes, plain or gzipped"),
   labels: z.string().optional().describe("IDX file of one unsigned byte an image"),
   input: z.string().default("image").describe("the model's input"),
-  shape: z.array(z.int().min(1)).optional().describe("of one sample, batch axis included; default [1, 1, rows, columns]"),
+  shape: z
+    .array(z.int().min(1))
+    .optional()
+    .describe("of one sample, batch axis included; default [1, 1, rows, columns]"),
   scale: z
     .number()
     .default(1 / 255)

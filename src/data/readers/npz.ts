@@ -55,7 +55,9 @@ function checkColumns(path: string, columns: ReadonlyMap<string, Column>, inputs
       throw new CompileError("usage/data-length", message, { where: path });
     }
     if ((label || header.dtype === "string") && (size !== 1 || header.shape.length > 2)) {
-      throw new CompileError("usage/data-shape", `${JSON.stringify(name)} holds more than one value a sample`, { where: path });
+      throw new CompileError("usage/data-shape", `${JSON.stringify(name)} holds more than one value a sample`, {
+        where: path,
+      });
     }
     if (header.dtype === "string" && inputs.includes(name)) {
       throw new CompileError("usage/data-type", `the input ${JSON.stringify(name)} is text`, {
@@ -85,10 +87,14 @@ function sequencesOf(column: Column, length: number, at: (index: number) => numb
       continue;
     }
     if (found.has(name)) {
-      throw new CompileError("usage/data-sequence", `the samples of the sequence ${JSON.stringify(name)} are not together`, {
-        where: `sample ${index}`,
-        remedy: "sort the samples by sequence and step",
-      });
+      throw new CompileError(
+        "usage/data-sequence",
+        `the samples of the sequence ${JSON.stringify(name)} are not together`,
+        {
+          where: `sample ${index}`,
+          remedy: "sort the samples by sequence and step",
+        },
+      );
     }
     current = { name, start: index, length: 1 };
     found.set(name, current);
@@ -113,7 +119,11 @@ async function open(given: Options, folder: string): Promise<Dataset> {
     const inputs = [...opened].filter(
       ([name, column]) => ![target, group, sequence].includes(column) && !name.startsWith(SLICE),
     );
-    const total = checkColumns(given.path, opened, inputs.map(([name]) => name)); // prettier-ignore
+    const total = checkColumns(
+      given.path,
+      opened,
+      inputs.map(([name]) => name),
+    );
     const label = (column: Column, index: number): string => readLabel(column.source, column.header, index);
     const sampleOf = (index: number): Sample =>
       makeSample({

@@ -17,10 +17,14 @@ const accuracy: MetricFactory<Outcome> = ({ output }) => ({
     const { count, width } = rowsOf(array);
     const wanted = numbersIn(target, "accuracy");
     if (wanted.length !== count) {
-      throw new CompileError("usage/metric-target", `${count} answers of ${width} classes, but ${wanted.length} targets`, {
-        where: "metric accuracy",
-        remedy: "a target is the number of its class, one a row of the output",
-      });
+      throw new CompileError(
+        "usage/metric-target",
+        `${count} answers of ${width} classes, but ${wanted.length} targets`,
+        {
+          where: "metric accuracy",
+          remedy: "a target is the number of its class, one a row of the output",
+        },
+      );
     }
     const labels = wanted.map((_, row) => peak(array, row, width).index);
     return { labels, correct: equalPlaces(labels, wanted).equal };

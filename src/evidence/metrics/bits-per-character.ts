@@ -28,7 +28,8 @@ const bitsPerCharacter: MetricFactory<Outcome> = ({ output, probabilities = fals
     const counted = wanted.filter((label) => label >= 0).length;
     let bits = 0;
     wanted.forEach((label, row) => {
-      if (label >= 0) bits += probabilities ? -Math.log2(Number(array.data[row * width + label])) : bitsOf(array, row, width, label);
+      if (label >= 0)
+        bits += probabilities ? -Math.log2(Number(array.data[row * width + label])) : bitsOf(array, row, width, label);
     });
     return { bits, count: counted, labels: wanted.map((_, row) => peak(array, row, width).index) };
   },

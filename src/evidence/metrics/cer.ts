@@ -16,7 +16,8 @@ const MAX_DICTIONARY_BYTES = 16 * 2 ** 20;
 
 /**
  * Character error rate: edit distance over the characters of the targets. The output holds class scores along its last
- * axis, one row a time step, and is decoded greedily as CTC: repeats merge, then blanks (class 0) go. Options:
+ * axis, one row a time step, and is decoded greedily as CTC: repeats merge, then blanks (class 0) go; spaces at the ends
+ * do not count. Options:
  * `dictionary`, a file with one character a line, where line n is class n and a space follows the last; `output`.
  */
 const cer: MetricFactory<Outcome> = ({ dictionary, output }, folder) => {
@@ -27,7 +28,9 @@ const cer: MetricFactory<Outcome> = ({ dictionary, output }, folder) => {
     needsTarget: true,
     outcome(outputs, target) {
       if (typeof target !== "string") {
-        throw new CompileError("usage/metric-target", "the metric cer wants targets that are text", { where: "metric cer" });
+        throw new CompileError("usage/metric-target", "the metric cer wants targets that are text", {
+          where: "metric cer",
+        });
       }
       const text = decode(outputOf(outputs, output), characters);
       return { text, errors: editDistance(text, target), length: [...target].length };
@@ -62,7 +65,7 @@ function readDictionary(dictionary: unknown, folder: string): string[] {
   return ["", ...lines, " "];
 }
 
-/** Greedy CTC: the best class of each step, runs merged, blanks dropped. */
+/** Greedy CTC: the best class of each step, runs merged, blanks dropped; spaces at the ends say nothing. */
 function decode(array: DataArray, characters: readonly string[]): string {
   const { count, width } = rowsOf(array);
   if (width !== characters.length) {
@@ -76,7 +79,7 @@ function decode(array: DataArray, characters: readonly string[]): string {
     if (index !== last) text += characters[index];
     last = index;
   }
-  return text;
+  return text.trim();
 }
 
 /** The smallest margin over the steps that make a character; over all steps where none does. */

@@ -16,7 +16,8 @@ const f1: MetricFactory<Outcome> = ({ output, threshold = 0.5, positive = 1, ave
   const answerOf = (outputs: ReadonlyMap<string, DataArray>): { answer: number; margin: number } => {
     const array = outputOf(outputs, output);
     const { width } = rowsOf(array);
-    if (width === 1) return { answer: Number(array.data[0]) >= cut ? 1 : 0, margin: Math.abs(Number(array.data[0]) - cut) };
+    if (width === 1)
+      return { answer: Number(array.data[0]) >= cut ? 1 : 0, margin: Math.abs(Number(array.data[0]) - cut) };
     const { index, margin } = peak(array, 0, width);
     return { answer: index, margin };
   };
