@@ -92,11 +92,15 @@ function combine(
   };
 }
 
-/** Types of a broadcasting operator over all its inputs, which share one dtype; `result` if the output's dtype differs. */
-export function inferBroadcast(dtypes: readonly DType[], result?: DType): Op["infer"] {
+/**
+ * Types of a broadcasting operator over all its inputs, of which there are at least `arity`, and which share one dtype;
+ * `result` if the output's dtype differs.
+ */
+export function inferBroadcast(dtypes: readonly DType[], result?: DType, arity = 2): Op["infer"] {
   return (node, inputs): Type[] => {
     const first = typeAt(node, inputs, 0, dtypes);
-    const types = node.inputs.map((_, index) => typeAt(node, inputs, index, dtypes));
+    const count = Math.max(arity, node.inputs.length);
+    const types = Array.from({ length: count }, (_, index) => typeAt(node, inputs, index, dtypes));
     for (let index = 1; index < types.length; index++) requireSameDType(node, inputs, 0, index);
     const shape = broadcastDims(
       node,
@@ -150,7 +154,7 @@ export function variadic(
   finish?: (total: number, inputs: number) => number,
 ): Op {
   return {
-    infer: inferBroadcast(dtypes),
+    infer: inferBroadcast(dtypes, undefined, 1),
     evaluate(node, inputs) {
       const tensors = allTensors(node, inputs);
       const dtype = tensors[0].dtype;
