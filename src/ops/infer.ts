@@ -4,6 +4,7 @@ import {
   type Dim,
   elementCount,
   type Graph,
+  graphAttr,
   isStatic,
   type Node,
   type Quant,
@@ -36,6 +37,17 @@ interface Scope {
  * Throws CompileError("model/…") with the node's name.
  */
 export function inferTypes(graph: Graph): Graph {
+  requireInputTypes(graph);
+  return inferScope(graph, undefined, undefined).graph;
+}
+
+/** Values of the top graph that no input changes, though nodes compute them: shapes and what follows from shapes. */
+export function knownValues(graph: Graph): ReadonlyMap<string, Tensor> {
+  requireInputTypes(graph);
+  return inferScope(graph, undefined, undefined).scope.known;
+}
+
+function requireInputTypes(graph: Graph): void {
   for (const name of graph.inputs) {
     if (graph.types.has(name) || graph.constants.has(name)) continue;
     throw new CompileError("model/unknown-type", `the type of the input "${name}" is not known`, {
@@ -43,7 +55,6 @@ export function inferTypes(graph: Graph): Graph {
       remedy: "give its shape in the recipe's `inputs`",
     });
   }
-  return inferScope(graph, undefined, undefined).graph;
 }
 
 function inferScope(graph: Graph, inputs: readonly Type[] | undefined, outer: Scope | undefined) {
@@ -76,13 +87,22 @@ function inferNode(node: Node, scope: Scope): Node {
     },
   };
   const inputs = node.inputs.map((name) => (name === "" ? undefined : typeIn(scope, name)));
-  const types = guard(node, () => op.infer(node, inputs, context));
+  const taken = takenBranch(node, context);
+  const types = guard(node, () => (taken ? context.subgraph(taken, []) : op.infer(node, inputs, context)));
   for (const [index, name] of node.outputs.entries()) {
     const type = merge(types[index], scope.graph.types.get(name));
     if (name !== "" && type !== undefined) scope.types.set(name, type);
   }
   learn(node, op, inputs, scope);
   return typedGraphs.size === 0 ? node : withGraphs(node, typedGraphs);
+}
+
+/** An If whose condition is known: the other branch is never run, and often has no sound types. */
+function takenBranch(node: Node, context: InferContext): Graph | undefined {
+  if (node.op !== "If" || node.domain !== "") return undefined;
+  const condition = context.constant(0);
+  if (condition === undefined || isLazy(condition.data)) return undefined;
+  return graphAttr(node, condition.data[0] ? "then_branch" : "else_branch");
 }
 
 /** A bad size in a file may surface as a RangeError deep inside an operator: still the model's fault. */

@@ -37,6 +37,10 @@ function lasting(before: Type, after: Type): Type {
   return container === undefined ? makeType(before.dtype, shape) : { ...makeType(before.dtype, shape), container };
 }
 
+function filled(carried: Type, result: Type): Type {
+  return result.container === undefined ? carried : { ...carried, container: result.container };
+}
+
 function sameShape(a: Type, b: Type): boolean {
   return a.shape === b.shape || (a.shape !== undefined && b.shape !== undefined && `${a.shape}` === `${b.shape}`);
 }
@@ -56,8 +60,10 @@ const op: Op = {
       const found = context.subgraph(body, [...control, ...types]);
       const next = types.map((type, index) => lasting(type, found[index + 1]));
       if (next.every((type, index) => sameShape(type, types[index]))) {
+        // An optional that the body fills comes out full.
+        const results = next.map((type, index) => filled(type, found[index + 1]));
         const scans = found.slice(carried + 1).map((type) => makeType(type.dtype, type.shape && ["?", ...type.shape]));
-        return [...next, ...scans];
+        return [...results, ...scans];
       }
       types = next;
     }

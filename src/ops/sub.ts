@@ -1,4 +1,4 @@
-import { lowerAdd } from "./lowering/elementwise.ts";
+import { lowerAdd, ridingScalar } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
 import { NUMBERS } from "./shared/types.ts";
@@ -14,6 +14,10 @@ const op: Op = {
   ...base,
   integer: lowerAdd(-1),
   carries: true,
+  riding: ridingScalar(
+    (x, c) => x - c,
+    (c, x) => c - x,
+  ),
 };
 
 export default op;

@@ -32,8 +32,8 @@ export function valuesToObserve(graph: Graph): string[] {
  */
 export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram>, plan: Plan): Graph {
   const groups = fusionGroups(graph);
-  const inner = new Set([...groups.byAnchor.values()].map((group) => group.inner));
-  const classes = valueClasses(graph, inner);
+  const hidden = new Set([...groups.byAnchor.values()].flatMap((group) => group.hidden));
+  const classes = valueClasses(graph, hidden);
   const types = new Map(graph.types);
   const constants = new Map(graph.constants);
   const uses = countUses(graph);

@@ -1,16 +1,29 @@
-import type { Graph, Node, Type } from "../ir/graph.ts";
+import { type Graph, type Node, type Type, typeOf } from "../ir/graph.ts";
 import { numbersOf } from "../ir/tensor.ts";
 import { countUses } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import type { Riding } from "../ops/integer.ts";
+import { functionOf } from "../ops/lowering/elementwise.ts";
 
-/** A node that has an accumulator, and the activation that is applied to it before anything is stored. */
+/** A node that has an accumulator, and the functions of one variable that are applied to it before anything is stored. */
 export interface Group {
   readonly anchor: Node;
-  readonly activation: Node;
+  /** In the order in which they apply. */
+  readonly activations: readonly Node[];
+  /** All of them as one. */
   readonly riding: Riding;
-  /** The anchor's output: it lives in the accumulator only and is never stored. */
+  /** What the anchor makes: it lives in the accumulator only, and its range is the function's. */
   readonly inner: string;
+  /** Every value that is never stored: `inner` and what lies between the functions. */
+  readonly hidden: readonly string[];
+  /** The only value of the group that is stored. */
+  readonly output: string;
+}
+
+export interface Groups {
+  readonly byAnchor: ReadonlyMap<Node, Group>;
+  /** Nodes that ride on another. */
+  readonly riders: ReadonlySet<Node>;
 }
 
 export function isReal(type: Type | undefined): boolean {
@@ -29,27 +42,61 @@ export function scalarConstant(graph: Graph, name: string | undefined): number |
 }
 
 /**
- * Pairs every function of one variable with the producer that it can ride on: the producer carries an accumulator, and
- * nobody else reads what lies between. Keyed by the anchor; `inner` values need no quantization of their own.
+ * Finds for every producer with an accumulator the chain of functions that can ride on it: nobody else reads what lies
+ * between, and each has only constants beside its argument.
  */
-export function fusionGroups(graph: Graph): { byAnchor: Map<Node, Group>; byActivation: Map<Node, Group> } {
+export function fusionGroups(graph: Graph): Groups {
   const uses = countUses(graph);
   const producers = new Map<string, Node>();
   for (const node of graph.nodes) for (const name of node.outputs) if (name) producers.set(name, node);
   const byAnchor = new Map<Node, Group>();
-  const byActivation = new Map<Node, Group>();
-  for (const activation of graph.nodes) {
-    const inner = activation.inputs[0];
-    const anchor = inner ? producers.get(inner) : undefined;
-    if (!anchor || uses.get(inner) !== 1 || byAnchor.has(anchor) || byActivation.has(anchor)) continue;
-    if (!findOp(anchor.domain, anchor.op)?.carries) continue;
-    const riding = findOp(activation.domain, activation.op)?.riding?.(activation, (index) =>
-      scalarConstant(graph, activation.inputs[index]),
-    );
-    if (!riding || !isReal(graph.types.get(inner))) continue;
-    const group = { anchor, activation, riding, inner };
-    byAnchor.set(anchor, group);
-    byActivation.set(activation, group);
+  const anchorOf = new Map<string, Node>();
+  const riders = new Set<Node>();
+  for (const node of graph.nodes) {
+    const argument = argumentOf(graph, node);
+    if (!argument || uses.get(argument) !== 1 || typeOf(graph, argument)?.quant) continue;
+    if (!sameShape(graph, argument, node.outputs[0])) continue;
+    const riding = findOp(node.domain, node.op)?.riding?.(node, (index) => scalarConstant(graph, node.inputs[index]));
+    if (!riding) continue;
+    const anchor = anchorOf.get(argument) ?? carrier(producers.get(argument), riders);
+    if (!anchor) continue;
+    const before = byAnchor.get(anchor);
+    byAnchor.set(anchor, {
+      anchor,
+      activations: [...(before?.activations ?? []), node],
+      riding: before ? compose(before.riding, riding) : riding,
+      inner: before?.inner ?? argument,
+      hidden: [...(before?.hidden ?? []), argument],
+      output: node.outputs[0],
+    });
+    anchorOf.set(node.outputs[0], anchor);
+    riders.add(node);
   }
-  return { byAnchor, byActivation };
+  return { byAnchor, riders };
+}
+
+function carrier(node: Node | undefined, riders: ReadonlySet<Node>): Node | undefined {
+  return node && !riders.has(node) && findOp(node.domain, node.op)?.carries ? node : undefined;
+}
+
+/** The only computed input of a node, if that is real. */
+function argumentOf(graph: Graph, node: Node): string | undefined {
+  const computed = node.inputs.filter((name) => name !== "" && !graph.constants.has(name));
+  return computed.length === 1 && isReal(graph.types.get(computed[0])) ? computed[0] : undefined;
+}
+
+/** A constant of shape [1, 1] may raise the rank: that is a Reshape too, and stays a node of its own. */
+function sameShape(graph: Graph, a: string, b: string): boolean {
+  return String(typeOf(graph, a)?.shape) === String(typeOf(graph, b)?.shape);
+}
+
+/** outer ∘ inner. Two clamps are one; anything else is a table. */
+function compose(inner: Riding, outer: Riding): Riding {
+  if (inner.kind === "clamp" && outer.kind === "clamp") {
+    const cut = (x: number) => Math.min(outer.high, Math.max(outer.low, x));
+    return { kind: "clamp", low: cut(inner.low), high: cut(inner.high) };
+  }
+  const [first, second] = [functionOf(inner), functionOf(outer)];
+  const range = inner.kind === "table" ? inner.range : Math.max(Math.abs(inner.low), Math.abs(inner.high));
+  return { kind: "table", apply: (x) => second(first(x)), range };
 }

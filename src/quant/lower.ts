@@ -37,13 +37,13 @@ export function lowerToInteger(graph: Graph, options: LowerOptions): { graph: Gr
   const state = new Emitter(graph);
   const left: Unlowered[] = [];
   for (const node of graph.nodes) {
-    if (groups.byActivation.has(node)) continue;
+    if (groups.riders.has(node)) continue;
     const group = groups.byAnchor.get(node);
     const reason = state.lower(node, group, options);
     if (reason === undefined) continue;
     left.push({ node, reason });
     state.keep(node);
-    if (group) state.keep(group.activation);
+    for (const rider of group?.activations ?? []) state.keep(rider);
   }
   return { graph: state.finish(), left };
 }
@@ -72,10 +72,12 @@ class Emitter {
     const op = findOp(node.domain, node.op);
     if (node.domain === "npu") return this.keep(node) as undefined;
     if (!op?.integer) return `${node.op} has no integer form on this chip`;
-    const outputs = group ? [group.activation.outputs[0]] : node.outputs;
+    const outputs = group ? [group.output] : node.outputs;
     const reason = this.readiness(node, outputs);
     if (reason) return reason;
-    const origin = group ? [...new Set([...node.origin, ...group.activation.origin])].sort() : node.origin;
+    const origin = group
+      ? [...new Set([node, ...group.activations].flatMap((each) => each.origin))].sort()
+      : node.origin;
     const mark = this.nodes.length;
     const refused = op.integer(this.context(node, outputs, origin, group, options));
     if (refused !== undefined) this.nodes.length = mark;

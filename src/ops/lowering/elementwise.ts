@@ -241,3 +241,20 @@ export function scalarOf(context: LoweringContext, index: number): number | unde
   if (numbers.length !== 1) return undefined;
   return tensor.quant ? (numbers[0] - (tensor.quant.zeroPoint[0] ?? 0)) * tensor.quant.scale[0] : numbers[0];
 }
+
+/**
+ * The riding of an operator with one scalar constant: `right` where the constant is input 1, `left` where it is input 0
+ * (the same where the order does not matter).
+ */
+export function ridingScalar(
+  right: (x: number, constant: number) => number,
+  left: (constant: number, x: number) => number = (constant, x) => right(x, constant),
+): RidingOf {
+  return (_node, constant) => {
+    const [first, second] = [constant(0), constant(1)];
+    const range = Number.POSITIVE_INFINITY;
+    if (second !== undefined) return { kind: "table", apply: (x) => right(x, second), range };
+    if (first !== undefined) return { kind: "table", apply: (x) => left(first, x), range };
+    return undefined;
+  };
+}

@@ -163,9 +163,8 @@ export const lowerGemm: IntegerLowering = (context) => {
   const sums = accumulator(context, x, weights, channels, magnitude, 2, alpha, floatAttr(node, "beta", 1));
   if (typeof sums === "string") return sums;
   const rows = intAttr(node, "transA", 0) === 0 ? x.name : transposeCode(context, x, [1, 0]).name;
-  const b = transposed
-    ? context.add(makeTensor("int8", [depth, channels], codes, tensor.quant), `${w.name}/kn`)
-    : w.name;
+  const flipped = tensor.quant?.axis === undefined ? tensor.quant : { ...tensor.quant, axis: 1 };
+  const b = transposed ? context.add(makeTensor("int8", [depth, channels], codes, flipped), `${w.name}/kn`) : w.name;
   emitMatMul(context, rows, b, sums.bias, x, 0, postStage(context, sums.units, sums.limit, x.dtype === "int16"));
 };
 
