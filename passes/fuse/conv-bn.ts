@@ -1,5 +1,5 @@
 import { fromReals, realsOf, scaleAxis } from "../../src/ir/channels.ts";
-import { floatAttr } from "../../src/ir/graph.ts";
+import { floatAttr, intAttr } from "../../src/ir/graph.ts";
 import { constant, rewrite } from "../../src/ir/rewrite.ts";
 
 /**
@@ -13,6 +13,7 @@ export default rewrite({
     z = BatchNormalization(y, gamma, beta, mean, variance)
   `,
   replace({ value, has, node, attrs, tensors }) {
+    if (intAttr(node("z"), "training_mode", 0) === 1) return undefined;
     const found = tensors("w", "gamma", "beta", "mean", "variance");
     if (!found || (has("b") && !tensors("b"))) return undefined;
     const [gamma, beta, mean, variance] = [found.gamma, found.beta, found.mean, found.variance].map(realsOf);

@@ -63,9 +63,9 @@ function renameCaptures(graph: Graph, names: ReadonlyMap<string, string>): Graph
 /**
  * Lets readers of each key read its value instead, and drops the nodes that made the keys. A graph's output keeps its
  * name: what was forwarded to it is renamed where it can be, else its node stays. A value whose own quantization differs
- * from that of what it is forwarded to does not hold the same numbers: it stays as it is.
+ * from that of what it is forwarded to does not hold the same numbers: it stays as it is. `nodes` may stand in for the graph's.
  */
-export function forwardValues(graph: Graph, forwards: ReadonlyMap<string, string>): Graph {
+export function forwardValues(graph: Graph, forwards: ReadonlyMap<string, string>, nodes = graph.nodes): Graph {
   const sources = resolveForwards(graph, forwards);
   const renamed = renamedSources(graph, sources);
   const outputs = new Set(graph.outputs);
@@ -79,7 +79,7 @@ export function forwardValues(graph: Graph, forwards: ReadonlyMap<string, string
       sources.has(name) ? taken.has(name) || !outputs.has(name) : name === "" || !uses.has(name),
     );
   let changed = false;
-  const nodes = graph.nodes.flatMap((node) => {
+  const edited = nodes.flatMap((node) => {
     if (isGone(node)) {
       changed = true;
       return [];
@@ -94,7 +94,7 @@ export function forwardValues(graph: Graph, forwards: ReadonlyMap<string, string
   const states = moved
     ? graph.states.map((state) => ({ ...state, output: reads.get(state.output) ?? state.output }))
     : graph.states;
-  return forgetLost(graph, { ...graph, nodes, states, types: renameTypes(graph, renamed, taken) });
+  return forgetLost(graph, { ...graph, nodes: edited, states, types: renameTypes(graph, renamed, taken) });
 }
 
 /** Each forwarded name with the value that it finally stands for. */

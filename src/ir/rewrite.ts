@@ -41,6 +41,8 @@ export interface Rewrite {
   readonly summary: string;
   /** One pattern, or several that mean the same; see `compilePattern`. */
   readonly match: string | readonly string[];
+  /** The ONNX opset that the new nodes need; a graph of an older one is raised to it. */
+  readonly opset?: number;
   /** Nodes in place of the match; undefined leaves it alone. */
   replace(found: Found): NewNode | readonly NewNode[] | undefined;
 }
@@ -69,9 +71,14 @@ function rewriteGraph(graph: Graph, patterns: readonly Pattern[], rule: Rewrite)
   if (!graph.nodes.some(isCandidate)) return graph;
   const draft = new Draft(graph);
   for (let round = 0; round < ROUNDS; round++) {
-    if (!rewriteRound(draft, isCandidate, patterns, rule)) return draft.finish();
+    if (!rewriteRound(draft, isCandidate, patterns, rule)) return raiseOpset(graph, draft.finish(), rule.opset ?? 0);
   }
   throw new Error(`bug: a rewrite does not end: ${rule.summary}`);
+}
+
+function raiseOpset(before: Graph, after: Graph, opset: number): Graph {
+  if (after === before || (after.opsets.get("") ?? 0) >= opset) return after;
+  return { ...after, opsets: new Map(after.opsets).set("", opset) };
 }
 
 function rewriteRound(
