@@ -4,7 +4,10 @@ import type { Op } from "./op.ts";
 import { makeType, typeAt } from "./shared/types.ts";
 import { elementsOf, fromElements, tensorAt } from "./shared/values.ts";
 
-/** As Python's str.split: without a delimiter at runs of white space; at most `most` splits, the rest stays together. */
+/**
+ * As Python's str.split: without a delimiter at runs of white space; at most `most` splits, the rest stays together. Of
+ * nothing there are no parts, as in ONNX Runtime.
+ */
 function split(text: string, delimiter: string, most: number): string[] {
   const parts: string[] = [];
   let rest = delimiter === "" ? text.trimStart() : text;
@@ -15,7 +18,7 @@ function split(text: string, delimiter: string, most: number): string[] {
     rest = delimiter === "" ? rest.slice(at).trimStart() : rest.slice(at + delimiter.length);
   }
   if (delimiter !== "" || rest !== "") parts.push(rest);
-  return parts;
+  return text === "" ? [] : parts;
 }
 
 /** The parts of each string on a new last axis, filled up with empty strings, and how many there are of each. */
