@@ -1,4 +1,4 @@
-import { type Dim, type Graph, graphAttr, type Node, type Type } from "../ir/graph.ts";
+import { type Dim, type Graph, graphAttr, logical, type Node, type Type } from "../ir/graph.ts";
 import type { Op } from "./op.ts";
 import { BOOL, makeType, reject, typeAt } from "./shared/types.ts";
 import { scalarOf, tensorAt } from "./shared/values.ts";
@@ -27,8 +27,8 @@ const op: Op = {
     typeAt(node, inputs, 0, BOOL);
     const condition = context.constant(0);
     if (condition) return context.subgraph(branch(node, scalarOf(node, condition) ? "then_branch" : "else_branch"), []);
-    const yes = context.subgraph(branch(node, "then_branch"), []);
-    const no = context.subgraph(branch(node, "else_branch"), []);
+    const yes = context.subgraph(branch(node, "then_branch"), []).map(logical);
+    const no = context.subgraph(branch(node, "else_branch"), []).map(logical);
     if (yes.length !== no.length) reject(node, `the branches give ${yes.length} and ${no.length} values`);
     return yes.map((type, index) => either(node, type, no[index]));
   },

@@ -3,6 +3,7 @@ import {
   type Graph,
   graphAttr,
   isStatic,
+  logical,
   type Node,
   type RuntimeValue,
   type Tensor,
@@ -55,9 +56,14 @@ const op: Op = {
     const control = [makeType("int64", []), makeType("bool", [])];
     let types = inputs
       .slice(2)
-      .map((type, index) => type ?? reject(node, `the type of input ${index + 2} is not known`));
+      .map((type, index) => logical(type ?? reject(node, `the type of input ${index + 2} is not known`)));
     for (;;) {
-      const found = context.subgraph(body, [...control, ...types]);
+      const found = context.subgraph(body, [...control, ...types]).map(logical);
+      types.forEach((type, index) => {
+        const after = found[index + 1].dtype;
+        if (after !== type.dtype)
+          reject(node, `input ${index + 2} goes into a round as ${type.dtype} and comes out as ${after}`);
+      });
       const next = types.map((type, index) => lasting(type, found[index + 1]));
       if (next.every((type, index) => sameShape(type, types[index]))) {
         // An optional that the body fills comes out full.
