@@ -1,0 +1,55 @@
+import type { Tensor } from "../../ir/graph.ts";
+import { bytesOf } from "../../ir/tensor.ts";
+import { opOf } from "../../ops/find.ts";
+import { compileConv, compileConvTranspose } from "./conv.ts";
+import { compileCombine, compileExtreme, compileRescale, compileTable } from "./elementwise.ts";
+import { compileMatMul } from "./mat-mul.ts";
+import { compileCopy, compileMove, NO_CONTEXT } from "./move.ts";
+import { compileLayerNorm, compilePool, compileReduce, compileSoftmax } from "./reduce.ts";
+import type { CompileStep, Step, StepContext } from "./step.ts";
+
+const STEPS: ReadonlyMap<string, CompileStep> = new Map<string, CompileStep>([
+  ["Add", compileCombine(0)],
+  ["AveragePool", compilePool(true)],
+  ["Cast", compileCopy],
+  ["Concat", compileMove],
+  ["Conv", compileConv],
+  ["ConvTranspose", compileConvTranspose],
+  ["Expand", compileMove],
+  ["Gather", compileMove],
+  ["LayerNorm", compileLayerNorm],
+  ["MatMul", compileMatMul],
+  ["Max", compileExtreme(true)],
+  ["MaxPool", compilePool(false)],
+  ["Min", compileExtreme(false)],
+  ["Mul", compileCombine(1)],
+  ["Pad", compileMove],
+  ["ReduceMax", compileReduce(1)],
+  ["ReduceMin", compileReduce(2)],
+  ["ReduceSum", compileReduce(0)],
+  ["Rescale", compileRescale],
+  ["Reshape", compileCopy],
+  ["Slice", compileMove],
+  ["Softmax", compileSoftmax],
+  ["Table", compileTable],
+  ["Transpose", compileMove],
+]);
+
+/** How the oracle, standing in for a kernel, reads what the node reads. */
+export type ReadTensor = (name: string) => Tensor;
+
+/** The node as a step on the program's memory. `inMemory` tells whether all its inputs lie there (or are constants). */
+export function compileNode(context: StepContext, inMemory: boolean, read: ReadTensor): Step {
+  const step = inMemory ? STEPS.get(context.node.op)?.(context) : undefined;
+  return step ?? oracleStep(context, read);
+}
+
+/** What has no kernel (3-D windows, indices that are computed, 16-bit depthwise…) the operator itself computes. */
+function oracleStep({ node, kernels, output }: StepContext, read: ReadTensor): Step {
+  const op = opOf(node);
+  return () => {
+    const inputs = node.inputs.map((name) => (name === "" ? undefined : read(name)));
+    const [result] = op.evaluate(node, inputs, NO_CONTEXT);
+    new Uint8Array(kernels.memory.buffer).set(bytesOf(result as Tensor), output.address);
+  };
+}
