@@ -146,6 +146,7 @@ const op: Op = {
   operands: { data: [0] },
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0);
+    if (!node.inputs[2] && !node.inputs[3]) reject(node, "there are neither scales nor sizes");
     if (shape === undefined) return [makeType(dtype)];
     const [roi, scales, sizes] = [1, 2, 3].map((index) => listOf(context.constant(index)));
     return [makeType(dtype, inferShape(node, shape, { roi, scales, sizes }))];

@@ -2,7 +2,7 @@ import { elementCount, floatAttr } from "../ir/graph.ts";
 import { lowerNorm } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { broadcastOffsets } from "./shared/index.ts";
-import { axisAttr, FLOATS, sizeOf, typeAt } from "./shared/types.ts";
+import { axisAttr, broadcastDims, FLOATS, reject, sizeOf, typeAt } from "./shared/types.ts";
 import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
 
 /** `x / √(mean(x²) + epsilon) · scale`, the mean over the axes from `axis` to the last. */
@@ -13,6 +13,8 @@ const op: Op = {
     const x = typeAt(node, inputs, 0, FLOATS);
     const scale = typeAt(node, inputs, 1, FLOATS);
     if (x.shape) axisAttr(node, x.shape.length, -1);
+    const spread = broadcastDims(node, [x.shape, scale.shape]);
+    if (spread && spread.length !== x.shape?.length) reject(node, "the scale has more axes than the input");
     return [{ ...x, dtype: scale.dtype }];
   },
   evaluate(node, inputs) {

@@ -242,6 +242,17 @@ const CASES: readonly Case[] = [
 ];
 
 const RESIZE: readonly Case[] = [
+  ...["linear", "cubic"].flatMap((mode) =>
+    ["half_pixel", "align_corners", "asymmetric"].map((transform): Case => {
+      const attributes = `mode="${mode}" antialias=1 coordinate_transformation_mode="${transform}"`;
+      return [
+        `${mode} ${transform}, antialiased`,
+        `input x: float32[1,2,9,11]\nconst z: int64[4] = [1, 2, 4, 5]\na = Resize(x, _, _, z) ${attributes} exclude_outside=1\nconst s: float32[4] = [1, 1, 2, 0.6]\nb = Resize(x, _, s) ${attributes}\nreturn a, b`,
+        { tolerance: 1e-4 },
+      ];
+    }),
+  ),
+
   ...["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners", "half_pixel_symmetric"].flatMap((transform) =>
     ["linear", "cubic", "nearest"].map((mode): Case => {
       const attributes = `mode="${mode}" coordinate_transformation_mode="${transform}"`;
