@@ -7,6 +7,7 @@ import { calibrate } from "../../src/quant/calibrate.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
 import { CALIBRATORS } from "../../src/quant/ranges.ts";
+import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
   .object({
@@ -41,13 +42,35 @@ const pass: Pass<Options> = {
       pool: context.pool,
       signal: context.signal,
     });
-    return withInnerRanges(quantized(graph, histograms, context), histograms);
+    return withInnerRanges(withoutWishes(quantized(graph, histograms, context)), histograms);
   },
 };
 
 function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
   const { int16, ...plan } = context.options;
-  return annotate(graph, histograms, { ...plan, int16: new Set(int16) });
+  return annotate(graph, histograms, { ...plan, int16: int16Values(graph, int16) });
+}
+
+/** Value names, or names of teacher nodes whose outputs are meant; and what a lowering needs wide, such as gates. */
+function int16Values(graph: Graph, names: readonly string[]): Set<string> {
+  const wanted = new Set(names);
+  const values = new Set(int16Wishes(graph));
+  for (const name of graph.inputs) if (wanted.delete(name)) values.add(name);
+  const found = new Set<string>();
+  for (const node of graph.nodes) {
+    const named = node.origin.filter((origin) => wanted.has(origin));
+    for (const name of named) found.add(name);
+    for (const output of node.outputs) {
+      if (wanted.has(output)) found.add(output);
+      if (wanted.has(output) || named.length > 0) values.add(output);
+    }
+  }
+  const unknown = [...wanted].find((name) => !found.has(name));
+  if (unknown === undefined) return values;
+  throw new CompileError("usage/unknown-value", `quantize.int16 names "${unknown}", which is no value and no node`, {
+    where: "quantize.int16",
+    remedy: "`optimus-compile inspect --text` prints the names",
+  });
 }
 
 /** Activations ride on accumulators whose ranges no type can carry; the lowering reads them from the metadata. */

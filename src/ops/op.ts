@@ -36,6 +36,8 @@ export interface Op {
   readonly carries?: boolean;
   /** Which inputs are codes once quantized; all of them where this is absent. The rest are parameters, read as reals. */
   readonly operands?: Operands;
+  /** Its argument spans decades, where 8 bits would lose the small end (Softmax, Sqrt, Log): stored as int16 if it can be. */
+  readonly wantsWide?: boolean;
   /** For functions of one variable: how it is applied to a producer's accumulator before anything is stored. */
   readonly riding?: RidingOf;
   /** Same output for the same input: false for the random operators, which are never folded or merged. */

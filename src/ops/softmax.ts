@@ -7,6 +7,7 @@ import { tensorAt } from "./shared/values.ts";
 /** `eˣ / ∑ eˣ` along an axis. */
 const op: Op = {
   integer: lowerSoftmax,
+  wantsWide: true,
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     if (type.shape) axisAttr(node, type.shape.length, -1);

@@ -38,9 +38,10 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   const constants = new Map(graph.constants);
   const uses = countUses(graph);
   const readers = readersOf(graph);
+  const wide = wideWishes(graph, plan);
   for (const entry of new Set(classes.values())) {
     const given = entry.members.map((name) => typeOf(graph, name)).find((type) => type?.quant);
-    const dtype = (given?.dtype ?? dtypeOf(entry, graph, plan, readers)) as DType;
+    const dtype = (given?.dtype ?? dtypeOf(entry, graph, plan, readers, wide)) as DType;
     const quant = given?.quant ?? classQuant(entry, graph, histograms, plan, dtype);
     for (const name of entry.members) {
       const constant = constants.get(name);
@@ -68,27 +69,36 @@ function readersOf(graph: Graph): Map<string, Node[]> {
 /** Operators whose operands go into the multiplier array, where 16 bits cost a second pass. */
 const ARRAY = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
-function dtypeOf(entry: ValueClass, graph: Graph, plan: Plan, readers: ReadonlyMap<string, Node[]>): "int8" | "int16" {
-  const chosen = entry.members.some(
-    (name) =>
-      plan.int16.has(name) ||
-      graph.nodes.some((node) => node.outputs.includes(name) && node.origin.some((o) => plan.int16.has(o))),
-  );
-  if (chosen || plan.activations === "int16") return "int16";
-  const all = entry.members.flatMap((name) => readers.get(name) ?? []);
-  const feedsArray = all.some((node) => ARRAY.has(node.op));
-  const states = graph.states.some((state) => entry.members.includes(state.input));
-  // A cell is summed into at every step: 8 bits would round it away (ai4.md §7).
-  if (states) return "int16";
-  if (feedsArray || plan.outputs === "int8") return "int8";
-  const leaves = entry.members.some((name) => graph.outputs.includes(name));
-  const onlySoftmax =
-    all.some((node) => node.op === "Softmax") && all.every((node) => isMove(node) || node.op === "Softmax");
-  return leaves || onlySoftmax ? "int16" : "int8";
+/**
+ * Values that would rather be int16: graph outputs, arguments that span decades, and what element-wise operators make
+ * these of. A wish ends at the array, whose accumulator has all the bits, and is not granted to what feeds the array.
+ */
+function wideWishes(graph: Graph, plan: Plan): Set<string> {
+  const wishes = new Set(plan.outputs === "int16" ? graph.outputs : []);
+  for (const node of graph.nodes.toReversed()) {
+    const op = findOp(node.domain, node.op);
+    const own = op?.wantsWide === true;
+    const passes = op?.passesThrough === true || op?.carries === true || op?.riding !== undefined;
+    const inherited = node.outputs.some((name) => wishes.has(name)) && passes && !ARRAY.has(node.op);
+    if (!own && !inherited) continue;
+    if (node.outputs.some((name) => graph.outputs.includes(name)) && !own && !op?.passesThrough) continue;
+    for (const name of node.inputs) if (name && !graph.constants.has(name)) wishes.add(name);
+  }
+  return wishes;
 }
 
-function isMove(node: Node): boolean {
-  return findOp(node.domain, node.op)?.passesThrough === true;
+function dtypeOf(
+  entry: ValueClass,
+  graph: Graph,
+  plan: Plan,
+  readers: ReadonlyMap<string, Node[]>,
+  wide: ReadonlySet<string>,
+): "int8" | "int16" {
+  if (plan.activations === "int16" || entry.members.some((name) => plan.int16.has(name))) return "int16";
+  // A state is summed into at every step: 8 bits would round it away (ai4.md §7).
+  if (graph.states.some((state) => entry.members.includes(state.input))) return "int16";
+  const feedsArray = entry.members.some((name) => readers.get(name)?.some((node) => ARRAY.has(node.op)));
+  return !feedsArray && entry.members.some((name) => wide.has(name)) ? "int16" : "int8";
 }
 
 function classQuant(

@@ -11,13 +11,14 @@ export function functionOf(riding: Riding): (x: number) => number {
 }
 
 /** A table operator standing alone: 256 entries for int8, 513 interpolated knots for int16. */
-export function lowerUnary(ridingOf: RidingOf): IntegerLowering {
+export function lowerUnary(ridingOf: RidingOf, bendsAtZero = false): IntegerLowering {
   return (context) => {
     const x = context.input(0);
     if (!x) return "its input has no quantization";
     const riding = ridingOf(context.node, (index) => scalarOf(context, index));
     if (!riding) return "its parameters are computed at run time";
-    emitFunction(context, x, functionOf(riding), riding);
+    if (bendsAtZero && x.dtype === "int16") emitBend(context, x, functionOf(riding));
+    else emitFunction(context, x, functionOf(riding), riding);
     return undefined;
   };
 }
@@ -47,6 +48,49 @@ export function emitFunction(context: LoweringContext, x: Code, inner: (x: numbe
   };
   const made = context.emit({ op: "Table", inputs: [x.name, table], type: typeOfCode(middle) });
   emitRescale(context, { ...middle, name: made }, output);
+}
+
+/** How much finer the second table is: 64 codes of the first become one knot's width of the second. */
+const ZOOM = 64;
+
+/**
+ * A function that bends near zero (√x, log x, 1/x) on 16-bit codes. 513 knots over the whole range would draw a chord
+ * through the bend, so a second table covers the range/64 around zero. The result is coarse(x) + fine(64·x) where
+ * 64·x saturates: coarse is flat inside the small range and fine is flat outside it, and they meet at its ends.
+ */
+function emitBend(context: LoweringContext, x: Code, apply: (x: number) => number): void {
+  const output = context.output(0);
+  const outer = context.riding ? functionOf(context.riding) : (value: number) => value;
+  const whole = (value: number) => outer(apply(value));
+  const edge = (scaleOf(x) * 32768) / ZOOM;
+  const clip = (value: number) => Math.min(edge, Math.max(-edge, value));
+  const near: Code = { ...x, name: "", quant: quantInt16(scaleOf(x) / ZOOM) };
+  const zoomed = { ...near, name: emitRescale(context, x, { ...near, name: `${output.name}/near` }) };
+  const fine = emitTable16(context, zoomed, (value) => whole(clip(value)), `${output.name}/fine`);
+  const base = [whole(-edge), whole(edge)].map((value) => (Number.isFinite(value) ? value : 0));
+  const coarse = emitTable16(
+    context,
+    x,
+    (value) => (Math.abs(value) <= edge ? 0 : whole(value) - base[value < 0 ? 0 : 1]),
+    `${output.name}/coarse`,
+  );
+  lowerAdd(1)({
+    ...context,
+    riding: undefined,
+    input: (index) => (index === 0 ? coarse : fine),
+  });
+}
+
+function quantInt16(scale: number) {
+  return { scale: Float32Array.of(scale), zeroPoint: Int32Array.of(0) };
+}
+
+/** An interpolated table into codes of its own scale. */
+function emitTable16(context: LoweringContext, x: Code, apply: (x: number) => number, hint: string): Code {
+  const { knots, unit } = sampleTable(apply, scaleOf(x));
+  const table = context.add(makeTensor("int16", [513], knots), `${hint}/table`);
+  const made: Code = { name: hint, dtype: "int16", shape: x.shape, quant: quantInt16(unit) };
+  return { ...made, name: context.emit({ op: "Table", inputs: [x.name, table], type: typeOfCode(made) }) };
 }
 
 /** Brings x to another quantization: y = clamp(requantize(x − zero)). */

@@ -17,6 +17,8 @@ export interface UnaryOptions {
   readonly big?: (x: bigint, dtype: DType) => bigint;
   /** Beyond ±settles the result no longer changes visibly: a 16-bit pre-activation may saturate there. */
   readonly settles?: number;
+  /** The function bends without bound near zero: its argument is stored in 16 bits, and a finer table covers the bend. */
+  readonly bendsAtZero?: boolean;
 }
 
 /** y = f(x), same type. `unary(Math.sin)`; with attributes `unaryOf((node) => { const alpha = …; return (x) => …; })`. */
@@ -28,9 +30,10 @@ export function unary(compute: (x: number) => number, options: UnaryOptions = {}
 export function unaryOf(rule: UnaryRule, options: UnaryOptions = {}): Op {
   const range = options.settles ?? Number.POSITIVE_INFINITY;
   const riding: RidingOf = (node) => ({ kind: "table", apply: rule(node), range });
+  const bends = options.bendsAtZero === true;
   return {
-    riding,
-    integer: lowerUnary(riding),
+    ...(bends ? { wantsWide: true } : { riding }),
+    integer: lowerUnary(riding, bends),
     infer: sameType(options.dtypes ?? FLOATS),
     evaluate(node, inputs) {
       const compute = rule(node);
