@@ -65,8 +65,8 @@ function unroll(graph: Graph, node: Node, shape: Shape, build: Builder, wide: st
       wide.push(product);
       return product;
     });
-    let h = initial(graph, node, 5, direction, shape, build);
-    let c = initial(graph, node, 6, direction, shape, build);
+    let h = initial(node, 5, direction, shape, build);
+    let c = initial(node, 6, direction, shape, build);
     const backwards = stringAttr(node, "direction", "forward") === "reverse" || direction === 1;
     const hs = new Array<string>(steps);
     for (let count = 0; count < steps; count++) {
@@ -123,7 +123,7 @@ function finish(
   }
 }
 
-function initial(graph: Graph, node: Node, index: number, direction: number, shape: Shape, build: Builder): string {
+function initial(node: Node, index: number, direction: number, shape: Shape, build: Builder): string {
   const { batch, hidden, directions } = shape;
   const given = node.inputs[index];
   if (!given) return build.node("Identity", [float32([batch, hidden], new Float32Array(batch * hidden))]);

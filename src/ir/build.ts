@@ -55,14 +55,14 @@ function builderFor(from: Node, made: Node[], constants: Map<string, Tensor>, na
     names.add(name);
     return name;
   };
-  const valueOf = (input: string | Tensor): string => {
+  const nameOf = (input: string | Tensor): string => {
     if (typeof input === "string") return input;
     const name = fresh("constant");
     constants.set(name, input);
     return name;
   };
   const push = (op: string, inputs: readonly (string | Tensor)[], outputs: readonly string[], entries = {}) => {
-    made.push({ op, domain: "", inputs: inputs.map(valueOf), outputs, attrs: attrs(entries), origin: from.origin });
+    made.push({ op, domain: "", inputs: inputs.map(nameOf), outputs, attrs: attrs(entries), origin: from.origin });
   };
   const node: Builder["node"] = (op, inputs, attributes, name = fresh(op.toLowerCase())) => {
     push(op, inputs, [name], attributes);

@@ -41,6 +41,6 @@ export function opOf(node: Node): Op {
   const name = node.domain === "" ? node.op : `${node.domain}::${node.op}`;
   throw new CompileError("model/unknown-operator", `the operator ${name} is not known`, {
     where: `node ${node.origin[0] ?? node.outputs[0]}`,
-    remedy: "export the model with standard ONNX operators, or add src/ops/" + fileNameOf(node.op) + ".ts",
+    remedy: `export the model with standard ONNX operators, or add src/ops/${fileNameOf(node.op)}.ts`,
   });
 }
