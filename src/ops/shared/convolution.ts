@@ -58,7 +58,7 @@ export function convolutionMacs(weights: readonly Dim[], output: readonly Dim[])
 /** `y[n, m, p] = Σ x[n, c, p·stride + k·dilation − pad] · w[m, c, k]`; what lies in the padding counts 0. */
 export function convolve(node: Node, input: Doubles, weights: Doubles): { shape: number[]; values: Float64Array } {
   const groups = checkConvolution(node, input.shape, weights.shape);
-  const [batch, channels, ...sizes] = input.shape;
+  const [batch, , ...sizes] = input.shape;
   const [filters, perGroup] = weights.shape;
   const window = windowOf(node, sizes, kernelOf(node, weights.shape));
   const shape = [batch, filters, ...window.output];
@@ -66,19 +66,21 @@ export function convolve(node: Node, input: Doubles, weights: Doubles): { shape:
   const taps = window.kernel.reduce((a, b) => a * b, 1);
   const values = new Float64Array(batch * filters * outputPlane);
   const [x, w] = [Float64Array.from(input.values), Float64Array.from(weights.values)];
-  const inside: number[] = [];
+  const perFilter = perGroup * taps;
+  const patch = new Float64Array(perFilter);
   forEachWindow(sizes, window, (position, offsets) => {
-    inside.length = 0;
-    for (let tap = 0; tap < taps; tap++) if (offsets[tap] >= 0) inside.push(tap);
-    for (let image = 0; image < batch; image++) {
-      for (let filter = 0; filter < filters; filter++) {
-        const first = Math.floor(filter / (filters / groups)) * perGroup;
-        let sum = 0;
-        for (let channel = 0; channel < perGroup; channel++) {
-          const source = (image * channels + first + channel) * plane;
-          const weight = (filter * perGroup + channel) * taps;
-          for (const tap of inside) sum += x[source + offsets[tap]] * w[weight + tap];
+    for (let block = 0; block < batch * groups; block++) {
+      const source = block * perGroup * plane;
+      for (let channel = 0, at = 0; channel < perGroup; channel++) {
+        for (let tap = 0; tap < taps; tap++) {
+          const offset = offsets[tap];
+          patch[at++] = offset < 0 ? 0 : x[source + channel * plane + offset];
         }
+      }
+      const [image, group] = [Math.floor(block / groups), block % groups];
+      for (let filter = (group * filters) / groups; filter < ((group + 1) * filters) / groups; filter++) {
+        let sum = 0;
+        for (let at = 0; at < perFilter; at++) sum += patch[at] * w[filter * perFilter + at];
         values[(image * filters + filter) * outputPlane + position] = sum;
       }
     }

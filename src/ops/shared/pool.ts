@@ -39,11 +39,10 @@ export function pool(rule: (node: Node) => PoolRule, dtypes: readonly DType[] = 
       forEachWindow(sizes, window, (position, taps, start) => {
         const inside = taps.filter((tap) => tap >= 0);
         const places = paddedPlaces(sizes, window, start);
+        const held = new Array<number>(inside.length);
         for (let at = 0; at < planes; at++) {
-          values[at * outputPlane + position] = compute(
-            Array.from(inside, (tap) => source[at * plane + tap]),
-            places,
-          );
+          for (let tap = 0; tap < inside.length; tap++) held[tap] = source[at * plane + inside[tap]];
+          values[at * outputPlane + position] = compute(held, places);
         }
       });
       return [fromDoubles(tensor.dtype, [...tensor.shape.slice(0, 2), ...window.output], values)];
