@@ -10,7 +10,7 @@ export function isFloat(dtype: DType): boolean {
 }
 
 /** Bits of one element where several share a byte, else undefined. */
-function packedBits(dtype: DType): 2 | 4 | undefined {
+export function packedBits(dtype: DType): 2 | 4 | undefined {
   if (dtype === "int4" || dtype === "uint4" || dtype === "float4e2m1") return 4;
   return dtype === "int2" || dtype === "uint2" ? 2 : undefined;
 }
@@ -25,7 +25,7 @@ export function integerRange(dtype: DType): readonly [number, number] {
 }
 
 /** One array element per tensor element: the codes of packed types, sign-extended where the type has a sign. */
-function unpack(dtype: DType, data: TypedArray, count: number): TypedArray {
+export function unpack(dtype: DType, data: TypedArray, count: number): TypedArray {
   const width = packedBits(dtype);
   if (width === undefined) return data;
   const perByte = 8 / width;
@@ -40,7 +40,8 @@ function unpack(dtype: DType, data: TypedArray, count: number): TypedArray {
   return codes;
 }
 
-function pack(dtype: DType, width: 2 | 4, codes: ArrayLike<number | bigint>): TypedArray {
+/** Codes of a packed type, `width` bits each, low bits first. */
+export function pack(dtype: DType, width: 2 | 4, codes: ArrayLike<number | bigint>): TypedArray {
   const data = allocate(dtype, codes.length) as Uint8Array;
   const perByte = 8 / width;
   const mask = (1 << width) - 1;

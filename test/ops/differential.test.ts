@@ -144,6 +144,10 @@ const CASES: readonly (readonly [name: string, text: string, options?: Different
     "LayerNormalization",
     "input x: float32[2,3,4]\nconst s: float32[3,4] = random(1)\nconst b: float32[3,4] = random(2)\ny, m, d = LayerNormalization(x, s, b) axis=1\nreturn y, m, d",
   ],
+  [
+    "InstanceNormalization",
+    "input x: float32[2,3,4,2]\nconst s: float32[3] = random(1)\nconst b: float32[3] = random(2)\ny = InstanceNormalization(x, s, b) epsilon=0.01\nreturn y",
+  ],
   ["LpNormalization p=1", "input x: float32[2,3,4]\ny = LpNormalization(x) axis=1 p=1\nreturn y"],
   ["LRN", "input x: float32[2,7,3,1]\ny = LRN(x) size=3 alpha=0.5 beta=0.6 bias=1.5\nreturn y"],
   [

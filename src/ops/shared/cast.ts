@@ -47,8 +47,9 @@ export function dtypeOfCode(code: number): DType | undefined {
  */
 export function castTensor(node: Node, tensor: Tensor, dtype: DType, saturate: boolean): Tensor {
   if (tensor.dtype === dtype) return tensor;
-  if (dtype.startsWith("complex") || tensor.dtype.startsWith("complex"))
-    reject(node, "complex tensors are not converted");
+  for (const each of [dtype, tensor.dtype]) {
+    if (each.startsWith("complex") || each === "float8e8m0") reject(node, `${each} is not converted`);
+  }
   const source = elementsOf(tensor);
   const target = room(dtype, source.length);
   const decode = decoder(node, tensor.dtype);

@@ -8,6 +8,7 @@ import {
   type Tensor,
   type TypedArray,
 } from "../../ir/graph.ts";
+import { pack, packedBits, unpack } from "../../ir/numbers.ts";
 import { allocate, isLazy, valuesOf } from "../../ir/tensor.ts";
 import { nameOfInput, reject } from "./types.ts";
 
@@ -19,8 +20,6 @@ export type Elements = { readonly length: number; readonly [index: number]: Elem
 
 /** Elements to write by index: a typed array wraps integers modulo its width and rounds floats. */
 export type MutableElements = { readonly length: number; [index: number]: Element };
-
-const PACKED_BITS: Partial<Record<DType, number>> = { int4: 4, uint4: 4, float4e2m1: 4, int2: 2, uint2: 2 };
 
 function isTensor(value: RuntimeValue): value is Tensor {
   return value !== undefined && !Array.isArray(value);
@@ -59,43 +58,21 @@ export function elementsOf(tensor: Tensor): Elements {
     if (isLazy(tensor.data)) bug("a string tensor lies in a file");
     return tensor.data as readonly string[];
   }
-  const values = valuesOf(tensor);
-  const bits = PACKED_BITS[tensor.dtype];
-  return bits === undefined
-    ? values
-    : unpack(values as Uint8Array, elementCount(tensor.shape), bits, tensor.dtype.startsWith("int"));
-}
-
-/** Low bits first: element i sits in bits (i mod 8/bits)·bits of byte ⌊i·bits/8⌋. */
-function unpack(bytes: Uint8Array, count: number, bits: number, signed: boolean): Int8Array | Uint8Array {
-  const values = signed ? new Int8Array(count) : new Uint8Array(count);
-  const mask = (1 << bits) - 1;
-  for (let index = 0; index < count; index++) {
-    const code = (bytes[(index * bits) >> 3] >> ((index * bits) & 7)) & mask;
-    values[index] = signed && code >> (bits - 1) ? code - (mask + 1) : code;
-  }
-  return values;
+  return unpack(tensor.dtype, valuesOf(tensor), elementCount(tensor.shape));
 }
 
 /** Room for `count` elements of a dtype, one entry each (packed types get a byte an element until `fromElements`). */
 export function room(dtype: DType, count: number): MutableElements {
   if (dtype === "string") return new Array<string>(count).fill("");
-  if (PACKED_BITS[dtype] !== undefined) return dtype.startsWith("int") ? new Int8Array(count) : new Uint8Array(count);
+  if (packedBits(dtype) !== undefined) return dtype.startsWith("int") ? new Int8Array(count) : new Uint8Array(count);
   return allocate(dtype, count) as unknown as MutableElements;
 }
 
 /** A tensor from elements that are already of its kind (bigint for int64); packs int4 and the like. */
 export function fromElements(dtype: DType, shape: readonly number[], values: Elements): Tensor {
   if (dtype === "string") return { dtype, shape, data: Array.from(values as ArrayLike<string>) };
-  const bits = PACKED_BITS[dtype];
-  if (bits !== undefined) {
-    const bytes = allocate(dtype, values.length) as Uint8Array;
-    const mask = (1 << bits) - 1;
-    for (let index = 0; index < values.length; index++) {
-      bytes[(index * bits) >> 3] |= (Number(values[index]) & mask) << ((index * bits) & 7);
-    }
-    return { dtype, shape, data: bytes };
-  }
+  const width = packedBits(dtype);
+  if (width !== undefined) return { dtype, shape, data: pack(dtype, width, values as ArrayLike<number>) };
   if (ArrayBuffer.isView(values)) return { dtype, shape, data: values as unknown as TypedArray };
   const data = allocate(dtype, elementCount(shape)) as unknown as MutableElements;
   for (let index = 0; index < values.length; index++) data[index] = values[index];

@@ -2,6 +2,9 @@
 import { type Dim, intAttr, intsAttr, type Node, stringAttr } from "../../ir/graph.ts";
 import { reject } from "./types.ts";
 
+/** Places in one window: no network comes near it, and a file may ask for anything. */
+const MOST_TAPS = 2 ** 24;
+
 export interface Window {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
@@ -59,6 +62,7 @@ export function windowOf(node: Node, sizes: readonly number[], kernel: readonly 
   const { strides, dilations, autoPad } = attributes;
   if (sizes.length !== kernel.length)
     reject(node, `the kernel has ${kernel.length} axes but the input ${sizes.length}`);
+  if (kernel.reduce((a, b) => a * b, 1) > MOST_TAPS) reject(node, `a window of [${kernel}] is too large`);
   const begin = [...attributes.begin];
   const end = [...attributes.end];
   const output = sizes.map((size, axis) => {
