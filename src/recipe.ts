@@ -8,18 +8,12 @@ import { resolveReference } from "./data/reference.ts";
 import { CompileError } from "./error.ts";
 import { type Located, parseYaml } from "./recipe/locate.ts";
 import { type RecipeFile, recipeSchema } from "./recipe/schema.ts";
-import { suggest } from "./recipe/suggest.ts";
-
-/** A pass in the recipe's order; `options` are checked by the pass's own schema. */
-export interface PassRequest {
-  readonly name: string;
-  readonly options: Readonly<Record<string, unknown>>;
-}
+import { didYouMean } from "./suggest.ts";
 
 type DataSpec = Readonly<Record<string, unknown>>;
 
 /** What a build does, with every default filled in and every path absolute. */
-export interface Recipe extends Omit<RecipeFile, "$schema" | "data" | "passes" | "name" | "jobs" | "out"> {
+export interface Recipe extends Omit<RecipeFile, "$schema" | "data" | "name" | "jobs" | "out"> {
   readonly name: string;
   /** The recipe's own folder: what the data's paths and the metric's are relative to. */
   readonly folder: string;
@@ -27,7 +21,6 @@ export interface Recipe extends Omit<RecipeFile, "$schema" | "data" | "passes" |
   /** sha256 of the recipe's bytes as read, and of the settings put over it. */
   readonly digest: string;
   readonly data: { readonly calibration: DataSpec; readonly selection?: DataSpec; readonly certification: DataSpec };
-  readonly passes: string | readonly PassRequest[];
   readonly jobs: number;
   /** Absolute. */
   readonly out: string;
@@ -65,12 +58,12 @@ export function parseRecipe(text: string, path: string, options: RecipeOptions =
   const file = check(value, located, overrides, options);
   const digest = createHash("sha256").update(text);
   for (const setting of options.set ?? []) digest.update(`\0${setting}`);
-  return fill(file, resolve(path), `sha256:${digest.digest("hex")}`);
+  return fill(file, resolve(path), `sha256:${digest.digest("hex")}`, located);
 }
 
 /** Every default is filled here, once. */
-function fill(file: RecipeFile, path: string, digest: string): Recipe {
-  const { $schema, name = basename(path, extname(path)), data, passes, jobs, out = "out", ...rest } = file;
+function fill(file: RecipeFile, path: string, digest: string, located: Located): Recipe {
+  const { $schema, name = basename(path, extname(path)), data, jobs, out = "out", ...rest } = file;
   const folder = dirname(path);
   const absolute = (given: string | undefined): string | undefined => given && resolve(folder, given);
   const [key, certifierKey] = [absolute(file.key), absolute(file.certifierKey)];
@@ -80,9 +73,8 @@ function fill(file: RecipeFile, path: string, digest: string): Recipe {
     folder,
     file: path,
     digest,
-    model: resolveReference(file.model, folder),
+    model: modelPath(file.model, folder, located),
     data: { ...data, ...(data.selection && { selection: data.selection }) } as Recipe["data"],
-    passes: typeof passes === "string" ? passes : passes.map(passRequest),
     ...(key && { key }),
     ...(certifierKey && { certifierKey }),
     jobs: jobs ?? Math.min(availableParallelism(), 16),
@@ -90,10 +82,14 @@ function fill(file: RecipeFile, path: string, digest: string): Recipe {
   };
 }
 
-function passRequest(entry: string | Record<string, Record<string, unknown>>): PassRequest {
-  if (typeof entry === "string") return { name: entry, options: {} };
-  const [[name, options]] = Object.entries(entry);
-  return { name, options };
+function modelPath(reference: string, folder: string, located: Located): string {
+  try {
+    return resolveReference(reference, folder);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    const remedy = error.remedy === undefined ? {} : { remedy: error.remedy };
+    throw new CompileError(error.code, error.message, { where: located.excerpt(["model"]), ...remedy });
+  }
 }
 
 interface Override {
@@ -132,8 +128,10 @@ function check(value: unknown, located: Located, overrides: readonly Override[],
   if (first.success) return first.data;
   const unknown = first.error.issues.filter((issue) => issue.code === "unrecognized_keys" && !isGate(issue));
   const others = first.error.issues.filter((issue) => !unknown.includes(issue));
-  if (others.length > 0) throw failure(others[0], located, overrides);
-  if (options.strict) throw failure(unknown[0], located, overrides);
+  // A mistyped key is also a missing one; the typing mistake is what the user can see.
+  const missing = others.length > 0 && others.every((issue) => isMissing(issue));
+  if (others.length > 0 && !(missing && unknown.length > 0)) throw failure(others[0], located, overrides);
+  if (options.strict || missing) throw failure(unknown[0], located, overrides);
   for (const issue of unknown) {
     const { message, where, remedy } = failure(issue, located, overrides);
     options.warn?.(`${message}${remedy ? `; ${remedy}` : ""}\n${where}`);
@@ -145,6 +143,7 @@ function check(value: unknown, located: Located, overrides: readonly Override[],
 }
 
 const keysOf = (issue: Issue): readonly string[] => (issue.code === "unrecognized_keys" ? issue.keys : []);
+const isMissing = (issue: Issue): boolean => issue.message.endsWith("received undefined");
 const isGate = (issue: Issue): boolean => issue.path[0] === "gates";
 
 function dropKeys(whole: unknown, path: readonly PropertyKey[], keys: readonly string[]): unknown {
@@ -161,17 +160,19 @@ function failure(issue: Issue, located: Located, overrides: readonly Override[])
   const [key] = keysOf(issue);
   const path = key === undefined ? issue.path : [...issue.path, key];
   const name = path.map(String).join(".");
-  const setting = overrides.find(({ keys }) => path.slice(0, keys.length).map(String).join("\0") === keys.join("\0"));
+  const setting = overrides.find(({ keys }) => {
+    const shared = key === undefined ? keys.length : Math.min(keys.length, path.length);
+    return path.slice(0, shared).map(String).join("\0") === keys.slice(0, shared).join("\0");
+  });
   const where = setting ? `--set ${setting.text}` : located.excerpt(path, key !== undefined);
   if (key !== undefined) {
-    const known = keysAt(issue.path);
-    const meant = suggest(key, known);
-    const remedy = meant ? `did you mean ${JSON.stringify(meant)}?` : `known keys: ${known.join(", ")}`;
+    const remedy = didYouMean(key, keysAt(issue.path));
     const what = isGate(issue) ? "gate" : "key";
     const code = isGate(issue) ? "usage/unknown-gate" : "usage/unknown-key";
     return new CompileError(code, `there is no ${what} ${JSON.stringify(name)} in a recipe`, { where, remedy });
   }
   const inner = deepest(issue);
+  if (isMissing(inner) && name !== "") return new CompileError("usage/recipe", `the recipe lacks ${name}`, { where });
   const message = name === "" ? `the recipe is wrong: ${inner.message}` : `${name}: ${inner.message}`;
   const values = inner.code === "invalid_value" ? inner.values.map(String) : [];
   const remedy = values.length > 0 ? `one of ${values.join(", ")}` : "";

@@ -1,14 +1,17 @@
-/** Levenshtein distance, at most `limit` (then `limit + 1`). */
+/** Letters put in, left out, replaced, or swapped with their neighbour; at most `limit` (then `limit + 1`). */
 function distance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = a[i - 1] === b[j - 1] ? 0 : 1;
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + change));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? before[j - 2] + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + change, swap));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return Math.min(row[b.length], limit + 1);
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { z } from "zod";
 import { CompileError } from "../error.ts";
+import { didYouMean } from "../suggest.ts";
 
 /**
  * Labelled data as every stage sees it: numbered samples, each a deterministic function of the specification and the
@@ -121,11 +122,7 @@ export async function openDataset(spec: DataSpec, folder: string): Promise<Datas
   }
   const reader = await findReader(npz === undefined ? String(name) : "npz");
   const parsed = reader.options.safeParse(npz === undefined ? rest : { ...rest, path: npz });
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const where = [`data reader ${npz === undefined ? name : "npz"}`, ...issue.path.map(String)].join(" › ");
-    throw new CompileError("usage/data-option", issue.message, { where });
-  }
+  if (!parsed.success) throw optionError(npz === undefined ? String(name) : "npz", parsed.error.issues[0], reader);
   const dataset = await reader.open(parsed.data, folder);
   if (dataset.length > 0) return dataset;
   dataset.close();
@@ -133,6 +130,16 @@ export async function openDataset(spec: DataSpec, folder: string): Promise<Datas
     where: dataset.describe().source,
     remedy: "check the file, `offset`, `limit` and `split`",
   });
+}
+
+function optionError(name: string, issue: z.core.$ZodIssue, reader: Reader): CompileError {
+  const where = [`data reader ${name}`, ...issue.path.map(String)].join(", ");
+  if (issue.code !== "unrecognized_keys") return new CompileError("usage/data-option", issue.message, { where });
+  const { shape = {} } = reader.options as { shape?: object };
+  const known = Object.keys(shape).filter((key) => name !== "npz" || key !== "path");
+  const [key] = issue.keys;
+  const message = `the data reader ${name} has no option ${JSON.stringify(key)}`;
+  return new CompileError("usage/data-option", message, { where, remedy: didYouMean(key, known) });
 }
 
 /** sha256 over every input's name, type, shape and little-endian bytes, by name. */

@@ -67,7 +67,7 @@ export function openPainter(
 ): Painter {
   const { createCanvas, GlobalFonts } = loadCanvas(folder);
   const loaded = fonts.map((name): Font => {
-    const [, family, weight] = /^(.+)-(\d+)$/.exec(name) ?? [, name, "400"];
+    const { family, weight } = /^(?<family>.+)-(?<weight>\d+)$/.exec(name)?.groups ?? { family: name, weight: "400" };
     const path = join(
       packageFolder(`@fontsource/${family}`, folder),
       "files",

@@ -128,8 +128,9 @@ export function judge(gates: Gates, measured: Measured): Judgement {
 }
 
 function judgeOne(gate: GateName, limit: number, measured: Measured): GateResult {
-  const { keeps, says, value: valueOf }: GateKind = GATES[gate];
-  const value = valueOf(measured);
+  const kind: GateKind = GATES[gate];
+  const { keeps, says } = kind;
+  const value = kind.value(measured);
   if (value === undefined || Number.isNaN(value) || Number.isNaN(limit)) {
     return { gate, limit, value, verdict: "incomplete", reason: `nothing was measured for ${gate} (${says})` };
   }

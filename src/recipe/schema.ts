@@ -36,14 +36,19 @@ const data = z
 
 const metric = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
 
-const pass = z.union(
+/** The runner's PassSpec; each pass checks its own options. */
+type PassSpec = string | { pass: string; [option: string]: unknown } | { repeat: PassSpec[] };
+const pass: z.ZodType<PassSpec> = z.union(
   [
-    z.string(),
-    z.record(z.string(), z.record(z.string(), z.unknown())).refine((entry) => Object.keys(entry).length === 1, {
-      message: "one pass an entry: NAME or {NAME: {option: value}}",
+    z.string().min(1),
+    z.strictObject({
+      get repeat() {
+        return z.array(pass).min(1);
+      },
     }),
+    z.looseObject({ pass: z.string().min(1) }),
   ],
-  "a pass is NAME or {NAME: {option: value}}",
+  "a pass is NAME, {pass: NAME, option: value} or {repeat: [passes]}",
 );
 
 const limit = (says: string) => z.number().describe(says).optional();
@@ -69,12 +74,11 @@ export const gates = z.strictObject({
 const quantize = z.strictObject({
   weights: z.enum(["int8"]).default("int8"),
   activations: z.enum(["int8", "int16"]).default("int8"),
-  calibrator: z
-    .union([z.string(), z.looseObject({ name: z.string() })])
-    .default("percentile")
-    .describe("how ranges are found: minmax, percentile, mse, or one of these with options"),
+  outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
+  calibrator: z.enum(["min-max", "percentile", "mse"]).default("mse").describe("how ranges are found"),
+  percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
-  int16: z.array(z.string()).default([]).describe("values kept in 16 bits: names, `*` for any part of a name"),
+  int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
 });
 
 export const recipeSchema = z.strictObject({
