@@ -125,7 +125,7 @@ export function toOrt(tensor: Tensor): ort.Tensor {
 type HalfArray = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => TypedArray;
 
 function half(bits: Uint16Array): TypedArray {
-  const Half = Reflect.get(globalThis, "Float16Array") as HalfArray | undefined;
+  const Half = Reflect.get(globalThis, "Float16Array") as unknown as HalfArray | undefined;
   return Half ? new Half(bits.buffer, bits.byteOffset, bits.length) : bits;
 }
 
