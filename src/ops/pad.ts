@@ -45,6 +45,7 @@ function grown(node: Node, dim: Dim, [before, after]: readonly [number, number])
   return size;
 }
 
+/** Adds elements at the ends of axes (input 1, by `axes` in input 3): a constant, or the border repeated, mirrored or wrapped; negative pads crop. */
 const op: Op = {
   integer: lowerPad,
   operands: { data: [0] },

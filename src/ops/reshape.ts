@@ -41,6 +41,7 @@ function mismatch(node: Node, from: readonly Dim[], wanted: readonly number[]): 
   return reject(node, `[${from}] cannot be reshaped to [${wanted}]`);
 }
 
+/** The same elements under the shape of input 1, in which 0 copies a dimension (unless `allowzero`) and −1 is the rest. */
 const op: Op = {
   integer: lowerReshape,
   operands: { data: [0] },

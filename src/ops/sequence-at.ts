@@ -2,6 +2,7 @@ import type { Op } from "./op.ts";
 import { elementTypeAt, positionAt } from "./shared/sequence.ts";
 import { sequenceAt } from "./shared/values.ts";
 
+/** The tensor at a position, which may count from the end. */
 const op: Op = {
   infer: (node, inputs) => [elementTypeAt(node, inputs, 0)],
   evaluate(node, inputs) {

@@ -3,6 +3,7 @@ import { commonType, sequenceOf } from "./shared/sequence.ts";
 import { typeAt } from "./shared/types.ts";
 import { allTensors } from "./shared/values.ts";
 
+/** A sequence of the inputs. */
 const op: Op = {
   infer(node, inputs) {
     const types = node.inputs.map((_, index) => typeAt(node, inputs, index));

@@ -4,6 +4,7 @@ import { elementTypeAt } from "./shared/sequence.ts";
 import { makeType } from "./shared/types.ts";
 import { sequenceAt } from "./shared/values.ts";
 
+/** How many tensors a sequence holds. */
 const op: Op = {
   infer(node, inputs) {
     elementTypeAt(node, inputs, 0);

@@ -11,6 +11,7 @@ function rangeOf(node: Node, rank: number): [number, number] {
   return [start, Math.max(start, end)];
 }
 
+/** The dimensions, from axis `start` up to `end`. */
 const op: Op = {
   infer(node, inputs) {
     const { shape } = typeAt(node, inputs, 0);

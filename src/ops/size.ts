@@ -4,6 +4,7 @@ import type { Op } from "./op.ts";
 import { makeType, typeAt } from "./shared/types.ts";
 import { tensorAt } from "./shared/values.ts";
 
+/** The number of elements. */
 const op: Op = {
   infer(node, inputs) {
     typeAt(node, inputs, 0);

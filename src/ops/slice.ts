@@ -42,6 +42,7 @@ function cutsOf(node: Node, shape: readonly Dim[], inputs: readonly (Tensor | un
   return cuts;
 }
 
+/** Every step-th element from start up to end along axes; all may be negative, and ends beyond the tensor are clamped. */
 const op: Op = {
   integer: lowerSlice,
   operands: { data: [0] },

@@ -23,6 +23,7 @@ function sizesOf(node: Node, dim: number, given: readonly number[] | undefined):
   return Array.from({ length: count }, (_, index) => Math.min(size, dim - index * size));
 }
 
+/** Parts of an axis, one an output: of the sizes in input 1, or all of one size with a smaller last one. */
 const op: Op = {
   integer: lowerSplit,
   operands: { data: [0] },

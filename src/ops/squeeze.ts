@@ -15,6 +15,7 @@ function squeezed<D extends Dim>(node: Node, shape: readonly D[], axes: Tensor |
   return shape.filter((_, axis) => !chosen.has(axis));
 }
 
+/** The same elements without axes of size 1: those in input 1, or all of them. */
 const op: Op = {
   integer: lowerReshape,
   operands: { data: [0] },

@@ -14,6 +14,7 @@ function checked(node: Node, repeats: readonly number[], rank: number): readonly
   return repeats;
 }
 
+/** The tensor repeated along each axis as often as input 1 says. */
 const op: Op = {
   integer: lowerTile,
   operands: { data: [0] },

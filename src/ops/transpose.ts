@@ -16,6 +16,7 @@ function permutation(node: Node, rank: number): number[] {
   return perm;
 }
 
+/** The axes in another order. */
 const op: Op = {
   integer: lowerTranspose,
   passesThrough: true,

@@ -13,6 +13,7 @@ function unsqueezed<D extends Dim>(node: Node, shape: readonly D[], axes: readon
   return Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : shape[next++]));
 }
 
+/** The same elements with axes of size 1 put in. */
 const op: Op = {
   integer: lowerReshape,
   operands: { data: [0] },

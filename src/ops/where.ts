@@ -4,6 +4,7 @@ import { broadcastShapes } from "./shared/index.ts";
 import { BOOL, broadcastDims, makeType, requireSameDType, typeAt } from "./shared/types.ts";
 import { fromElements, room, tensorAt } from "./shared/values.ts";
 
+/** Elements of input 1 where the condition holds, else of input 2; all three are broadcast. */
 const op: Op = {
   infer(node, inputs) {
     const types = [typeAt(node, inputs, 0, BOOL), typeAt(node, inputs, 1), typeAt(node, inputs, 2)];

@@ -355,19 +355,15 @@ const MICROSOFT: readonly Case[] = [
 ];
 
 describe("the interpreter and ONNX Runtime agree on", () => {
-  it.each(CASES)("%s", async (_, text, options) => {
-    await expectSameAsRuntime(text, options);
-  });
+  for (const [name, text, options] of CASES) it(name, () => expectSameAsRuntime(text, options));
 
-  it.each(RESIZE)("Resize: %s", async (_, text, options) => {
-    await expectSameAsRuntime(text, options);
-  });
+  for (const [name, text, options] of RESIZE) it(`Resize: ${name}`, () => expectSameAsRuntime(text, options));
 
-  it.each(NEWER)("%s of opset %i", async (_, opset, text, options) => {
-    await expectSameAsRuntime(`graph newer opset ${opset}\n${text}`, options);
-  });
+  for (const [name, opset, text, options] of NEWER) {
+    it(`${name} of opset ${opset}`, () => expectSameAsRuntime(`graph newer opset ${opset}\n${text}`, options));
+  }
 
-  it.each(MICROSOFT)("com.microsoft %s", async (_, text, options) => {
-    await expectSameAsRuntime(`graph fused opset 21, com.microsoft 1\n${text}`, options);
-  });
+  for (const [name, text, options] of MICROSOFT) {
+    it(`com.microsoft ${name}`, () => expectSameAsRuntime(`graph fused opset 21, com.microsoft 1\n${text}`, options));
+  }
 });

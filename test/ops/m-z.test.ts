@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { RuntimeValue, Tensor } from "../../src/ir/graph.ts";
-import { valuesOf } from "../../src/ir/tensor.ts";
 import { parse } from "../../src/ir/text.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
+import { elementsOf } from "../../src/ops/shared/values.ts";
 import { interpret } from "../../src/run/interpret.ts";
 
 /** Outputs as plain numbers or strings; sequences as lists of them. */
@@ -11,7 +11,7 @@ function run(text: string, seed = 0): Record<string, unknown> {
     if (value === undefined) return undefined;
     if (Array.isArray(value)) return value.map(plain);
     const tensor = value as Tensor;
-    return Array.from(tensor.dtype === "string" ? (tensor.data as string[]) : (valuesOf(tensor) as ArrayLike<number>));
+    return Array.from<unknown>(elementsOf(tensor));
   };
   const outputs = interpret(parse(text), new Map(), { seed });
   return Object.fromEntries([...outputs].map(([name, value]) => [name, plain(value)]));
