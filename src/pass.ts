@@ -34,8 +34,8 @@ export interface Context<O = Record<string, never>> {
   random(purpose: string): () => number;
   /** The cost of the graph on the target. */
   cost?(graph: Graph): { readonly cycles: number; readonly dramBytes: number };
-  /** Runs work in other processes or threads; absent means here. */
-  readonly pool?: unknown;
+  /** Worker threads that a pass may use; 1 if absent. The result does not depend on it. */
+  readonly jobs?: number;
   readonly signal?: AbortSignal;
   /** Keeps something beside the graph: a ranking, a record, a checkpoint. */
   notes(key: string, value: unknown): void;

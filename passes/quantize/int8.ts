@@ -39,7 +39,7 @@ const pass: Pass<Options> = {
     }
     const histograms = await calibrate(graph, values, context.calibration, {
       samples: context.options.samples,
-      pool: context.pool,
+      jobs: context.jobs ?? 1,
       signal: context.signal,
     });
     return withInnerRanges(withoutWishes(quantized(graph, histograms, context)), histograms);

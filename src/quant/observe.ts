@@ -2,7 +2,7 @@ import { CompileError } from "../error.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession, type Session } from "../run/ort.ts";
-import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
+import { emptyHistogram, type Histogram, observe } from "./histogram.ts";
 
 /** The float graph with every value to observe made an output, as a model for ONNX Runtime. */
 export function observedModel(graph: Graph, values: readonly string[]): Uint8Array {
@@ -48,22 +48,13 @@ export async function openObserver(init: ObserveInit): Promise<Session> {
   return createSession(init.model, { threads: 1 });
 }
 
-/** Merges the histograms of tasks. The grid makes the result independent of order and grouping (histogram.ts). */
-export function mergeAll(values: readonly string[], results: Iterable<readonly Histogram[]>): Map<string, Histogram> {
-  const merged = new Map(values.map((name) => [name, emptyHistogram()]));
-  for (const histograms of results) {
-    values.forEach((name, index) => {
-      const into = merged.get(name);
-      if (into) merge(into, histograms[index]);
+/** A range cannot be chosen for values that are not numbers: throws model/not-finite with the value's name. */
+export function requireFinite(histograms: ReadonlyMap<string, Histogram>): void {
+  for (const [name, { broken }] of histograms) {
+    if (broken === 0) continue;
+    throw new CompileError("model/not-finite", `${broken} numbers of "${name}" are NaN or infinite`, {
+      where: `value ${name}, on the calibration data`,
+      remedy: "check the calibration data and the teacher: a range cannot be chosen for such values",
     });
   }
-  for (const [name, histogram] of merged) {
-    if (histogram.broken > 0) {
-      throw new CompileError("model/not-finite", `${histogram.broken} numbers of "${name}" are NaN or infinite`, {
-        where: `value ${name}, on the calibration data`,
-        remedy: "check the calibration data and the teacher: a range cannot be chosen for such values",
-      });
-    }
-  }
-  return merged;
 }

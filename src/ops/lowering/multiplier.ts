@@ -26,18 +26,15 @@ export function splitExponent(real: number): { fraction: number; exponent: numbe
 export function multiplierOf(real: number, bits: 31 | 15): Multiplier {
   if (real === 0) return { multiplier: 0, shift: bits };
   if (!(real > 0) || !Number.isFinite(real)) throw new RangeError(`a scale of ${real} is not positive and finite`);
-  let { fraction, exponent } = splitExponent(real);
-  let multiplier = Math.round(fraction * 2 ** bits);
-  if (multiplier === 2 ** bits) {
-    multiplier /= 2;
-    exponent += 1;
-  }
-  let shift = bits - exponent;
-  while (shift > 62) {
-    multiplier = Math.round(multiplier / 2);
-    shift -= 1;
-    if (multiplier === 0) return { multiplier: 0, shift: bits };
-  }
+  const { fraction, exponent } = splitExponent(real);
+  // Beyond shift 62 the multiplier loses bits instead: denormal, but rounded once.
+  const kept = Math.min(bits, 62 + exponent);
+  if (kept < 0) return { multiplier: 0, shift: bits };
+  const rounded = Math.round(fraction * 2 ** kept);
+  if (rounded === 0) return { multiplier: 0, shift: bits };
+  const carried = rounded === 2 ** bits;
+  const multiplier = carried ? rounded / 2 : rounded;
+  const shift = kept - exponent - (carried ? 1 : 0);
   if (shift < 2) throw new RangeError(`a scale of ${real} is too large for a requantization`);
   return { multiplier, shift };
 }
