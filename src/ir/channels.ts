@@ -35,3 +35,9 @@ export function channelValues(tensor: Tensor, rank: number, axis: number, channe
   const along = tensor.shape.every((dim, index) => dim === (index === place ? channels : 1));
   return along ? values : undefined;
 }
+
+/** The number that a constant of one element holds. */
+export function numberOf(tensor: Tensor | undefined): number | undefined {
+  if (tensor === undefined || tensor.quant !== undefined || tensor.dtype === "string") return undefined;
+  return elementCount(tensor.shape) === 1 ? Number(decode(tensor)[0]) : undefined;
+}

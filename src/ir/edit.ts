@@ -133,11 +133,12 @@ function renameTypes(graph: Graph, renamed: ReadonlyMap<string, string>, taken: 
   return types;
 }
 
-/** Drops constants that were read before and are not any more, and types of values that are gone. */
+/** Drops constants that were read before, or are new, and that nobody reads now; and types of values that are gone. */
 export function forgetLost(before: Graph, after: Graph): Graph {
   const [had, has] = [countUses(before), countUses(after)];
   const inputs = new Set(after.inputs);
-  const lost = (name: string): boolean => had.has(name) && !has.has(name) && !inputs.has(name);
+  const lost = (name: string): boolean =>
+    (had.has(name) || !before.constants.has(name)) && !has.has(name) && !inputs.has(name);
   const constants = [...after.constants.keys()].some(lost)
     ? new Map([...after.constants].filter(([name]) => !lost(name)))
     : after.constants;

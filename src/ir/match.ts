@@ -10,7 +10,7 @@ type Slot =
   | { readonly kind: "any" }
   | { readonly kind: "absent" }
   | { readonly kind: "number"; readonly value: number }
-  | { readonly kind: "value"; readonly name: string; readonly optional: boolean };
+  | { readonly kind: "value"; readonly name: string; readonly optional: boolean; readonly constant: boolean };
 
 interface PatternNode {
   readonly domain: string;
@@ -47,10 +47,11 @@ const COMMUTATIVE: ReadonlySet<string> = new Set(["Add", "Mul", "And", "Or", "Xo
 
 /**
  * Reads a pattern in the graph notation. Names that no line makes are captures; `_` is anything, also nothing; `""` is
- * an absent input; `b?` may be absent; a number is a constant of one element with that value, within 1e-6.
+ * an absent input; `b?` may be absent; a number is a constant of one element with that value, within 1e-6. Captures in
+ * `constants` fit constants only.
  */
-export function compilePattern(text: string): Pattern {
-  const nodes = parseStatements(text).map(compileStatement);
+export function compilePattern(text: string, constants: readonly string[] = []): Pattern {
+  const nodes = parseStatements(text).map((statement) => compileStatement(statement, constants));
   const makers = new Map<string, number>();
   for (const [index, node] of nodes.entries()) {
     for (const name of node.outputs) if (name !== undefined) makers.set(name, index);
@@ -60,22 +61,25 @@ export function compilePattern(text: string): Pattern {
   return { nodes, makers, root };
 }
 
-function compileStatement({ domain, op, inputs, outputs, attrs }: Statement): PatternNode {
+function compileStatement(
+  { domain, op, inputs, outputs, attrs }: Statement,
+  constants: readonly string[],
+): PatternNode {
   return {
     domain,
     op,
     attrs,
-    inputs: inputs.map(({ token, optional }) => slotOf(token, optional)),
+    inputs: inputs.map(({ token, optional }) => slotOf(token, optional, constants.includes(token.text))),
     outputs: outputs.map(({ token }) => (token.text === "_" ? undefined : token.text)),
   };
 }
 
-function slotOf(token: Token, optional: boolean): Slot {
+function slotOf(token: Token, optional: boolean, constant: boolean): Slot {
   if (token.kind === "string")
-    return token.text === "" ? { kind: "absent" } : { kind: "value", name: token.text, optional };
+    return token.text === "" ? { kind: "absent" } : { kind: "value", name: token.text, optional, constant };
   if (token.text === "_") return { kind: "any" };
   if (isNumber(token.text)) return { kind: "number", value: parseNumber(token.text) };
-  return { kind: "value", name: token.text, optional };
+  return { kind: "value", name: token.text, optional, constant };
 }
 
 /** The state of one attempt; copied where both orders of a commutative operator are tried. */
@@ -144,6 +148,7 @@ function matchSlot(
   if (bound !== undefined && (maker === undefined || attempt.nodes.has(maker)))
     return bound === name ? attempt : undefined;
   if (name === "" && !slot.optional) return undefined;
+  if (slot.constant && view.constant(name) === undefined) return undefined;
   attempt.values.set(slot.name, name);
   if (maker === undefined) return attempt;
   const producer = view.producer(name);

@@ -41,6 +41,8 @@ export interface Rewrite {
   readonly summary: string;
   /** One pattern, or several that mean the same; see `compilePattern`. */
   readonly match: string | readonly string[];
+  /** Captures that only constants fit, whichever side of a commutative operator they stand on. */
+  readonly constants?: readonly string[];
   /** The ONNX opset that the new nodes need; a graph of an older one is raised to it. */
   readonly opset?: number;
   /** Nodes in place of the match; undefined leaves it alone. */
@@ -58,7 +60,7 @@ export function constant(tensor: Tensor, hint = "constant"): FreshConstant {
  */
 export function rewrite(rule: Rewrite): { summary: string; run(graph: Graph): Graph } {
   const texts = typeof rule.match === "string" ? [rule.match] : rule.match;
-  const patterns = texts.map(compilePattern);
+  const patterns = texts.map((text) => compilePattern(text, rule.constants));
   return { summary: rule.summary, run: (graph) => rewriteGraph(graph, patterns, rule) };
 }
 
