@@ -10,7 +10,7 @@ import {
   type Tensor,
   type Type,
 } from "../ir/graph.ts";
-import { allocate } from "../ir/tensor.ts";
+import { encode } from "../ir/numbers.ts";
 
 /**
  * Says `quant` as ONNX says it, for export. A value `y` of a node becomes `y/real` (what the node computes),
@@ -171,19 +171,5 @@ function quantTensors(dtype: DType, quant: Quant, shape: readonly number[]): [Te
   if (dtype === "int32") return [scale, undefined];
   const points = quant.zeroPoint;
   const full = points.length === count ? points : new Int32Array(count).fill(points[0] ?? 0);
-  return [scale, { dtype, shape: own, data: packCodes(dtype, full) }];
-}
-
-/** Integers as they lie in memory: int4 two, int2 four in a byte, low bits first. */
-export function packCodes(dtype: DType, values: ArrayLike<number>): Exclude<Tensor["data"], readonly string[]> {
-  const packed = allocate(dtype, values.length) as Uint8Array;
-  const bits = dtype === "int4" || dtype === "uint4" ? 4 : dtype === "int2" || dtype === "uint2" ? 2 : 0;
-  for (let index = 0; index < values.length; index++) {
-    if (bits === 0) packed[index] = values[index];
-    else {
-      const bit = index * bits;
-      packed[bit >> 3] |= (values[index] & ((1 << bits) - 1)) << (bit & 7);
-    }
-  }
-  return packed;
+  return [scale, { dtype, shape: own, data: encode(dtype, full) }];
 }
