@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { type DataArray, type Dataset, makeSample, type Reader, type Sample } from "../dataset.ts";
+import { resolveReference } from "../reference.ts";
 import { inflate, openSource, type Source } from "../source.ts";
 import { choose, selection } from "../split.ts";
 
@@ -67,8 +67,8 @@ const options = z.strictObject({
 type Options = z.infer<typeof options>;
 
 async function open(given: Options, folder: string): Promise<Dataset> {
-  const images = await openIdx(resolve(folder, given.images));
-  const labels = given.labels === undefined ? undefined : await openIdx(resolve(folder, given.labels));
+  const images = await openIdx(resolveReference(given.images, folder));
+  const labels = given.labels === undefined ? undefined : await openIdx(resolveReference(given.labels, folder));
   const close = (): void => {
     images.source.close();
     labels?.source.close();

@@ -1,7 +1,7 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { type DataArray, type DataType, type DataValues, makeSample, type Reader, type Sample } from "../dataset.ts";
+import { resolveReference } from "../reference.ts";
 import { openSource, type Source } from "../source.ts";
 import { choose, selection } from "../split.ts";
 
@@ -86,7 +86,7 @@ const reader: Reader<Options> = {
     "One JSON object a line: arrays of numbers under the inputs' names, `target`, `group`, `sequence`, `slices`.",
   options,
   async open(given, folder) {
-    const source = openSource(resolve(folder, given.path));
+    const source = openSource(resolveReference(given.path, folder));
     const { starts, lengths } = findLines(source);
     const sampleOf = (index: number): Sample => {
       const where = `${given.path}, sample ${index}`;

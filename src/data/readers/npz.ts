@@ -1,8 +1,8 @@
-import { resolve } from "node:path";
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { type DataArray, type Dataset, makeSample, type Reader, type Sample, type SequenceRange } from "../dataset.ts";
 import { type NpyHeader, readLabel, readNpyHeader, readNumbers } from "../npy.ts";
+import { resolveReference } from "../reference.ts";
 import { openSource, type Source } from "../source.ts";
 import { choose, selection } from "../split.ts";
 import { openEntry, readDirectory } from "../zip.ts";
@@ -103,7 +103,7 @@ function sequencesOf(column: Column, length: number, at: (index: number) => numb
 }
 
 async function open(given: Options, folder: string): Promise<Dataset> {
-  const path = resolve(folder, given.path);
+  const path = resolveReference(given.path, folder);
   const archive = openSource(path);
   const opened = new Map<string, Column>();
   const close = (): void => {
