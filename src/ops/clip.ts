@@ -2,7 +2,7 @@ import type { RidingOf } from "./integer.ts";
 import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { mapTensor } from "./shared/elementwise.ts";
-import { NUMBERS, reject, sameType } from "./shared/types.ts";
+import { NUMBERS, reject, requireSameDType, typeAt } from "./shared/types.ts";
 import { elementsOf, optionalTensorAt, tensorAt } from "./shared/values.ts";
 
 const riding: RidingOf = (node, constant) => {
@@ -16,7 +16,11 @@ const op: Op = {
   riding,
   integer: lowerUnary(riding),
   operands: { data: [0] },
-  infer: sameType(NUMBERS),
+  infer(node, inputs) {
+    requireSameDType(node, inputs, 0, 1);
+    requireSameDType(node, inputs, 0, 2);
+    return [typeAt(node, inputs, 0, NUMBERS)];
+  },
   evaluate(node, inputs) {
     const bound = (index: number): number | bigint | undefined => {
       const tensor = optionalTensorAt(node, inputs, index);

@@ -10,6 +10,7 @@ const op: Op = {
   integer: lowerConcat,
   infer(node, inputs) {
     const types = node.inputs.map((_, index) => typeAt(node, inputs, index));
+    if (types.length === 0) reject(node, "there is nothing to concatenate");
     types.forEach((_, index) => {
       requireSameDType(node, inputs, 0, index);
     });

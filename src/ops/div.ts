@@ -1,5 +1,5 @@
 import type { DType } from "../ir/graph.ts";
-import { lowerDiv, ridingScalar } from "./lowering/elementwise.ts";
+import { lowerDiv, ridingGain } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
 import { INTEGERS, NUMBERS } from "./shared/types.ts";
@@ -16,10 +16,7 @@ const op: Op = {
   ...base,
   integer: lowerDiv,
   carries: true,
-  riding: ridingScalar(
-    (x, c) => x / c,
-    (c, x) => c / x,
-  ),
+  riding: ridingGain(false),
 };
 
 export default op;

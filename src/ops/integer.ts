@@ -18,11 +18,12 @@ export interface Emission {
 }
 
 /**
- * The activation that rides on a producer: applied to the accumulator before it is stored. `clamp` is exact; `table`
+ * The activation that rides on a producer: applied to the accumulator before it is stored. `clamp` is min(high, max(low, gain·x)) with
+ * a positive gain, and exact; `table`
  * is any other function, sampled on the calibrated range of the value it is applied to.
  */
 export type Riding =
-  | { readonly kind: "clamp"; readonly low: number; readonly high: number }
+  | { readonly kind: "clamp"; readonly low: number; readonly high: number; readonly gain?: number }
   | { readonly kind: "table"; readonly apply: (x: number) => number; readonly range: number };
 
 /**

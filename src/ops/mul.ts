@@ -1,5 +1,5 @@
 import type { DType } from "../ir/graph.ts";
-import { lowerMul, ridingScalar } from "./lowering/elementwise.ts";
+import { lowerMul, ridingGain } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
 import { NUMBERS } from "./shared/types.ts";
@@ -16,7 +16,7 @@ const op: Op = {
   ...base,
   integer: lowerMul,
   carries: true,
-  riding: ridingScalar((x, c) => x * c),
+  riding: ridingGain(true),
 };
 
 export default op;

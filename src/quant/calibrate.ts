@@ -1,7 +1,7 @@
 import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
-import { openPool } from "../run/pool.ts";
+import { createPool } from "../run/pool.ts";
 import { emptyHistogram, type Histogram, merge } from "./histogram.ts";
 import {
   type ObserveInit,
@@ -23,8 +23,6 @@ export interface CalibrateOptions {
 /** Samples that one task runs: small enough to share out, large enough to pay for its histograms. */
 const CHUNK = 16;
 
-type Work = (task: ObserveTask) => Promise<Histogram[]>;
-
 /** Histograms of `values` over the calibration samples; equal for any number of workers. */
 export async function calibrate(
   graph: Graph,
@@ -34,58 +32,38 @@ export async function calibrate(
 ): Promise<Map<string, Histogram>> {
   const init: ObserveInit = { model: observedModel(graph, values), values, states: graph.states };
   const merged = values.map(emptyHistogram);
-  // Merging is exact and order does not matter (histogram.ts), so whoever is done first is merged first.
-  const take = (results: readonly Histogram[]) =>
-    results.forEach((histogram, index) => merge(merged[index], histogram));
-  const { work, close } = await openWork(init, options);
-  try {
-    await drain(tasksOf(samples, options.samples), work, take, Math.max(1, options.jobs) * 2, options.signal);
-  } finally {
-    await close();
+  let any = false;
+  for await (const results of histograms(init, tasksOf(samples, options.samples), options)) {
+    results.forEach((histogram, index) => {
+      merge(merged[index], histogram);
+    });
+    any = true;
   }
+  if (!any) throw new CompileError("usage/no-calibration", "the calibration split is empty");
   const found = new Map(values.map((name, index) => [name, merged[index]]));
   requireFinite(found);
   return found;
 }
 
-async function openWork(
+async function* histograms(
   init: ObserveInit,
-  { jobs, signal }: CalibrateOptions,
-): Promise<{ work: Work; close(): Promise<void> }> {
-  if (jobs <= 1) {
-    const session = await openObserver(init);
-    return { work: (task) => observeTask(session, init, task), close: () => session.release() };
-  }
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  const worker = new URL(`./observe-worker${extension}`, import.meta.url);
-  const pool = openPool<ObserveTask, Histogram[]>(worker, { threads: jobs, workerData: init, signal });
-  return { work: (task) => pool.run(task), close: () => pool.close() };
-}
-
-/** Keeps at most `width` tasks under way, so that memory does not grow with the number of samples. */
-async function drain(
   tasks: AsyncIterable<ObserveTask>,
-  work: Work,
-  take: (results: readonly Histogram[]) => void,
-  width: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const running = new Set<Promise<void>>();
-  let any = false;
-  for await (const task of tasks) {
-    signal?.throwIfAborted();
-    any = true;
-    const job: Promise<void> = work(task).then((results) => {
-      take(results);
-      running.delete(job);
-    });
-    // The failure is thrown where it is waited for; until then nobody may call it unhandled.
-    job.catch(() => undefined);
-    running.add(job);
-    if (running.size >= width) await Promise.race(running);
+  { jobs, signal }: CalibrateOptions,
+): AsyncGenerator<readonly Histogram[]> {
+  if (jobs > 1) {
+    const worker = new URL(`./observe-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+    yield* createPool(jobs).map<ObserveInit, ObserveTask, Histogram[]>(worker, init, tasks, { signal });
+    return;
   }
-  await Promise.all(running);
-  if (!any) throw new CompileError("usage/no-calibration", "the calibration split is empty");
+  const session = await openObserver(init);
+  try {
+    for await (const task of tasks) {
+      signal?.throwIfAborted();
+      yield await observeTask(session, init, task);
+    }
+  } finally {
+    await session.release();
+  }
 }
 
 /** Samples of one sequence stay together and in order; others go by chunks. Cut by index, never by worker. */

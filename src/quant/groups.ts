@@ -92,11 +92,18 @@ function sameShape(graph: Graph, a: string, b: string): boolean {
 
 /** outer ∘ inner. Two clamps are one; anything else is a table. */
 function compose(inner: Riding, outer: Riding): Riding {
-  if (inner.kind === "clamp" && outer.kind === "clamp") {
-    const cut = (x: number) => Math.min(outer.high, Math.max(outer.low, x));
-    return { kind: "clamp", low: cut(inner.low), high: cut(inner.high) };
-  }
   const [first, second] = [functionOf(inner), functionOf(outer)];
-  const range = inner.kind === "table" ? inner.range : Math.max(Math.abs(inner.low), Math.abs(inner.high));
-  return { kind: "table", apply: (x) => second(first(x)), range };
+  if (inner.kind === "clamp" && outer.kind === "clamp") {
+    return {
+      kind: "clamp",
+      low: second(inner.low),
+      high: second(inner.high),
+      gain: (inner.gain ?? 1) * (outer.gain ?? 1),
+    };
+  }
+  const apply = (x: number) => second(first(x));
+  if (inner.kind === "table") return { kind: "table", apply, range: inner.range };
+  const reach = Math.max(Math.abs(inner.low), Math.abs(inner.high));
+  const settled = outer.kind === "table" ? Math.min(outer.range, reach) : reach;
+  return { kind: "table", apply, range: settled / (inner.gain ?? 1) };
 }

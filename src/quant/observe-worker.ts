@@ -1,13 +1,9 @@
-import { Piscina } from "piscina";
-import type { Session } from "../run/ort.ts";
-import { answering } from "../run/pool.ts";
+import type { SetUp } from "../run/pool.ts";
+import type { Histogram } from "./histogram.ts";
 import { type ObserveInit, type ObserveTask, observeTask, openObserver } from "./observe.ts";
 
-/** A calibration worker: one session, opened with its first task. */
-const init = Piscina.workerData as ObserveInit;
-let session: Promise<Session> | undefined;
-
-export default answering(async (task: ObserveTask) => {
-  session ??= openObserver(init);
-  return observeTask(await session, init, task);
-});
+/** A calibration worker: one session for all its tasks. */
+export const setUp: SetUp<ObserveInit, ObserveTask, Histogram[]> = async (init) => {
+  const session = await openObserver(init);
+  return (task) => observeTask(session, init, task);
+};

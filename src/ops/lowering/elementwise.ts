@@ -7,7 +7,8 @@ import { codeRange, postStage, sampleCodes, sampleTable, scaleOf, zeroOf } from 
 /** The real function that a riding activation computes. */
 export function functionOf(riding: Riding): (x: number) => number {
   if (riding.kind === "table") return riding.apply;
-  return (x) => Math.min(riding.high, Math.max(riding.low, x));
+  const { low, high, gain = 1 } = riding;
+  return (x) => Math.min(high, Math.max(low, gain * x));
 }
 
 /** A table operator standing alone: 256 entries for int8, 513 interpolated knots for int16. */
@@ -34,7 +35,7 @@ export function emitFunction(context: LoweringContext, x: Code, inner: (x: numbe
     context.emit({ op: "Table", inputs: [x.name, table], type: typeOfCode(output), name: output.name });
     return;
   }
-  if (simple?.kind === "clamp" && !context.riding) {
+  if (simple?.kind === "clamp" && !simple.gain && !context.riding) {
     emitRescale(context, x, output, simple.low, simple.high);
     return;
   }
@@ -300,5 +301,21 @@ export function ridingScalar(
     if (second !== undefined) return { kind: "table", apply: (x) => right(x, second), range };
     if (first !== undefined) return { kind: "table", apply: (x) => left(first, x), range };
     return undefined;
+  };
+}
+
+/** Multiplication (or division) by a scalar constant: a positive one is a part of the requantization, and exact. */
+export function ridingGain(multiplies: boolean): RidingOf {
+  const table = multiplies
+    ? ridingScalar((x, constant) => x * constant)
+    : ridingScalar(
+        (x, constant) => x / constant,
+        (constant, x) => constant / x,
+      );
+  return (node, constant) => {
+    const scalar = constant(1) ?? (multiplies ? constant(0) : undefined);
+    const gain = scalar === undefined || multiplies ? scalar : 1 / scalar;
+    if (gain === undefined || !(gain > 0) || !Number.isFinite(gain)) return table(node, constant);
+    return { kind: "clamp", low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY, gain };
   };
 }

@@ -71,9 +71,10 @@ export function postStage(context: LoweringContext, units: readonly number[], li
       attrs: { ...common, table_multiplier: { i: rescale.multiplier }, table_shift: { i: rescale.shift } },
     };
   }
+  const gain = riding?.gain ?? 1;
   const clamp = riding && { low: toCode(riding.low, scale, zero), high: toCode(riding.high, scale, zero) };
   return {
-    inputs: constants(context, units, scale, wide),
+    inputs: constants(context, gain === 1 ? units : units.map((unit) => unit * gain), scale, wide),
     attrs: {
       ...common,
       y_min: { i: clamp ? Math.min(high, Math.max(low, clamp.low)) : low },

@@ -46,10 +46,12 @@ export function broadcastShapes(node: Node, shapes: readonly (readonly number[])
   return result;
 }
 
-/** Strides that read a tensor of `shape` as if it had the broadcast shape `target`: 0 along repeated axes. */
+/** Strides that read a tensor of `shape` as if it had the shape `target`: 0 along repeated axes. RangeError if it cannot. */
 export function broadcastStrides(shape: readonly number[], target: readonly number[]): number[] {
   const strides = stridesOf(shape);
   const missing = target.length - shape.length;
+  const fits = missing >= 0 && shape.every((size, axis) => size === 1 || size === target[axis + missing]);
+  if (!fits) throw new RangeError(`the shape [${shape}] does not broadcast to [${target}]`);
   return target.map((_, axis) => (axis < missing || shape[axis - missing] === 1 ? 0 : strides[axis - missing]));
 }
 
@@ -60,9 +62,14 @@ export function broadcastOffsets(shape: readonly number[], target: readonly numb
 
 /** Offsets `base + index · strides` for every index of `shape` in row-major order. */
 export function stridedOffsets(shape: readonly number[], strides: readonly number[], base = 0): Int32Array {
-  const offsets = new Int32Array(elementCount(shape));
-  forEachIndex(shape, (index, position) => {
-    offsets[position] = base + offsetOf(index, strides);
+  // Axis by axis from the left: every offset so far is repeated, one step of the next axis further each time.
+  let offsets = Int32Array.of(base);
+  shape.forEach((size, axis) => {
+    const next = new Int32Array(offsets.length * size);
+    for (let row = 0, at = 0; row < offsets.length; row++) {
+      for (let step = 0; step < size; step++) next[at++] = offsets[row] + step * strides[axis];
+    }
+    offsets = next;
   });
   return offsets;
 }

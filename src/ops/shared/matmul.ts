@@ -35,12 +35,13 @@ export function productMacs(a: readonly Dim[] | undefined, output: readonly Dim[
 export function multiply(node: Node, a: Doubles, b: Doubles): { shape: readonly number[]; values: Float64Array } {
   const { rows, columns, depth, left, right, shape } = productOf(node, a.shape, b.shape);
   const values = new Float64Array(left.length * rows * columns);
+  const [x, y] = [Float64Array.from(a.values), Float64Array.from(b.values)];
   for (let batch = 0; batch < left.length; batch++) {
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
         let sum = 0;
         for (let k = 0; k < depth; k++) {
-          sum += a.values[left[batch] + row * depth + k] * b.values[right[batch] + k * columns + column];
+          sum += x[left[batch] + row * depth + k] * y[right[batch] + k * columns + column];
         }
         values[(batch * rows + row) * columns + column] = sum;
       }

@@ -35,6 +35,7 @@ const COORDINATES = new Map<string, Coordinate>([
   ],
   ["pytorch_half_pixel", (x, axis) => (axis.output > 1 ? halfPixel(x, axis) : 0)],
   ["tf_half_pixel_for_nn", (x, { scale }) => (x + 0.5) / scale],
+  // ONNX's reference takes scale · input for the output size here; ONNX Runtime and PyTorch the rounded one, as does this.
   ["align_corners", (x, { input, output }) => (output > 1 ? (x * (input - 1)) / (output - 1) : 0)],
   ["asymmetric", (x, { scale }) => x / scale],
   [

@@ -1,8 +1,8 @@
 /** What `infer` functions share: reading input types, checking them, and arithmetic on dimensions that may be symbolic. */
 import { CompileError } from "../../error.ts";
 import { type Dim, type DType, intAttr, logical, type Node, type Type } from "../../ir/graph.ts";
-import { numbersOf } from "../../ir/tensor.ts";
 import type { InferContext, Op } from "../op.ts";
+import { integersOf } from "./integers.ts";
 
 export const FLOATS: readonly DType[] = ["float32", "float64", "float16", "bfloat16"];
 export const SIGNED: readonly DType[] = ["int8", "int16", "int32", "int64"];
@@ -122,7 +122,7 @@ export function axisAttr(node: Node, rank: number, fallback: number, reach = 0):
 /** The integers of a constant input; undefined where the input is absent or computed at run time. */
 export function constantIntegers(context: InferContext, index: number): number[] | undefined {
   const tensor = context.constant(index);
-  return tensor === undefined ? undefined : numbersOf(tensor);
+  return tensor === undefined ? undefined : integersOf(tensor);
 }
 
 /** Sum of dimensions; unnamed where a symbol takes part (a symbol plus 0 stays itself). */

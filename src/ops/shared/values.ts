@@ -12,6 +12,8 @@ import { pack, packedBits, unpack } from "../../ir/numbers.ts";
 import { allocate, isLazy, valuesOf } from "../../ir/tensor.ts";
 import { nameOfInput, reject } from "./types.ts";
 
+export { integersOf } from "./integers.ts";
+
 /** One element: int64 and uint64 are bigint, strings are strings, float8 and the like are their bits, all else is a number. */
 export type Element = number | bigint | string;
 
@@ -85,11 +87,6 @@ export function doublesOf(tensor: Tensor): ArrayLike<number> {
   if (tensor.dtype === "int64" || tensor.dtype === "uint64")
     return Float64Array.from(values as ArrayLike<bigint>, Number);
   return values as ArrayLike<number>;
-}
-
-/** The elements as plain integers (shapes, axes, indices). */
-export function integersOf(tensor: Tensor): number[] {
-  return Array.from(elementsOf(tensor) as ArrayLike<number | bigint>, Number);
 }
 
 /** A tensor from doubles: floats are rounded once to the dtype, integers truncated and wrapped. */
