@@ -20,6 +20,7 @@ const op: Op = {
     const indices = tensorAt(node, inputs, 0);
     const depth = Math.trunc(scalarOf(node, tensorAt(node, inputs, 1)));
     const values = tensorAt(node, inputs, 2);
+    if (elementsOf(values).length !== 2) reject(node, "an off value and an on value are needed at input 2");
     const [off, on] = [elementsOf(values)[0], elementsOf(values)[1]];
     const axis = resolveAxis(node, intAttr(node, "axis", -1), indices.shape.length + 1);
     if (depth < 0) reject(node, `the depth is ${depth}`);
