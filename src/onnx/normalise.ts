@@ -74,6 +74,7 @@ function hasOnlyFloat32(graph: Graph): boolean {
 function contextFor(
   state: ModelState,
   constants: Map<string, Tensor>,
+  types: ReadonlyMap<string, Type>,
   outer: (name: string) => Tensor | undefined,
 ): ConvertContext {
   const fresh = (hint: string): string => {
@@ -83,6 +84,7 @@ function contextFor(
   };
   return {
     constant: (name) => constants.get(name) ?? outer(name),
+    rank: (name) => (constants.get(name) ?? outer(name) ?? types.get(name))?.shape?.length,
     fresh,
     add(hint, tensor) {
       const name = fresh(hint);
@@ -96,7 +98,7 @@ function contextFor(
 /** Every node in its canonical form, as far as that can be told without types. */
 function modernise(graph: Graph, state: ModelState, outer: (name: string) => Tensor | undefined): Graph {
   const constants = new Map(graph.constants);
-  const context = contextFor(state, constants, outer);
+  const context = contextFor(state, constants, graph.types, outer);
   const types = new Map(graph.types);
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
@@ -132,7 +134,7 @@ function settle(graph: Graph, state: ModelState, outer: (name: string) => Type |
     return constant ? { dtype: constant.dtype, shape: constant.shape } : (graph.types.get(name) ?? outer(name));
   };
   const constants = new Map(graph.constants);
-  const context = contextFor(state, constants, () => undefined);
+  const context = contextFor(state, constants, graph.types, () => undefined);
   let changed = false;
   const nodes = graph.nodes.flatMap((node) => {
     const inside = mapSubgraphs(node, (inner) => settle(inner, state, typeIn));

@@ -111,6 +111,14 @@ export const SCHEMA = {
   MapTypeProto: { 1: ["keyType", "int64"], 2: ["valueType", "TypeProto"] },
   TensorShapeProto: { 1: ["dim", "DimensionProto", "repeated"] },
   DimensionProto: { 1: ["dimValue", "int64"], 2: ["dimParam", "string"], 3: ["denotation", "string"] },
+  /** How test data say a sequence and an optional value. */
+  SequenceProto: { 1: ["name", "string"], 2: ["elemType", "int64"], 3: ["tensorValues", "TensorProto", "repeated"] },
+  OptionalProto: {
+    1: ["name", "string"],
+    2: ["elemType", "int64"],
+    3: ["tensorValue", "TensorProto"],
+    5: ["sequenceValue", "SequenceProto"],
+  },
   FunctionProto: {
     1: ["name", "string"],
     4: ["input", "string", "repeated"],

@@ -4,6 +4,8 @@ import type { Attr, Node, Tensor } from "../../ir/graph.ts";
 export interface ConvertContext {
   /** A constant that the node can see, in its own graph or around it. */
   constant(name: string): Tensor | undefined;
+  /** How many dimensions a value has, where the file or a constant says so. */
+  rank(name: string): number | undefined;
   /** Adds a constant to the node's graph; returns its name. */
   add(hint: string, tensor: Tensor): string;
   /** A value name that nothing else has. */

@@ -1,6 +1,15 @@
 import { type Attr, intAttr, type Node, stringAttr } from "../../ir/graph.ts";
+import { int64 } from "../../ir/tensor.ts";
 import { dtypeNumber } from "../dtypes.ts";
-import { type Conversion, type Family, withAttrs } from "./conversion.ts";
+import {
+  beside,
+  type Conversion,
+  type ConvertContext,
+  type Family,
+  hintOf,
+  withAttrs,
+  withInput,
+} from "./conversion.ts";
 
 /** Defaults that changed, attributes that went away, and operators that only changed their name. */
 
@@ -22,13 +31,33 @@ const castByName: Conversion = {
   },
 };
 
-/** Before 7 operands were only broadcast where asked. Without `axis` that is numpy's rule. */
+/** The second operand with ones after its dimensions, so that they stand at `axis` of the first. */
+function placedAt(node: Node, axis: number, context: ConvertContext): readonly Node[] {
+  const [rank, own] = [context.rank(node.inputs[0]), context.rank(node.inputs[1])];
+  if (rank === undefined || own === undefined) return [node];
+  const count = rank - own - (axis < 0 ? axis + rank : axis);
+  if (count <= 0) return [node];
+  const hint = hintOf(node);
+  const axes = Array.from({ length: count }, (_, index) => own + index);
+  const placed = context.fresh(`${hint}/placed`);
+  const list = context.add(`${hint}/axes`, int64([count], axes));
+  return [beside(node, "Unsqueeze", [node.inputs[1], list], placed), withInput(node, 1, placed)];
+}
+
+/** Before 7 operands were only broadcast where asked: as numpy does, or from `axis` on. */
 const broadcast: Conversion = {
   before: 7,
-  convert(node: Node) {
-    const bare = withAttrs(node, { broadcast: undefined, consumed_inputs: undefined });
-    return intAttr(node, "broadcast", 0) === 1 && node.attrs.has("axis") ? bare : withAttrs(bare, { axis: undefined });
+  convert(node, context) {
+    const bare = withAttrs(node, { broadcast: undefined, consumed_inputs: undefined, axis: undefined });
+    const asked = intAttr(node, "broadcast", 0) === 1 && node.attrs.has("axis");
+    return asked ? placedAt(bare, intAttr(node, "axis", 0), context) : bare;
   },
+};
+
+/** Before 7 a slope of several numbers was one a channel. */
+const channelSlope: Conversion = {
+  before: 7,
+  convert: (node, context) => (context.rank(node.inputs[1]) === 1 ? placedAt(node, 1, context) : node),
 };
 
 const outputSequence: Conversion = { before: 7, convert: (node) => withAttrs(node, { output_sequence: undefined }) };
@@ -46,7 +75,6 @@ const unary = [
   "LeakyRelu",
   "Log",
   "Neg",
-  "PRelu",
   "Reciprocal",
   "Relu",
   "Selu",
@@ -63,6 +91,7 @@ export const defaults: Family = {
   ...Object.fromEntries(binary.map((op) => [op, [broadcast]])),
   ...Object.fromEntries(unary.map((op) => [op, [consumed]])),
   Gemm: [{ before: 7, convert: (node) => withAttrs(node, { broadcast: undefined }) }],
+  PRelu: [consumed, channelSlope],
   Cast: [castByName],
   Concat: [defaultOf(4, "axis", { i: 1 })],
   LSTM: [outputSequence],

@@ -1,0 +1,76 @@
+import { type Attr, intAttr, intsAttr, stringAttr } from "../../ir/graph.ts";
+import { axisAttr } from "../../ops/shared/types.ts";
+import type { Said } from "./emitter.ts";
+
+/** An operator that ONNX has with the same meaning. */
+function same(op: string, attributes: (said: Said) => Readonly<Record<string, Attr | undefined>> = () => ({})) {
+  return (said: Said): void => {
+    const inputs = said.node.inputs.map((_, index) => said.input(index).name);
+    said.emit(op, inputs, attributes(said), said.output.name);
+  };
+}
+
+export const sayConcat = same("Concat", ({ node }) => ({ axis: { i: intAttr(node, "axis", 0) } }));
+
+export const sayTranspose = same("Transpose", ({ node }) => {
+  const perm = intsAttr(node, "perm");
+  return { perm: perm && { ints: perm } };
+});
+
+export function sayReshape(said: Said): void {
+  said.emit("Reshape", [said.input(0).name, said.int64(said.output.shape)], {}, said.output.name);
+}
+
+export function sayExpand(said: Said): void {
+  said.emit("Expand", [said.input(0).name, said.int64(said.output.shape)], {}, said.output.name);
+}
+
+/** `end` −1 of a negative step means before the first, which ONNX says with a number below every index. */
+export function saySlice(said: Said): void {
+  const { node } = said;
+  const starts = intsAttr(node, "starts") ?? [];
+  const steps = intsAttr(node, "steps") ?? starts.map(() => 1);
+  const ends = (intsAttr(node, "ends") ?? []).map((end) => (end < 0 ? -(2 ** 31) : end));
+  const axes = intsAttr(node, "axes") ?? starts.map((_, axis) => axis);
+  const lists = [starts, ends, axes, steps].map((list) => said.int64(list));
+  said.emit("Slice", [said.input(0).name, ...lists], {}, said.output.name);
+}
+
+/** In int32: ONNX Runtime pads no int16. */
+export function sayPad(said: Said): void {
+  const { node, output } = said;
+  const mode = stringAttr(node, "mode", "constant");
+  const pads = said.int64(intsAttr(node, "pads") ?? []);
+  const inputs = [said.cast(said.input(0).name, "int32"), pads];
+  if (mode === "constant") inputs.push(said.scalar("int32", intAttr(node, "value", 0)));
+  said.cast(said.emit("Pad", inputs, { mode: { s: mode } }), output.dtype, output.name);
+}
+
+/** Indices count from the end where they are negative, and are clamped to the ends. */
+export function sayGather(said: Said): void {
+  const { node, output } = said;
+  const x = said.input(0);
+  const axis = axisAttr(node, x.shape.length, 0);
+  const size = x.shape[axis];
+  const int64 = (value: number) => said.scalar("int64", value);
+  const given = said.cast(said.input(1).name, "int64");
+  const fromEnd = said.emit("Add", [given, int64(size)]);
+  const resolved = said.emit("Where", [said.emit("Less", [given, int64(0)]), fromEnd, given]);
+  const clamped = said.emit("Clip", [resolved, int64(0), int64(size - 1)]);
+  said.emit("Gather", [x.name, clamped], { axis: { i: axis } }, output.name);
+}
+
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+};
+
+export function sayCast(said: Said): void {
+  const { output } = said;
+  const [low, high] = RANGES[output.dtype];
+  const limits = [said.scalar("int64", low), said.scalar("int64", high)];
+  const clipped = said.emit("Clip", [said.cast(said.input(0).name, "int64"), ...limits]);
+  said.cast(clipped, output.dtype, output.name);
+}
