@@ -117,16 +117,10 @@ export function toOrt(tensor: Tensor): ort.Tensor {
   const type = ORT_NAMES.get(tensor.dtype) ?? bug(`ONNX Runtime takes no ${tensor.dtype} tensors from JavaScript`);
   if (tensor.dtype === "string") return new ort.Tensor("string", [...(tensor.data as readonly string[])], tensor.shape);
   const values = valuesOf(tensor);
-  // Where JavaScript has Float16Array, the binding wants it; the bits are the same.
-  const data = tensor.dtype === "float16" ? half(values as Uint16Array) : values;
-  return new ort.Tensor(type as "float32", data as Float32Array, tensor.shape);
-}
-
-type HalfArray = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => TypedArray;
-
-function half(bits: Uint16Array): TypedArray {
-  const Half = Reflect.get(globalThis, "Float16Array") as unknown as HalfArray | undefined;
-  return Half ? new Half(bits.buffer, bits.byteOffset, bits.length) : bits;
+  if (tensor.dtype !== "float16") return new ort.Tensor(type as "float32", values as Float32Array, tensor.shape);
+  // The class wants a Float16Array where JavaScript has one, but the binding cannot read it: the bits go under another name.
+  const bits = new ort.Tensor("uint16", values as Uint16Array, tensor.shape);
+  return Object.defineProperty(bits, "type", { value: type });
 }
 
 /** ONNX Runtime's tensor as ours, in memory of its own. */

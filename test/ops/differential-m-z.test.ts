@@ -147,6 +147,23 @@ const CASES: readonly Case[] = [
     "NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss",
     'input x: float32[2,3,4]\nconst t: int64[2,4] = [0, 1, 2, 0, 2, 2, 1, 0]\nconst w: float32[3] = [0.2, 1, 3]\na = NegativeLogLikelihoodLoss(x, t, w)\nb = NegativeLogLikelihoodLoss(x, t) reduction="none"\nc, d = SoftmaxCrossEntropyLoss(x, t, w) ignore_index=1\nreturn a, b, c, d',
   ],
+  [
+    "Reduce of no axes",
+    "input x: float32[3,4]\nconst e: int64[0] = []\na = ReduceSum(x, e) noop_with_empty_axes=1\nb = ReduceSum(x, e)\nc = ReduceMax(x) noop_with_empty_axes=1\nreturn a, b, c",
+  ],
+  [
+    "MaxPool, SAME",
+    'input x: float32[1,2,7,6]\na = MaxPool(x) kernel_shape=[3,2] strides=[2,2] auto_pad="SAME_UPPER"\nb = MaxPool(x) kernel_shape=[3,2] strides=[1,2] auto_pad="SAME_LOWER"\nreturn a, b',
+  ],
+  [
+    "float16",
+    "input x: float16[3,4]\ninput z: float16[4,2]\na = MatMul(x, z)\nb = Softmax(x)\nc = Max(x, b)\nd = ReduceMean(x)\ne = Cast(a) to=1\nf = Cast(b) to=1\ng = Cast(c) to=1\nh = Cast(d) to=1\nreturn e, f, g, h",
+    { tolerance: 4e-3 },
+  ],
+  [
+    "Slice, Transpose, Pad, Where of strings and booleans",
+    'const x: string[2,2] = ["a", "b", "c", "d"]\ninput b: bool[2,2]\na = Transpose(x)\nc = Where(b, x, a)\nconst s: int64[1] = [1]\nconst e: int64[1] = [2]\nd = Slice(a, s, e)\nconst p: int64[4] = [1, 0, 0, 1]\nf = Pad(b, p)\nreturn c, d, f',
+  ],
   ["Softmax", "input x: float32[3,4,5]\na = Softmax(x)\nb = Softmax(x) axis=1\nreturn a, b"],
   ["NonZero, Shape, Size", "input x: bool[3,4]\na = NonZero(x)\nb = Shape(x) start=-1\nc = Size(x)\nreturn a, b, c"],
   [
