@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import { loadCanvas } from "./canvas.ts";
 import { between, normal } from "./random.ts";
 import { packageFolder } from "./reference.ts";
 
@@ -22,21 +22,6 @@ export interface Pixels {
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
-interface Context2D {
-  font: string;
-  fillStyle: string;
-  textBaseline: string;
-  fillRect(x: number, y: number, width: number, height: number): void;
-  fillText(text: string, x: number, y: number): void;
-  measureText(text: string): { readonly width: number };
-  getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
-}
-
-interface CanvasModule {
-  createCanvas(width: number, height: number): { getContext(kind: "2d"): Context2D };
-  readonly GlobalFonts: { registerFromPath(path: string, alias: string): unknown };
-}
-
 export interface Painter {
   readonly fonts: readonly Font[];
   /** Width in pixels. */
@@ -53,7 +38,6 @@ export interface Place {
   readonly paper: Colour;
 }
 
-const CANVAS = "@napi-rs/canvas";
 const registered = new Map<string, string>();
 
 /**
@@ -103,11 +87,6 @@ export function openPainter(
       return { width, height, data: colours };
     },
   };
-}
-
-function loadCanvas(folder: string): CanvasModule {
-  const root = packageFolder(CANVAS, folder);
-  return createRequire(join(root, "package.json"))("./") as CanvasModule;
 }
 
 const css = ([red, green, blue]: Colour): string => `rgb(${red}, ${green}, ${blue})`;

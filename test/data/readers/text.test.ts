@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { openDataset } from "../../../src/data/dataset.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "text-test-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+writeFileSync(join(folder, "a.txt"), "abcabcab?c");
+writeFileSync(join(folder, "b.txt"), "cba");
+
+const open = (options: object) =>
+  openDataset({ reader: "text", files: ["a.txt", "b.txt"], alphabet: "abc", length: 2, ...options }, folder);
+
+describe("text", () => {
+  it("cuts windows, each with the characters that follow, and never across documents", async () => {
+    const dataset = await open({ document: 5 });
+    const found: string[] = [];
+    for (let index = 0; index < dataset.length; index++) {
+      const { inputs, target, group } = await dataset.read(index);
+      if (typeof target === "string") throw new Error("a target is numbers");
+      const letters = (data: ArrayLike<unknown>) => Array.from(data, (code) => "abc"[Number(code)]).join("");
+      found.push(`${letters(inputs.get("tokens")!.data)}>${letters(target!.data)} ${group}`);
+    }
+    expect(found).toEqual(["ab>bc a.txt 0", "ca>ab a.txt 0", "ca>ab a.txt 1", "cb>ba b.txt 0"]);
+  });
+
+  it("overlaps, skips and stops as told", async () => {
+    expect((await open({ stride: 1 })).length).toBe(7 + 1);
+    expect((await open({ stride: 1, offset: 6, limit: 9 })).length).toBe(2);
+    expect((await (await open({ stride: 1, offset: 7 })).read(0)).id).toBe("b.txt 0 @0");
+  });
+
+  it("reads the Brown corpus by document", async () => {
+    const dataset = await openDataset({ reader: "text", corpus: "brown", split: "selection", limit: 3 }, folder);
+    expect(dataset.length).toBe(3);
+    expect((await dataset.read(0)).group).toMatch(/^c[a-r]\d\d$/);
+  });
+
+  it.each([
+    [{ files: ["none.txt"] }, "usage/missing-data"],
+    [{ alphabet: "aa" }, "usage/data-option"],
+    [{ corpus: "brown" }, "usage/data-option"],
+    [{ length: 50 }, "usage/empty-data"],
+  ])("refuses %j", async (options, code) => {
+    await expect(open(options)).rejects.toMatchObject({ code });
+  });
+});
