@@ -44,6 +44,9 @@ const op: Op = {
         `the offsets have shape [${offset.shape}]; [${[batch, offsetGroups * taps * 2, ...window.output]}] is needed`,
       );
     }
+    if (mask && elementCount(mask.shape) !== batch * offsetGroups * taps * plane) {
+      reject(node, `the mask has shape [${mask.shape}]; [${[batch, offsetGroups * taps, ...window.output]}] is needed`);
+    }
     const [x, w, moves] = [input, weights, offset].map(doublesOf);
     const [added, factors] = [bias && doublesOf(bias), mask && doublesOf(mask)];
     const values = new Float64Array(batch * filters * plane);

@@ -1,6 +1,7 @@
 /** What RNN, GRU and LSTM share: attributes, layouts, activations and the walk over time, direction by direction. */
 import {
   type Dim,
+  elementCount,
   floatAttr,
   floatsAttr,
   intAttr,
@@ -154,6 +155,16 @@ export function evaluateRecurrent(kind: Recurrent, node: Node, inputs: readonly 
       node,
       `weights [${w.shape}] and recurrence [${r.shape}] do not fit ${count} directions, ${kind.gates} gates, input ${width}`,
     );
+  }
+  const needed: readonly (readonly [Tensor | undefined, number, string])[] = [
+    [b, count * 2 * rows, "list of biases"],
+    [lengths, batch, "list of lengths"],
+    ...initial.map((state): [Tensor | undefined, number, string] => [state, count * batch * hidden, "initial state"]),
+    [p, count * 3 * hidden, "list of peepholes"],
+  ];
+  for (const [tensor, size, what] of needed) {
+    if (tensor && elementCount(tensor.shape) !== size)
+      reject(node, `the ${what} has shape [${tensor.shape}]; ${size} numbers are needed`);
   }
   const lens = lengths ? integersOf(lengths) : new Array<number>(batch).fill(steps);
   const source = doublesOf(x);
