@@ -82,9 +82,7 @@ function denseCycles({ x, w, y, strides, groups, post }: ConvShape, target: Targ
   const reduction =
     w.shape[1] * w.shape[2] * w.shape[3] * passesOf(x, target) * portFactor(strides[1], BYTES[x.dtype], target);
   const drain = drainPerColumn(y, post, false, target);
-  return Math.ceil(
-    Math.ceil(pixels / rows) * groups * columnTiles(w.shape[0] / groups, reduction, drain, columns),
-  );
+  return Math.ceil(Math.ceil(pixels / rows) * groups * columnTiles(w.shape[0] / groups, reduction, drain, columns));
 }
 
 /**
@@ -133,7 +131,10 @@ function convCycles(conv: Omit<ConvCommand, "npu" | "waits" | "origin">, target:
 }
 
 /** Every input pixel meets every tap: s² fewer pixels than outputs, all taps of the outputs that they reach. */
-function deconvCycles({ x, w, y, groups, post }: Omit<DeconvCommand, "npu" | "waits" | "origin">, target: Target): number {
+function deconvCycles(
+  { x, w, y, groups, post }: Omit<DeconvCommand, "npu" | "waits" | "origin">,
+  target: Target,
+): number {
   const { rows, columns } = target.array;
   const taps = w.shape[2] * w.shape[3];
   const pixels = Math.ceil((x.shape[0] * x.shape[2] * x.shape[3]) / rows);
@@ -147,7 +148,10 @@ function deconvCycles({ x, w, y, groups, post }: Omit<DeconvCommand, "npu" | "wa
 }
 
 /** Rows of a on the array's rows (the batch too where b is the same for all of it), columns of b on its columns. */
-function matMulCycles({ a, b, y, post, normalise }: Omit<MatMulCommand, "npu" | "waits" | "origin">, target: Target): number {
+function matMulCycles(
+  { a, b, y, post, normalise }: Omit<MatMulCommand, "npu" | "waits" | "origin">,
+  target: Target,
+): number {
   const rank = y.shape.length;
   const batch = countOf(y.shape.slice(0, -2));
   let products = 1;

@@ -148,7 +148,18 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
     case "reduce": {
       const operation = from.choice(["sum", "max", "min"] as const, "operation");
       const [x, y, xZero] = [operand(), operand(), integer()];
-      return { ...common, kind, operation, x, y, xZero, ...present("post", from.optional(() => readPost(from))) };
+      return {
+        ...common,
+        kind,
+        operation,
+        x,
+        y,
+        xZero,
+        ...present(
+          "post",
+          from.optional(() => readPost(from)),
+        ),
+      };
     }
     case "softmax":
       return { ...common, kind, x: operand(), table: operand(), y: operand(), normalised: from.flag() };

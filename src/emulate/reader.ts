@@ -79,7 +79,9 @@ export class Reader {
     const length = this.u32();
     const from = this.take(length);
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.bytes.subarray(from, from + length));
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+        this.bytes.subarray(from, from + length),
+      );
     } catch {
       return this.fail("a name is not UTF-8");
     }

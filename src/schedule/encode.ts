@@ -1,6 +1,18 @@
 import { bug } from "../error.ts";
 import type {
-  Command, CommandKind, ConvMapping, Engine, Entry, Operand, Port, PortQuant, Post, Program, Round, Sections, Storage,
+  Command,
+  CommandKind,
+  ConvMapping,
+  Engine,
+  Entry,
+  Operand,
+  Port,
+  PortQuant,
+  Post,
+  Program,
+  Round,
+  Sections,
+  Storage,
 } from "./program.ts"; // prettier-ignore
 import { Writer } from "./writer.ts";
 
@@ -21,13 +33,39 @@ import { Writer } from "./writer.ts";
 export const FORMAT_VERSION = 1;
 
 const KINDS: Readonly<Record<CommandKind, number>> = {
-  stop: 0, "dma-read": 1, "dma-write": 2, conv: 3, deconv: 4, matmul: 5, eltwise: 6, scale: 7, table: 8, pool: 9,
-  reduce: 10, softmax: 11, norm: 12, move: 13, fill: 14, gather: 15, cpu: 16,
+  stop: 0,
+  "dma-read": 1,
+  "dma-write": 2,
+  conv: 3,
+  deconv: 4,
+  matmul: 5,
+  eltwise: 6,
+  scale: 7,
+  table: 8,
+  pool: 9,
+  reduce: 10,
+  softmax: 11,
+  norm: 12,
+  move: 13,
+  fill: 14,
+  gather: 15,
+  cpu: 16,
 }; // prettier-ignore
 const ENGINES: Readonly<Record<Engine, number>> = { array: 0, vector: 1, "dma-in": 2, "dma-out": 3, cpu: 4 };
 const STORAGES: Readonly<Record<Storage, number>> = {
-  int8: 0, uint8: 1, int16: 2, uint16: 3, int32: 4, uint32: 5, int64: 6, uint64: 7, float32: 8, float64: 9,
-  float16: 10, bfloat16: 11, bool: 12,
+  int8: 0,
+  uint8: 1,
+  int16: 2,
+  uint16: 3,
+  int32: 4,
+  uint32: 5,
+  int64: 6,
+  uint64: 7,
+  float32: 8,
+  float64: 9,
+  float16: 10,
+  bfloat16: 11,
+  bool: 12,
 }; // prettier-ignore
 const ROUNDS: Readonly<Record<Round, number>> = { "tosa-single": 0, "tosa-double": 1, "ort-f32-rne": 2 };
 const MAPPINGS: Readonly<Record<ConvMapping, number>> = { dense: 0, column: 1, toeplitz: 2, vector: 3 };

@@ -1,5 +1,15 @@
 import { bug, CompileError } from "../error.ts";
-import { type Graph, intAttr, intsAttr, makeGraph, type Node, subgraphs, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import {
+  type Graph,
+  intAttr,
+  intsAttr,
+  makeGraph,
+  type Node,
+  subgraphs,
+  type Tensor,
+  type Type,
+  typeOf,
+} from "../ir/graph.ts";
 import { print } from "../ir/text.ts";
 import type { Placed } from "../target/placement.ts";
 import { type CpuJob, type Job, nameOf, required, type TileJob } from "./job.ts";
@@ -25,6 +35,7 @@ const LARGE_TABLE = 65_536;
 
 export interface Lowered {
   readonly jobs: readonly Job[];
+  readonly byNode: ReadonlyMap<Node, readonly Job[]>;
   /** Inputs and states by name. */
   readonly inputs: ReadonlyMap<string, Root>;
   /** Graph outputs and fed-back values: what must be in DRAM after a run. */
@@ -36,16 +47,18 @@ export function lowerGraph(graph: Graph, placed: readonly Placed[], mappings: Re
   const onCpu = new Set(placed.filter(({ where }) => where === "cpu").map(({ node }) => node));
   const roots = new Roots(graph, (node) => !onCpu.has(node));
   const jobs: Job[] = [];
+  const byNode = new Map<Node, readonly Job[]>();
   for (const node of graph.nodes) {
-    if (onCpu.has(node)) jobs.push(cpuJob(node, graph, roots));
-    else jobs.push(...chipJobs(node, graph, roots, mappings));
+    const own = onCpu.has(node) ? [cpuJob(node, graph, roots)] : chipJobs(node, graph, roots, mappings);
+    byNode.set(node, own);
+    jobs.push(...own);
   }
   const inputs = new Map<string, Root>();
   for (const name of graph.inputs) inputs.set(name, required(roots.view(name), name).root);
   const results = new Map<string, View>();
   for (const name of [...graph.outputs, ...graph.states.map(({ output }) => output)])
     results.set(name, required(roots.view(name), name));
-  return { jobs, inputs, results };
+  return { jobs, byNode, inputs, results };
 }
 
 function chipJobs(node: Node, graph: Graph, roots: Roots, mappings: ReadonlyMap<Node, Mapped>): TileJob[] {
@@ -138,7 +151,8 @@ function concatJobs(node: Node, views: readonly (View | undefined)[], roots: Roo
     const part = required(view, "part");
     const size = part.shape[axis];
     const place = sliceView(whole, axis, start, size, 1);
-    const inPlace = part.root === place.root && part.offset === place.offset && part.shape.length === place.shape.length;
+    const inPlace =
+      part.root === place.root && part.offset === place.offset && part.shape.length === place.shape.length;
     if (!inPlace) jobs.push(moveJob({ name: nameOf(node), origin: node.origin }, part, place));
     start += size;
   }

@@ -11,8 +11,19 @@ import type { DType } from "../ir/graph.ts";
 /** Types that memory can hold: whole bytes, fixed size. */
 export type Storage = Extract<
   DType,
-  | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64"
-  | "float32" | "float64" | "float16" | "bfloat16" | "bool"
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "bool"
 >; // prettier-ignore
 
 /** Where bytes live. SRAM is the command's own NPU's. */
@@ -335,8 +346,19 @@ export interface Sections {
 
 /** Bytes of one element. */
 export const STORAGE_BYTES: Readonly<Record<Storage, number>> = {
-  int8: 1, uint8: 1, int16: 2, uint16: 2, int32: 4, uint32: 4, int64: 8, uint64: 8,
-  float32: 4, float64: 8, float16: 2, bfloat16: 2, bool: 1,
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float32: 4,
+  float64: 8,
+  float16: 2,
+  bfloat16: 2,
+  bool: 1,
 }; // prettier-ignore
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

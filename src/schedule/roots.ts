@@ -35,7 +35,8 @@ export class Roots {
   constructor(graph: Graph, isOnChip: (node: Node) => boolean) {
     this.graph = graph;
     const fed = new Set(graph.states.map(({ input }) => input));
-    for (const name of graph.inputs) this.views.set(name, viewOfRoot(this.make(name, fed.has(name) ? "state" : "input")));
+    for (const name of graph.inputs)
+      this.views.set(name, viewOfRoot(this.make(name, fed.has(name) ? "state" : "input")));
     this.settleConcats(isOnChip);
   }
 

@@ -8,8 +8,8 @@ export interface Root {
   readonly dtype: Storage;
   readonly shape: readonly number[];
   readonly bytes: number;
-  /** Where its codes come from. `state` and `input` lie in DRAM when a run begins. */
-  readonly kind: "computed" | "input" | "state" | "constant";
+  /** `state` and `input` lie in DRAM when a run begins, an `output` when it has ended. */
+  readonly kind: "computed" | "input" | "state" | "constant" | "output";
   /** Constants only: the codes, little-endian. */
   readonly data?: Uint8Array;
 }
@@ -73,7 +73,8 @@ export function reshapeView(view: View, shape: readonly number[]): View | undefi
 function sameButOnes(view: View, shape: readonly number[]): View | undefined {
   const kept = view.shape.flatMap((size, axis) => (size === 1 ? [] : [axis]));
   const wanted = shape.flatMap((size, axis) => (size === 1 ? [] : [axis]));
-  if (kept.length !== wanted.length || wanted.some((axis, at) => shape[axis] !== view.shape[kept[at]])) return undefined;
+  if (kept.length !== wanted.length || wanted.some((axis, at) => shape[axis] !== view.shape[kept[at]]))
+    return undefined;
   const strides = shape.map(() => 0);
   const axes = shape.map(() => -1);
   wanted.forEach((axis, at) => {

@@ -108,7 +108,10 @@ export function constraintsOf(op: string, target: Target): Constraint[] {
         { says: "weights are int8", holds: (node, graph) => dtypeOf(node, graph, 1) === "int8" },
       ];
     case "MatMul":
-      return [...common, { says: "the right operand is int8", holds: (node, graph) => dtypeOf(node, graph, 1) === "int8" }];
+      return [
+        ...common,
+        { says: "the right operand is int8", holds: (node, graph) => dtypeOf(node, graph, 1) === "int8" },
+      ];
     case "MaxPool":
     case "AveragePool":
       return [

@@ -66,7 +66,9 @@ export function parseTarget(text: string, where: string, options: LoadOptions = 
   }
   const overridden = override(parsed.data, options.set ?? []);
   if (!(overridden.defaultProfile in overridden.profiles)) {
-    throw new CompileError("usage/bad-target", `the profile "${overridden.defaultProfile}" is not described`, { where });
+    throw new CompileError("usage/bad-target", `the profile "${overridden.defaultProfile}" is not described`, {
+      where,
+    });
   }
   const figures: FigureSource[] = [];
   const plain = strip(overridden, "", figures) as Omit<Target, "figures">;

@@ -18,7 +18,13 @@ function figure<T extends z.ZodType>(value: T) {
 }
 
 const count = () => figure(z.int().positive().max(1_000_000));
-const bytes = () => figure(z.int().positive().max(2 ** 40));
+const bytes = () =>
+  figure(
+    z
+      .int()
+      .positive()
+      .max(2 ** 40),
+  );
 const positive = () => figure(z.number().positive().finite());
 const nonNegative = () => figure(z.number().nonnegative().finite());
 const range = () =>
@@ -46,10 +52,7 @@ export const VECTOR_STEPS = [
 export type VectorStep = (typeof VECTOR_STEPS)[number];
 
 const steps = z.strictObject(
-  Object.fromEntries(VECTOR_STEPS.map((step) => [step, positive()])) as Record<
-    VectorStep,
-    ReturnType<typeof positive>
-  >,
+  Object.fromEntries(VECTOR_STEPS.map((step) => [step, positive()])) as Record<VectorStep, ReturnType<typeof positive>>,
 );
 
 const profile = z.strictObject({

@@ -43,7 +43,11 @@ export function eltwiseJob(node: Node, views: readonly (View | undefined)[], out
     inputs: stores ? [a, b, views[2], views[3], views[4]] : [a, b],
     output,
     cuts: anyCuts(output.shape),
-    needs: (box) => [boxOf(a, box), boxOf(b, box), ...(stores ? [allOf(views[2]), allOf(views[3]), allOf(views[4])] : [])],
+    needs: (box) => [
+      boxOf(a, box),
+      boxOf(b, box),
+      ...(stores ? [allOf(views[2]), allOf(views[3]), allOf(views[4])] : []),
+    ],
     command: (box, operands, y) => ({
       kind: "eltwise",
       engine: "vector",

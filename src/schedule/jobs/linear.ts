@@ -134,7 +134,8 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
       const { rows, columns } = ranges(box);
       const [channel, channels] = [box.start[1], box.size[1]];
       const group = Math.floor(channel / outputsPerGroup);
-      const depth = groups > 1 ? [group * inputsPerGroup, (channels / outputsPerGroup) * inputsPerGroup] : [0, x.shape[1]];
+      const depth =
+        groups > 1 ? [group * inputsPerGroup, (channels / outputsPerGroup) * inputsPerGroup] : [0, x.shape[1]];
       const outputs = groups > 1 ? [0, outputsPerGroup] : [channel, channels];
       return [
         {
@@ -178,14 +179,23 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
   const columns = rightShape[rightShape.length - 1];
   const rows = leftShape[leftShape.length - 2];
   const rank = Math.max(leftShape.length, rightShape.length);
-  const batch = result.shape.slice(0, result.shape.length - (left.shape.length > 1 ? 1 : 0) - (right.shape.length > 1 ? 1 : 0));
+  const batch = result.shape.slice(
+    0,
+    result.shape.length - (left.shape.length > 1 ? 1 : 0) - (right.shape.length > 1 ? 1 : 0),
+  );
   const a = broadcastView(required(reshapeView(left, leftShape), "a"), [...batch, rows, depth]);
   const b = broadcastView(required(reshapeView(right, rightShape), "b"), [...batch, depth, columns]);
   const y = required(reshapeView(result, [...batch, rows, columns]), "y");
   const whole = (view: View, box: Box, last: readonly [number, number][]): Box => ({
     // A batch axis of stride 0 is one and the same matrix: it is staged once.
-    start: [...box.start.slice(0, rank - 2).map((at, axis) => (view.strides[axis] === 0 ? 0 : at)), ...last.map(([at]) => at)],
-    size: [...box.size.slice(0, rank - 2).map((size, axis) => (view.strides[axis] === 0 ? 1 : size)), ...last.map(([, size]) => size)],
+    start: [
+      ...box.start.slice(0, rank - 2).map((at, axis) => (view.strides[axis] === 0 ? 0 : at)),
+      ...last.map(([at]) => at),
+    ],
+    size: [
+      ...box.size.slice(0, rank - 2).map((size, axis) => (view.strides[axis] === 0 ? 1 : size)),
+      ...last.map(([, size]) => size),
+    ],
   });
   return {
     kind: "tile",
@@ -202,8 +212,14 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
       const [row, column] = [box.start[rank - 2], box.start[rank - 1]];
       const [rowCount, columnCount] = [box.size[rank - 2], box.size[rank - 1]];
       return [
-        whole(a, box, [[row, rowCount], [0, depth]]),
-        whole(b, box, [[0, depth], [column, columnCount]]),
+        whole(a, box, [
+          [row, rowCount],
+          [0, depth],
+        ]),
+        whole(b, box, [
+          [0, depth],
+          [column, columnCount],
+        ]),
         channelBox(views[2], column, columnCount),
         channelBox(views[3], column, columnCount),
         channelBox(views[4], column, columnCount),
@@ -215,7 +231,9 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
       const spread = (operand: Operand | undefined, what: string): Operand => {
         const given = required(operand, what);
         const shape = [...box.size.slice(0, rank - 2), ...given.shape.slice(rank - 2)];
-        const strides = given.strides.map((stride, axis) => (given.shape[axis] === 1 && shape[axis] !== 1 ? 0 : stride));
+        const strides = given.strides.map((stride, axis) =>
+          given.shape[axis] === 1 && shape[axis] !== 1 ? 0 : stride,
+        );
         return { ...given, shape, strides };
       };
       return {

@@ -1,0 +1,111 @@
+/**
+ * Which commands a command must wait for: it may not read what is still to be written, nor write what is still to be
+ * read. An engine keeps its own order, so only the last conflicting command of every other engine counts.
+ */
+import type { Engine } from "./program.ts";
+import { type Box, boxesOverlap } from "./view.ts";
+
+export const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out", "cpu"];
+const engineIndex = new Map(ENGINES.map((engine, index) => [engine, index]));
+
+/** The last command of each engine, −1 for none. */
+export type Last = Int32Array;
+
+export function nobody(): Last {
+  return new Int32Array(ENGINES.length).fill(-1);
+}
+
+/** Part of a buffer: a byte range, and where the axes are known, the box that tells parts apart that interleave. */
+export interface Region {
+  readonly low: number;
+  readonly high: number;
+  readonly box?: Box;
+}
+
+interface Access extends Region {
+  readonly command: number;
+  readonly engine: number;
+  readonly write: boolean;
+}
+
+/** Memory with a life of its own, and who touched it. */
+export class TrackedBuffer {
+  readonly accesses: Access[] = [];
+  /** Who used these bytes before they were this buffer. */
+  readonly before: Last;
+
+  constructor(before: Last = nobody()) {
+    this.before = before;
+  }
+
+  /** Adds to `waits` whom an access must wait for. */
+  collect(region: Region, write: boolean, waits: Last): void {
+    if (write) raise(waits, this.before);
+    for (const access of this.accesses) {
+      if (!write && !access.write) continue;
+      if (access.command <= waits[access.engine]) continue;
+      if (region.low >= access.high || access.low >= region.high) continue;
+      if (region.box && access.box && !boxesOverlap(region.box, access.box)) continue;
+      waits[access.engine] = access.command;
+    }
+  }
+
+  record(command: number, engine: Engine, region: Region, write: boolean): void {
+    this.accesses.push({ command, engine: engineIndex.get(engine) as number, write, ...region });
+  }
+
+  /** The last command of each engine that touched it or what was here before. */
+  last(): Last {
+    const last = this.before.slice();
+    for (const { command, engine } of this.accesses) last[engine] = Math.max(last[engine], command);
+    return last;
+  }
+
+  /** First and last command that touched it; undefined where none did. */
+  span(): { first: number; last: number } | undefined {
+    if (this.accesses.length === 0) return undefined;
+    let [first, last] = [Number.POSITIVE_INFINITY, 0];
+    for (const { command } of this.accesses) {
+      first = Math.min(first, command);
+      last = Math.max(last, command);
+    }
+    return { first, last };
+  }
+}
+
+function raise(waits: Last, other: Last): void {
+  for (let engine = 0; engine < waits.length; engine++) waits[engine] = Math.max(waits[engine], other[engine]);
+}
+
+/** The commands to wait for, ascending, without the engine's own. */
+export function waitsOf(last: Last, own: Engine): number[] {
+  const index = engineIndex.get(own);
+  return [...last].filter((command, engine) => command >= 0 && engine !== index).sort((a, b) => a - b);
+}
+
+/** Who used which bytes of a memory, after the buffers that lay there are gone. */
+export class Arena {
+  private segments: { start: number; end: number; last: Last }[] = [];
+
+  /** A buffer begins to live at [start, end): what was there is its past. */
+  claim(start: number, end: number): Last {
+    const before = nobody();
+    const kept: typeof this.segments = [];
+    for (const segment of this.segments) {
+      if (segment.end <= start || end <= segment.start) {
+        kept.push(segment);
+        continue;
+      }
+      raise(before, segment.last);
+      if (segment.start < start) kept.push({ ...segment, end: start });
+      if (end < segment.end) kept.push({ ...segment, start: end });
+    }
+    this.segments = kept;
+    return before;
+  }
+
+  /** A buffer's life ends. */
+  release(start: number, end: number, last: Last): void {
+    this.segments.push({ start, end, last });
+  }
+}

@@ -1,0 +1,128 @@
+/** What flows through SRAM beside the resident tensors: constants, staged inputs and outputs, in the order of use. */
+import { alignUp } from "./allocate.ts";
+import { type Grid, type Places, sameBox, tilesOf } from "./grid.ts";
+import type { TileJob } from "./job.ts";
+import { type Box, bytesOfBox, type View } from "./view.ts";
+import { copyBox, type Weights } from "./weights.ts";
+
+/** A block of SRAM that one or more consecutive tiles of a job use. */
+export interface StreamItem {
+  readonly kind: "package" | "input" | "output";
+  readonly job: number;
+  readonly bytes: number;
+  /** Tiles of the job. */
+  readonly first: number;
+  last: number;
+  /** `package`: offset of its bytes in the weights section. */
+  readonly offset?: number;
+  /** `input`, `output`: the part that is staged. */
+  readonly view?: View;
+  readonly box?: Box;
+}
+
+export interface Tile {
+  readonly box: Box;
+  readonly needs: readonly (Box | undefined)[];
+  /** By input: the block that holds it; a package's inputs lie at `within` in theirs. */
+  readonly items: readonly (StreamItem | undefined)[];
+  readonly within: readonly number[];
+  readonly output?: StreamItem;
+}
+
+export interface PlannedJob {
+  readonly job: TileJob;
+  readonly index: number;
+  readonly grid: Grid;
+  readonly places: Places;
+  readonly tiles: readonly Tile[];
+  /** Blocks in the order of their first use. */
+  readonly items: readonly StreamItem[];
+}
+
+/** Offsets of a package's constants, each aligned to 8 bytes. */
+function layPackage(
+  job: TileJob,
+  places: Places,
+  needs: readonly (Box | undefined)[],
+): { within: number[]; bytes: number } {
+  let bytes = 0;
+  const within = job.inputs.map((view, index) => {
+    const need = needs[index];
+    if (!view || !need || places.inputs[index] !== "package") return 0;
+    const at = bytes;
+    bytes = alignUp(at + bytesOfBox(view.root.dtype, need), 8);
+    return at;
+  });
+  return { within, bytes };
+}
+
+function fillPackage(job: TileJob, places: Places, needs: readonly (Box | undefined)[], weights: Weights) {
+  const { within, bytes } = layPackage(job, places, needs);
+  const data = new Uint8Array(bytes);
+  job.inputs.forEach((view, index) => {
+    const need = needs[index];
+    if (view && need && places.inputs[index] === "package") copyBox(view, need, data, within[index]);
+  });
+  return { within, bytes, offset: weights.add(data) };
+}
+
+/** Cuts a job into tiles and lists what each of them streams. Constants go into the weights section here. */
+export function planJob(job: TileJob, index: number, grid: Grid, places: Places, weights: Weights): PlannedJob {
+  const items: StreamItem[] = [];
+  const tiles: Tile[] = [];
+  const current: (StreamItem | undefined)[] = job.inputs.map(() => undefined);
+  let bundle: { item: StreamItem; within: readonly number[]; needs: readonly (Box | undefined)[] } | undefined;
+  const packaged = places.inputs.some((place) => place === "package");
+  tilesOf(job, grid).forEach((box, number) => {
+    const needs = job.needs(box);
+    if (packaged) {
+      const same =
+        bundle && job.inputs.every((_, at) => places.inputs[at] !== "package" || equal(needs[at], bundle?.needs[at]));
+      if (bundle && same) bundle.item.last = number;
+      else {
+        const { within, bytes, offset } = fillPackage(job, places, needs, weights);
+        const item: StreamItem = { kind: "package", job: index, bytes, first: number, last: number, offset };
+        bundle = { item, within, needs };
+        items.push(item);
+      }
+    }
+    const held = job.inputs.map((view, at) => {
+      const need = needs[at];
+      if (!view || !need) return undefined;
+      if (places.inputs[at] === "package") return bundle?.item;
+      if (places.inputs[at] !== "stage") return undefined;
+      const before = current[at];
+      if (before?.box && sameBox(before.box, need)) {
+        before.last = number;
+        return before;
+      }
+      const bytes = bytesOfBox(view.root.dtype, need);
+      const item: StreamItem = { kind: "input", job: index, bytes, first: number, last: number, view, box: need };
+      current[at] = item;
+      items.push(item);
+      return item;
+    });
+    const within = bundle?.within ?? job.inputs.map(() => 0);
+    if (places.output !== "stage") {
+      tiles.push({ box, needs, items: held, within });
+      return;
+    }
+    const bytes = bytesOfBox(job.output.root.dtype, box);
+    const output: StreamItem = {
+      kind: "output",
+      job: index,
+      bytes,
+      first: number,
+      last: number,
+      view: job.output,
+      box,
+    };
+    items.push(output);
+    tiles.push({ box, needs, items: held, within, output });
+  });
+  return { job, index, grid, places, tiles, items };
+}
+
+function equal(a: Box | undefined, b: Box | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && sameBox(a, b));
+}

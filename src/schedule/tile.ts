@@ -1,0 +1,164 @@
+/** The choice among grids: pipelining between engines where everything lies in SRAM, traffic where it does not. */
+import { dramBytesPerCycle } from "../emulate/cycles.ts";
+import type { Target } from "../target/schema.ts";
+import { costOf, type Grid, type GridAxis, type GridCost, type GridMemory, memoryOf, type Places } from "./grid.ts";
+import type { Cut, TileJob } from "./job.ts";
+
+/** Numbers of pieces that are tried on an axis. */
+const PIECES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
+/** Grids with more than this many times the fewest tiles that fit are not looked at. */
+const TILE_SPREAD = 6;
+/** With everything in SRAM more pieces only cost commands. */
+const MAX_RESIDENT_PIECES = 8;
+/** A tile shorter than this is not worth a command of its own when nothing has to be staged. */
+const SHORT_TILE_CYCLES = 256;
+
+/** Piece sizes on one axis, from whole to one quantum. `unit`: what the array takes at once, so that no tile is half empty. */
+function sizesOf(job: TileJob, { axis, quantum }: Cut, unit: number, most: number): number[] {
+  const length = job.output.shape[axis];
+  const sizes = new Set<number>([length]);
+  for (const pieces of PIECES) {
+    if (pieces > most || pieces > Math.ceil(length / quantum)) break;
+    const size = Math.ceil(length / quantum / pieces) * quantum;
+    sizes.add(Math.min(length, size));
+    const rounded = Math.ceil(size / (unit * quantum)) * unit * quantum;
+    if (rounded < length) sizes.add(rounded);
+  }
+  return [...sizes].sort((a, b) => b - a);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  while (b > 0) [a, b] = [b, a % b];
+  return a;
+}
+
+/** How many quanta of an axis fill the array exactly: channels by its columns, rows by pixels. */
+function unitOf(job: TileJob, axis: number, target: Target): number {
+  const { shape } = job.output;
+  const { rows, columns } = target.array;
+  if (job.cuts[0].axis === axis && shape.length === 4) return rows / greatestCommonDivisor(rows, shape[3]);
+  if (shape.length === 4 && axis === 1) return columns;
+  return axis === shape.length - 1 ? columns : axis === shape.length - 2 ? rows : 1;
+}
+
+/** Every grid over the axes given, in both loop orders; a batch axis is outermost. */
+function* gridsOver(
+  sizes: readonly { axis: number; sizes: readonly number[] }[],
+  shape: readonly number[],
+): Generator<Grid> {
+  const chosen: GridAxis[] = [];
+  function* choose(at: number): Generator<Grid> {
+    if (at === sizes.length) {
+      const cut = chosen.filter(({ axis, size }) => size < shape[axis]);
+      yield [...cut];
+      if (cut.length > 1) yield [...cut].reverse();
+      return;
+    }
+    for (const size of sizes[at].sizes) {
+      chosen.push({ axis: sizes[at].axis, size });
+      yield* choose(at + 1);
+      chosen.pop();
+    }
+  }
+  yield* choose(0);
+}
+
+/**
+ * Everything but constants lies in SRAM: few tiles, cut so that the next engine can begin early, the array stays full and
+ * constants arrive in pieces when they take longer than the work. `like`: cut as the producer was, if that is possible.
+ */
+function residentGrid(
+  job: TileJob,
+  places: Places,
+  budget: number,
+  like: Grid | undefined,
+  target: Target,
+): GridCost | undefined {
+  const perCycle = dramBytesPerCycle(target);
+  const whole = costOf(job, memoryOf(job, places, [], target), target);
+  const weightsLead = whole.packageBytes / perCycle > whole.cycles / 2;
+  if (whole.cycles < 2 * SHORT_TILE_CYCLES && whole.packageBytes <= budget / 2 && !weightsLead) return whole;
+  if (like !== undefined && like.length > 0) {
+    const same = costOf(job, memoryOf(job, places, like, target), target);
+    if (same.double <= budget) return same;
+  }
+  const axes = job.cuts
+    .filter(({ axis }) => job.output.shape[axis] > 1)
+    .slice(0, 2)
+    .map((cut, index) => {
+      const constantsMove = index === 1 || places.inputs.every((place) => place !== "package");
+      const most = constantsMove && whole.packageBytes > budget / 4 ? 8192 : weightsLead ? 64 : MAX_RESIDENT_PIECES;
+      return { axis: cut.axis, sizes: sizesOf(job, cut, unitOf(job, cut.axis, target), most) };
+    });
+  let best: GridCost | undefined;
+  let bestScore = Number.POSITIVE_INFINITY;
+  for (const grid of gridsOver(axes, job.output.shape)) {
+    const memory = memoryOf(job, places, grid, target);
+    if (memory.double > budget) continue;
+    const cost = costOf(job, memory, target);
+    if (cost.tiles > 1 && cost.cycles / cost.tiles < SHORT_TILE_CYCLES / 2 && !weightsLead) continue;
+    const refetched = (cost.traffic - whole.traffic) / perCycle;
+    const score =
+      Math.max(cost.cycles, cost.traffic / perCycle) +
+      refetched +
+      cost.tileCycles / 2 +
+      cost.packageBytes / perCycle +
+      cost.tiles * (target.issueCycles + 8);
+    if (score < bestScore) [best, bestScore] = [cost, score];
+  }
+  return best;
+}
+
+/** Something is staged: the least time of array or DRAM, whichever is longer, among the grids that fit. */
+function stagedGrid(job: TileJob, places: Places, budget: number, target: Target): GridCost | undefined {
+  const perCycle = dramBytesPerCycle(target);
+  const long = job.cuts.filter(({ axis }) => job.output.shape[axis] > 1);
+  // Two axes give all that matters; further ones are cut, to the finest, only where nothing else fits.
+  for (let count = Math.min(2, long.length); count <= long.length; count++) {
+    const axes = long.slice(0, count).map((cut, index) => ({
+      axis: cut.axis,
+      sizes:
+        index < 2 || count > 3 ? sizesOf(job, cut, unitOf(job, cut.axis, target), 8192) : sizesOf(job, cut, 1, 8192),
+    }));
+    const fitting: GridMemory[] = [];
+    for (const grid of gridsOver(axes, job.output.shape)) {
+      const memory = memoryOf(job, places, grid, target);
+      if (memory.single <= budget) fitting.push(memory);
+    }
+    if (fitting.length === 0) continue;
+    return bestOf(job, fitting, budget, perCycle, target);
+  }
+  return undefined;
+}
+
+function bestOf(job: TileJob, fitting: readonly GridMemory[], budget: number, perCycle: number, target: Target) {
+  const overlapped = fitting.filter((memory) => memory.double <= budget);
+  const candidates = overlapped.length > 0 ? overlapped : fitting;
+  const fewest = candidates.reduce((least, { tiles }) => Math.min(least, tiles), Number.POSITIVE_INFINITY);
+  let best: GridCost | undefined;
+  let bestScore = Number.POSITIVE_INFINITY;
+  for (const memory of candidates) {
+    if (memory.tiles > fewest * TILE_SPREAD) continue;
+    const cost = costOf(job, memory, target);
+    const transfer = cost.traffic / perCycle + cost.tiles * 8;
+    const compute = cost.cycles + cost.tiles * (target.issueCycles + 8);
+    const fill = (cost.tileCycles + cost.single / perCycle) / 2;
+    const score = (overlapped.length > 0 ? Math.max(transfer, compute) : transfer + compute) + fill;
+    if (score < bestScore) [best, bestScore] = [cost, score];
+  }
+  return best;
+}
+
+/** The grid of a job whose staging may take `budget` bytes; undefined where no grid fits. */
+export function chooseGrid(
+  job: TileJob,
+  places: Places,
+  budget: number,
+  like: Grid | undefined,
+  target: Target,
+): GridCost | undefined {
+  const staged = [...places.inputs, places.output].includes("stage");
+  return staged
+    ? stagedGrid(job, places, budget, target)
+    : (residentGrid(job, places, budget, like, target) ?? stagedGrid(job, places, budget, target));
+}
