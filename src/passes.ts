@@ -8,6 +8,7 @@ import { seededRandom } from "./ir/random.ts";
 import { verify } from "./ir/verify.ts";
 import { inferTypes } from "./ops/infer.ts";
 import type { Context, Log, Pass, PassSpec } from "./pass.ts";
+import { listPresets, presetPasses } from "./presets.ts";
 import { didYouMean } from "./suggest.ts";
 
 const load = createRequire(import.meta.url);
@@ -58,7 +59,7 @@ export function loadPass(name: string): Pass<unknown> {
   if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(name) || !existsSync(url)) {
     throw new CompileError("usage/unknown-pass", `there is no pass "${name}"`, {
       where: "passes",
-      remedy: didYouMean(name, listPasses()),
+      remedy: didYouMean(name, [...listPasses(), ...listPresets()]),
     });
   }
   const found = (load(url.pathname) as { default?: Pass<unknown> }).default;
@@ -89,13 +90,14 @@ type Loaded =
 
 /** All passes are found, and their options checked, before the first one runs. */
 function loadAll(specs: readonly PassSpec[]): Loaded[] {
-  return specs.map((spec): Loaded => {
+  return specs.flatMap((spec): Loaded[] => {
     if (typeof spec === "object" && "repeat" in spec && Array.isArray(spec.repeat)) {
-      return { repeat: loadAll(spec.repeat as readonly PassSpec[]) };
+      return [{ repeat: loadAll(spec.repeat as readonly PassSpec[]) }];
     }
     const { pass: name, ...options } = (typeof spec === "string" ? { pass: spec } : spec) as { pass: string };
+    if (listPresets().includes(name) && Object.keys(options).length === 0) return loadAll(presetPasses(name));
     const pass = loadPass(name);
-    return { name, pass, options: parseOptions(name, pass, options) };
+    return [{ name, pass, options: parseOptions(name, pass, options) }];
   });
 }
 

@@ -5,6 +5,7 @@ import {
   type Graph,
   graphAttr,
   type Node,
+  subgraphs,
   type Tensor,
   type Type,
 } from "../../src/ir/graph.ts";
@@ -68,14 +69,17 @@ const pass: Pass = {
   summary: "Replaces an If whose condition is constant by the branch that is taken.",
   run(graph) {
     if (!graph.nodes.some((node) => takenBranch(node, graph))) return graph;
-    const taken = namesOf(graph);
+    // A branch's names may stay as they are, unless something outside both branches has them.
+    const others = graph.nodes.filter((node) => takenBranch(node, graph) === undefined);
+    const taken = namesOf({ ...graph, nodes: others });
+    for (const node of graph.nodes) for (const name of node.outputs) taken.add(name);
     const constants = new Map(graph.constants);
     const types = new Map(graph.types);
     const nodes = graph.nodes.flatMap((node) => {
       const branch = takenBranch(node, graph);
       if (branch === undefined) return [node];
-      // Inner names of the two branches may be the same, but nothing outside uses them: only what is already taken counts.
       const inlined = inline(node, branch, taken);
+      for (const inner of inlined.nodes) for (const [, nested] of subgraphs(inner)) namesOf(nested, taken);
       for (const [name, tensor] of inlined.constants) constants.set(name, tensor);
       for (const [name, type] of inlined.types) types.set(name, type);
       return inlined.nodes;

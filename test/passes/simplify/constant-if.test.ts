@@ -22,9 +22,9 @@ testPass(
       `,
       after: `
         input x: float32[2]
-        const k_1: float32[2] = zeros
-        a_1 = Add(x, k_1)
-        y = Relu(a_1)
+        const k: float32[2] = zeros
+        a = Add(x, k)
+        y = Relu(a)
         z = Neg(y)
         return z
       `,
@@ -64,10 +64,32 @@ testPass(
       after: `
         input d: bool[]
         input x: float32[2]
-        a_1 = Relu(x)
-        y = If(d) else_branch={ f = Neg(a_1)
-          return f } then_branch={ return a_1 }
+        a = Relu(x)
+        y = If(d) else_branch={ f = Neg(a)
+          return f } then_branch={ return a }
         return y
+      `,
+    },
+    {
+      name: "two of them with the same names inside",
+      before: `
+        input x: float32[2]
+        const c: bool[] = 1
+        y = If(c) then_branch={ a = Neg(x)
+          b = Relu(a)
+          return b } else_branch={ return x }
+        z = If(c) then_branch={ a = Relu(x)
+          b = Neg(a)
+          return b } else_branch={ return x }
+        return y, z
+      `,
+      after: `
+        input x: float32[2]
+        a = Neg(x)
+        y = Relu(a)
+        a_1 = Relu(x)
+        z = Neg(a_1)
+        return y, z
       `,
     },
   ],

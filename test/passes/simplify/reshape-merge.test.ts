@@ -43,6 +43,11 @@ testPass(
       after: "input x: float32[2,3,4]\nconst y_shape: int64[1] = zeros\ny = Reshape(x, y_shape)\nreturn y",
     },
     {
+      name: "a mean of one element",
+      before: "input x: float32[2,1,3]\nconst a: int64[1] = [1]\ny = ReduceMean(x, a) keepdims=0\nreturn y",
+      after: "input x: float32[2,1,3]\nconst y_shape: int64[2] = zeros\ny = Reshape(x, y_shape)\nreturn y",
+    },
+    {
       name: "one that something else reads",
       before: `
         input x: float32[2,6]
