@@ -1,6 +1,6 @@
 import { elementCount, intAttr, type Tensor } from "../../ir/graph.ts";
+import { numbersOf } from "../../ir/tensor.ts";
 import { type Convolution, convolutionOf, transposedConvolutionOf } from "../../ops/shared/npu/convolution.ts";
-import { integersOf } from "../../ops/shared/values.ts";
 import { packRows, panelsFor } from "./pack.ts";
 import { layPost } from "./post.ts";
 import { type CompileStep, partsOf, type Slot, type Step, type StepContext } from "./step.ts";
@@ -54,7 +54,7 @@ export const compileConv: CompileStep = (context) => {
 };
 
 function packedWeights(context: StepContext, w: Tensor, { group, inputs, outputs, window }: Convolution): number[] {
-  const values = integersOf(w);
+  const values = numbersOf(w);
   const depth = inputs * elementCount(window.kernel);
   return Array.from({ length: group }, (_, index) => {
     const first = index * outputs * depth;
@@ -228,7 +228,7 @@ function depthwise(
   const { height, width, outHeight, outWidth, kernel, strides, begin } = plane;
   const { tall, wide, taps, channelBytes, stepY } = paddedLayout(plane, 1);
   const size = kernel[0] * kernel[1];
-  const values = integersOf(w);
+  const values = numbersOf(w);
   const weights = new Int16Array(group * outputs * taps.length);
   for (let channel = 0; channel < group * outputs; channel++) {
     for (let tap = 0; tap < size; tap++) weights[channel * taps.length + tap] = values[channel * size + tap];
@@ -269,7 +269,7 @@ export const compileConvTranspose: CompileStep = (context) => {
   const { height, width, outHeight, outWidth, kernel, strides, dilations, begin } = plane;
   const size = kernel[0] * kernel[1];
   const rows = outputs * size;
-  const values = integersOf(w);
+  const values = numbersOf(w);
   const weights = Array.from({ length: group }, (_, index) =>
     layout.constant(packRows(rows, inputs, (row, k) => values[(index * inputs + k) * rows + row])),
   );

@@ -1,6 +1,6 @@
 import { intAttr } from "../../ir/graph.ts";
+import { numbersOf } from "../../ir/tensor.ts";
 import { productOf } from "../../ops/shared/npu/product.ts";
-import { integersOf } from "../../ops/shared/values.ts";
 import { packColumns, panelsFor } from "./pack.ts";
 import { layPost } from "./post.ts";
 import { type CompileStep, partsOf } from "./step.ts";
@@ -29,7 +29,7 @@ export const compileMatMul: CompileStep = (context) => {
 
   const packed = new Map<number, number>();
   if (bTensor) {
-    const values = integersOf(bTensor);
+    const values = numbersOf(bTensor);
     for (const first of new Set(right)) {
       const data = packColumns(depth, columns, (k, column) => values[first + k * columns + column] - bZero);
       packed.set(first, layout.constant(data));

@@ -1,7 +1,6 @@
 import { intAttr, type Tensor } from "../../ir/graph.ts";
-import { valuesOf } from "../../ir/tensor.ts";
+import { numbersOf, valuesOf } from "../../ir/tensor.ts";
 import { codeRange, ROUNDINGS, roundingOf } from "../../ops/shared/npu/requantize.ts";
-import { integersOf } from "../../ops/shared/values.ts";
 import type { StepContext } from "./step.ts";
 
 const WIDE = 3;
@@ -19,7 +18,7 @@ export function layPost(context: StepContext, first: number, options: { bias?: T
 
   const wide = options.wide ?? intAttr(node, "wide", 0) === 1;
   const mode = wide ? WIDE : ROUNDINGS.indexOf(roundingOf(node));
-  const shifts = mode === 2 ? [31] : integersOf(shift);
+  const shifts = mode === 2 ? [31] : numbersOf(shift);
   const tableShift = intAttr(node, "table_shift", 31);
   const many = multiplier.shape.reduce((a, b) => a * b, 1) > 1;
   const everyShift =
@@ -27,21 +26,21 @@ export function layPost(context: StepContext, first: number, options: { bias?: T
   const sideBySide = mode === 0 && everyShift.every((each) => each >= 32);
   const { dtype, low, high } = codeRange(node);
   const bias = options.bias;
-  const factors = mode === 2 ? Float32Array.from(integersOf(multiplier)) : Int32Array.from(integersOf(multiplier));
+  const factors = mode === 2 ? Float32Array.from(numbersOf(multiplier)) : Int32Array.from(numbersOf(multiplier));
 
   const fields = Int32Array.of(
     mode,
     layout.constant(padded(factors)),
     layout.constant(padded(Int32Array.from(everyShift))),
     many ? 4 : 0,
-    table ? layout.constant(Int16Array.from(integersOf(table))) : 0,
+    table ? layout.constant(Int16Array.from(numbersOf(table))) : 0,
     intAttr(node, "table_multiplier", 0),
     tableShift,
     intAttr(node, "y_zero", 0),
     low,
     high,
     dtype === "int8" ? 1 : 2,
-    bias ? layout.constant(padded(Int32Array.from(integersOf(bias)))) : 0,
+    bias ? layout.constant(padded(Int32Array.from(numbersOf(bias)))) : 0,
     bias && valuesOf(bias).length > 1 ? 4 : 0,
     everyShift.every((each) => each >= 31) && (!table || tableShift >= 31) ? 1 : 0,
     sideBySide && many ? layout.constant(BigInt64Array.from(padded(everyShift), (each) => 1n << BigInt(each - 1))) : 0,

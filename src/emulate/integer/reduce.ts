@@ -1,9 +1,8 @@
 import { elementCount, intAttr, intsAttr } from "../../ir/graph.ts";
-import { stridesOf } from "../../ir/tensor.ts";
+import { numbersOf, stridesOf } from "../../ir/tensor.ts";
 import { axisView, stridedOffsets } from "../../ops/shared/index.ts";
 import { reducedAxes } from "../../ops/shared/reduce.ts";
 import { axisAttr } from "../../ops/shared/types.ts";
-import { integersOf } from "../../ops/shared/values.ts";
 import { windowOf } from "../../ops/shared/window.ts";
 import { layPost } from "./post.ts";
 import type { CompileStep } from "./step.ts";
@@ -84,7 +83,7 @@ export const compileSoftmax: CompileStep = (context) => {
   const x = context.input(0);
   const tensor = context.constant(1);
   if (!tensor) return undefined;
-  const table = layout.constant(Int32Array.from(integersOf(tensor)));
+  const table = layout.constant(Int32Array.from(numbersOf(tensor)));
   const { outer, size, inner } = axisView(x.shape, axisAttr(node, x.shape.length, -1));
   const kind = output.dtype === "uint8" ? 0 : output.dtype === "int8" ? 1 : 2;
   const [room] = layout.scratch(size * 4);
@@ -100,8 +99,8 @@ export const compileLayerNorm: CompileStep = (context) => {
   const post = layPost(context, 3, { wide: true });
   if (!gamma || !beta || post === undefined) return undefined;
   const size = elementCount(x.shape.slice(axisAttr(node, x.shape.length, -1)));
-  const gammas = Int16Array.from(integersOf(gamma));
-  const betas = Int32Array.from(integersOf(beta));
+  const gammas = Int16Array.from(numbersOf(gamma));
+  const betas = Int32Array.from(numbersOf(beta));
   const [gammaAddress, betaAddress] = [layout.constant(gammas), layout.constant(betas)];
   const [gammaStep, betaStep] = [gammas.length > 1 ? 1 : 0, betas.length > 1 ? 1 : 0];
   const zero = intAttr(node, "x_zero", 0);

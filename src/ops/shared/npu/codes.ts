@@ -8,11 +8,11 @@ import {
   type Tensor,
   type Type,
 } from "../../../ir/graph.ts";
-import { allocate } from "../../../ir/tensor.ts";
+import { allocate, numbersOf } from "../../../ir/tensor.ts";
 import type { Op } from "../../op.ts";
 import { broadcastOffsets, broadcastShapes } from "../index.ts";
 import { nameOfInput, reject } from "../types.ts";
-import { integersOf, optionalTensorAt, tensorAt } from "../values.ts";
+import { optionalTensorAt, tensorAt } from "../values.ts";
 import { codeRange, type PostStageInputs } from "./requantize.ts";
 
 export const CODES: readonly DType[] = ["int8", "int16", "uint8", "int32"];
@@ -48,7 +48,7 @@ export interface Codes {
 
 export function codesAt(node: Node, inputs: readonly RuntimeValue[], index: number): Codes {
   const tensor = tensorAt(node, inputs, index);
-  return { dtype: tensor.dtype, shape: tensor.shape, values: integersOf(tensor) };
+  return { dtype: tensor.dtype, shape: tensor.shape, values: numbersOf(tensor) };
 }
 
 /** Codes from a function of the position; they must lie in the dtype's range already. */

@@ -2,11 +2,12 @@
  * From an accumulator to a code: docs/integer-semantics.md, "Requantization" and "The post stage". BigInt wherever a
  * product may leave 2^53, so that the formulas stand here as they stand there.
  */
+
 import { CompileError } from "../../../error.ts";
 import { intAttr, type Node, stringAttr, type Tensor } from "../../../ir/graph.ts";
 import { roundHalfEven } from "../../../ir/numbers.ts";
+import { numbersOf } from "../../../ir/tensor.ts";
 import { nameOfNode } from "../types.ts";
-import { integersOf } from "../values.ts";
 
 export const ROUNDINGS = ["tosa-single", "tosa-double", "ort-f32-rne"] as const;
 export type Rounding = (typeof ROUNDINGS)[number];
@@ -79,11 +80,11 @@ export function postStage(node: Node, inputs: PostStageInputs): (value: number, 
   const wide = intAttr(node, "wide", 0) === 1;
   const zero = intAttr(node, "y_zero", 0);
   const { low, high } = codeRange(node);
-  const multipliers = integersOf(inputs.multiplier);
-  const shifts = integersOf(inputs.shift);
+  const multipliers = numbersOf(inputs.multiplier);
+  const shifts = numbersOf(inputs.shift);
   const at = (list: readonly number[], channel: number) => list[list.length === 1 ? 0 : channel];
 
-  const table = inputs.table && integersOf(inputs.table);
+  const table = inputs.table && numbersOf(inputs.table);
   const bounds = table ? { low: -32768, high: 32767 } : { low: low - zero, high: high - zero };
   const requantize = (value: number, channel: number): number => {
     const multiplier = at(multipliers, channel);
