@@ -5,7 +5,7 @@ import { decodeAttribute } from "./attributes.ts";
 import { type AttributeExtra, type Extra, type NodeExtra, pick, type TensorExtra, type ValueExtra } from "./extra.ts";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./schema.ts";
 import { decodeTensor, densify, type OpenExternal } from "./tensor.ts";
-import { decodeType } from "./types.ts";
+import { decodeType, saysMore } from "./types.ts";
 
 /** What all graphs of a model share while it is decoded. */
 export interface ModelContext {
@@ -63,7 +63,8 @@ export function decodeGraph(proto: GraphProto, model: ModelContext, frame?: Fram
     const type = decodeType(info.type, `value ${quote(name)}`);
     if (type) types.set(name, type);
     const extra = pick(info, ["docString", "metadataProps", "unknown"]);
-    if (extra) values.set(name, extra);
+    const typeProto = info.type && type && saysMore(info.type, type) && { proto: info.type, decoded: type };
+    if (extra || typeProto) values.set(name, { ...extra, ...(typeProto && { typeProto }) });
     return name;
   };
   const inputs = (proto.input ?? []).map(declare);
@@ -158,7 +159,8 @@ function decodeNode(
     const attr = readAttribute(attribute, where, model, frame);
     if (attr) attributes.set(name, attr);
     const extra = pick(attribute, ["docString", "unknown"]);
-    if (extra) attributeExtras.set(name, extra);
+    const tensor = attribute.t && pick(attribute.t, ["name", "docString", "metadataProps", "unknown"]);
+    if (extra || tensor) attributeExtras.set(name, { ...extra, ...(tensor && { tensor }) });
   }
 
   const called = model.functions.get(functionKey(domain, op, proto.overload ?? ""));

@@ -11,7 +11,7 @@ import {
   type ValueInfoProto,
 } from "./schema.ts";
 import { encodeTensor } from "./tensor.ts";
-import { encodeType } from "./types.ts";
+import { encodeType, sameType } from "./types.ts";
 import { memorySource } from "./wire.ts";
 
 export interface EncodeOptions {
@@ -59,7 +59,9 @@ function inputsAsRead(graph: Graph, extra: Extra | undefined): readonly string[]
 
 function encodeValue(graph: Graph, name: string, extra: Extra | undefined): ValueInfoProto {
   const type = typeOf(graph, name);
-  return { name, ...(type && { type: encodeType(type) }), ...extra?.values.get(name) };
+  const { typeProto, ...rest } = extra?.values.get(name) ?? {};
+  const same = type && typeProto && sameType(type, typeProto.decoded);
+  return { name, ...(type && { type: same ? typeProto.proto : encodeType(type) }), ...rest };
 }
 
 function encodeNode(node: Node, extra: NodeExtra | undefined, names: Set<string>, options: EncodeOptions): NodeProto {
@@ -67,10 +69,11 @@ function encodeNode(node: Node, extra: NodeExtra | undefined, names: Set<string>
   const name = freshName(node.origin[0] ?? node.outputs[0] ?? node.op, names);
   names.add(name);
   const { attributes, ...rest } = extra ?? {};
-  const attribute = [...node.attrs].map(([key, attr]) => ({
-    ...encodeAttribute(key, attr, options),
-    ...attributes?.get(key),
-  }));
+  const attribute = [...node.attrs].map(([key, attr]): AttributeProto => {
+    const { tensor, ...texts } = attributes?.get(key) ?? {};
+    const proto = { ...encodeAttribute(key, attr, options), ...texts };
+    return proto.t && tensor ? { ...proto, t: { ...proto.t, ...tensor } } : proto;
+  });
   return {
     ...rest,
     input: [...node.inputs],

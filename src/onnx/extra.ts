@@ -1,5 +1,13 @@
-import type { Graph } from "../ir/graph.ts";
-import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./schema.ts";
+import type { Graph, Type } from "../ir/graph.ts";
+import type {
+  AttributeProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  TypeProto,
+  ValueInfoProto,
+} from "./schema.ts";
 
 /**
  * What the file says and the graph does not: doc strings, metadata, device configurations, unknown fields. It rides in
@@ -18,11 +26,17 @@ export interface Extra {
   readonly nodes: ReadonlyMap<string, NodeExtra>;
 }
 
-export type ModelExtra = Omit<ModelProto, "graph" | "functions" | "opsetImport" | "metadataProps">;
+/** Opsets and metadata stand in the graph; their entries are kept for how the file spelled them. */
+export type ModelExtra = Omit<ModelProto, "graph" | "functions">;
 export type GraphExtra = Pick<GraphProto, "docString" | "quantizationAnnotation" | "metadataProps" | "unknown">;
-export type ValueExtra = Pick<ValueInfoProto, "docString" | "metadataProps" | "unknown">;
+export type ValueExtra = Pick<ValueInfoProto, "docString" | "metadataProps" | "unknown"> & {
+  /** The type as the file has it, where it says more than ours; good as long as the value still has `decoded`. */
+  readonly typeProto?: { readonly proto: TypeProto; readonly decoded: Type };
+};
 export type TensorExtra = Pick<TensorProto, "docString" | "metadataProps" | "unknown">;
-export type AttributeExtra = Pick<AttributeProto, "docString" | "unknown">;
+export type AttributeExtra = Pick<AttributeProto, "docString" | "unknown"> & {
+  readonly tensor?: TensorExtra & Pick<TensorProto, "name">;
+};
 export interface NodeExtra
   extends Pick<NodeProto, "opType" | "docString" | "overload" | "metadataProps" | "deviceConfigurations" | "unknown"> {
   readonly attributes?: ReadonlyMap<string, AttributeExtra>;

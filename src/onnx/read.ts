@@ -62,11 +62,11 @@ function fromSource(source: Source, folder: string | undefined): Graph {
       where: `graph input ${quote(name)}`,
     });
   }
-  const { graph: _, functions: __, opsetImport: ___, metadataProps, ...rest } = model;
+  const { graph: _, functions: __, ...rest } = model;
   const graph: Graph = {
     ...decoded,
     opsets,
-    metadata: new Map((metadataProps ?? []).map((entry) => [entry.key ?? "", entry.value ?? ""])),
+    metadata: new Map((model.metadataProps ?? []).map((entry) => [entry.key ?? "", entry.value ?? ""])),
     extra: { ...(extraOf(decoded) as Extra), model: rest } satisfies Extra,
   };
   const result = ordered(graph);

@@ -1,6 +1,7 @@
 import { CompileError } from "../error.ts";
 import type { Dim, Type } from "../ir/graph.ts";
 import { dtypeNumber, dtypeOfNumber } from "./dtypes.ts";
+import { encode } from "./encode.ts";
 import type { Message, TypeProto } from "./schema.ts";
 
 type TensorType = Message<"TensorTypeProto">;
@@ -50,6 +51,15 @@ function tensorType(proto: TensorType, where: string): Type | undefined {
     return dim.dimValue;
   });
   return { dtype, shape };
+}
+
+/** Whether a TypeProto says something that its Type does not: denotations, unknown fields, a dimension of −1. */
+export function saysMore(proto: TypeProto, type: Type): boolean {
+  return Buffer.compare(encode("TypeProto", proto), encode("TypeProto", encodeType(type))) !== 0;
+}
+
+export function sameType(a: Type, b: Type): boolean {
+  return a.dtype === b.dtype && a.container === b.container && String(a.shape) === String(b.shape);
 }
 
 /** Type → TypeProto. `quant` is not said here: the writer turns it into QuantizeLinear and DequantizeLinear. */

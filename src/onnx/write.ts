@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { CompileError } from "../error.ts";
 import { byteSize, type Graph, type Tensor } from "../ir/graph.ts";
 import { bytesOf } from "../ir/tensor.ts";
+import { canonicalDomain } from "./decode-graph.ts";
 import { encode } from "./encode.ts";
 import { encodeGraph } from "./encode-graph.ts";
 import { extraOf } from "./extra.ts";
@@ -57,8 +58,17 @@ function toProto(graph: Graph, tensor: (tensor: Tensor, name: string) => TensorP
     irVersion,
     ...(model ? {} : { producerName: "optimus-compile" }),
     graph: encodeGraph(withQdq(graph), { keepInputs: irVersion === read, tensor }),
-    opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version })),
-    ...(graph.metadata.size > 0 && { metadataProps: [...graph.metadata].map(([key, value]) => ({ key, value })) }),
+    opsetImport: [...graph.opsets].map(
+      ([domain, version]) =>
+        model?.opsetImport?.find((entry) => canonicalDomain(entry.domain) === domain && entry.version === version) ?? {
+          domain,
+          version,
+        },
+    ),
+    metadataProps: [...graph.metadata].map(
+      ([key, value]) =>
+        model?.metadataProps?.find((entry) => entry.key === key && entry.value === value) ?? { key, value },
+    ),
   };
 }
 
