@@ -1,0 +1,480 @@
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CompileError, exitCodeOf } from "../../src/error.ts";
+import { seededRandom } from "../../src/ir/random.ts";
+import { importOnnx } from "../../src/onnx/import.ts";
+import { normalise } from "../../src/onnx/normalise.ts";
+import { decodeModel, readModel } from "../../src/onnx/read.ts";
+import type { FunctionProto, NodeProto, TensorProto } from "../../src/onnx/schema.ts";
+import { bytes, float, node, temporaryFolder, value, withExternal } from "./models.ts";
+
+/** What a refused model throws. Anything but a CompileError of the model's family fails the test. */
+function refusal(run: () => unknown): CompileError {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(CompileError);
+    expect(exitCodeOf(error)).toBe(3);
+    return error as CompileError;
+  }
+  throw new Error("the model was accepted");
+}
+
+function noise(length: number, seed: number): Uint8Array {
+  const random = seededRandom(seed);
+  return Uint8Array.from({ length }, () => Math.floor(random() * 256));
+}
+
+function tensor(changes: TensorProto): Uint8Array {
+  return bytes({ initializer: [{ ...float("w", [3], [1, 2, 3]), ...changes }] });
+}
+
+/** A chain of messages nested as deep as the file says: attributes with graphs with nodes. */
+function nested(depth: number): Uint8Array {
+  let inner: NodeProto = node("Relu", ["s"], ["z"]);
+  for (let level = 0; level < depth; level++) {
+    inner = node("If", ["c"], ["z"], { attribute: [{ name: "then_branch", type: 5, g: { node: [inner] } }] });
+  }
+  return bytes({ node: [inner] });
+}
+
+function fromFunctions(functions: FunctionProto[], opType: string): Uint8Array {
+  return bytes(
+    { node: [node(opType, ["x"], ["y"], { domain: "local" })] },
+    {
+      functions,
+      opsetImport: [{ version: 17 }, { domain: "local", version: 1 }],
+    },
+  );
+}
+
+function calls(name: string, ...called: string[]): FunctionProto {
+  const body = called.map((inner, index) =>
+    node(inner, [index === 0 ? "a" : `t${index}`], [index === called.length - 1 ? "b" : `t${index + 1}`], {
+      domain: "local",
+    }),
+  );
+  return { domain: "local", name, input: ["a"], output: ["b"], node: body, opsetImport: [{ version: 17 }] };
+}
+
+const good = bytes();
+const huge = 2 ** 32;
+
+describe("bytes that are no model", () => {
+  test.each<[string, Uint8Array, string]>([
+    ["no bytes", new Uint8Array(), "model/empty"],
+    ["random bytes", noise(4096, 1), "model/malformed"],
+    ["a model cut off in its last field", good.slice(0, -3), "model/malformed"],
+    ["40 KB of groups", new Uint8Array(40_960).fill(0x1b), "model/malformed"],
+    ["a group that never began", Uint8Array.of(0x1c), "model/malformed"],
+    ["field number 0", Uint8Array.of(0x02, 0x00), "model/malformed"],
+    ["wire type 7", Uint8Array.of(0x0f), "model/malformed"],
+    ["a number of eleven bytes", new Uint8Array(11).fill(0xff), "model/malformed"],
+    ["a field of 2^63 bytes", Uint8Array.of(0x3a, ...new Uint8Array(8).fill(0xff), 0x7f), "model/malformed"],
+    ["a graph that is a number", Uint8Array.of(0x08, 0x08, 0x38, 0x01), "model/malformed"],
+    ["messages 150 deep", nested(60), "model/malformed"],
+    ["a name that is not UTF-8", Uint8Array.of(0x12, 0x02, 0xc3, 0x28), "model/malformed"],
+    ["another protobuf", Uint8Array.of(0x12, 0x01, 0x41), "model/ir-version"],
+    ["no graph", Uint8Array.of(0x08, 0x08, 0x42, 0x02, 0x10, 0x11), "model/no-graph"],
+  ])("%s", (_, file, code) => {
+    expect(refusal(() => decodeModel(file)).code).toBe(code);
+  });
+
+  test("a message that lies about its length is refused before anything is allocated", () => {
+    const before = process.memoryUsage().rss;
+    for (let index = 0; index < 200; index++)
+      refusal(() => decodeModel(Uint8Array.of(0x3a, 0xff, 0xff, 0xff, 0xff, 0x07)));
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+  });
+
+  test("five million empty nodes end at the budget and not in a full memory", () => {
+    const graph = new Uint8Array(10_000_000);
+    for (let at = 0; at < graph.length; at += 2) graph[at] = 0x0a;
+    const file = Buffer.concat([Uint8Array.of(0x08, 0x08, 0x3a, 0x80, 0xad, 0xe2, 0x04), graph]);
+    const start = performance.now();
+    expect(refusal(() => decodeModel(file)).code).toBe("model/budget");
+    expect(performance.now() - start).toBeLessThan(10_000);
+  });
+
+  test("a sparse file of more than 2 GiB, an empty one, a folder", () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "model.onnx");
+    closeSync(openSync(path, "w"));
+    expect(refusal(() => readModel(path)).code).toBe("model/empty");
+    truncateSync(path, 2 ** 31 + 10);
+    const error = refusal(() => readModel(path));
+    expect(error.code).toBe("model/too-large");
+    expect(error.remedy).toContain("external data");
+    expect(refusal(() => readModel(folder)).code).toBe("model/unsafe-file");
+  });
+
+  test("a file that is not there is the user's mistake", () => {
+    expect(() => readModel("/no/such/model.onnx")).toThrow(expect.objectContaining({ code: "usage/no-such-file" }));
+  });
+});
+
+describe("tensors", () => {
+  test.each<[string, TensorProto, string]>([
+    ["raw data too short", { rawData: new Uint8Array(11) }, "model/bad-tensor"],
+    ["raw data too long", { rawData: new Uint8Array(16) }, "model/bad-tensor"],
+    ["no data at all", { rawData: new Uint8Array() }, "model/bad-tensor"],
+    ["a negative dimension", { dims: [-3] }, "model/bad-tensor"],
+    ["2^32 x 2^32 x 4", { dims: [huge, huge, 4] }, "model/bad-tensor"],
+    ["2^62", { dims: [2n ** 62n] }, "model/bad-tensor"],
+    ["a zero that hides an overflow", { dims: [0, huge, huge, huge], rawData: new Uint8Array() }, "model/bad-tensor"],
+    ["1000 dimensions", { dims: new Array<number>(1000).fill(1) }, "model/bad-tensor"],
+    ["an unknown type", { dataType: 99 }, "model/unknown-dtype"],
+    ["no type", { dataType: 0 }, "model/unknown-dtype"],
+    [
+      "int4 of an odd count, one byte short",
+      { dataType: 22, dims: [5], rawData: new Uint8Array(2) },
+      "model/bad-tensor",
+    ],
+    ["segments", { segment: Uint8Array.of(8, 0) }, "model/bad-tensor"],
+    ["texts with a count that does not fit", { dataType: 8, stringData: [Buffer.from("a")] }, "model/bad-tensor"],
+    ["too few floats", { rawData: new Uint8Array(), floatData: [new Uint8Array(8)] }, "model/bad-tensor"],
+    [
+      "a huge tensor of small numbers",
+      { dataType: 7, dims: [2 ** 40], int64Data: [new Uint8Array(9)] },
+      "model/bad-tensor",
+    ],
+    [
+      "a number that is cut off",
+      { dataType: 6, rawData: new Uint8Array(), int32Data: [Uint8Array.of(1, 2, 0x80)] },
+      "model/bad-tensor",
+    ],
+  ])("%s", (_, changes, code) => {
+    const error = refusal(() => decodeModel(tensor(changes)));
+    expect(error.code).toBe(code);
+    expect(error.where).toContain('"w"');
+  });
+
+  test("int4 of an odd count is no mistake", () => {
+    const graph = decodeModel(tensor({ dataType: 22, dims: [5], rawData: new Uint8Array(3) }));
+    expect(graph.constants.get("w")?.shape).toEqual([5]);
+  });
+
+  test("a sparse tensor may not grow beyond its budget", () => {
+    const sparse = {
+      values: float("w", [1], [1]),
+      indices: { dims: [1], dataType: 7, rawData: new Uint8Array(8) },
+      dims: [2 ** 20, 2 ** 20],
+    };
+    expect(refusal(() => decodeModel(bytes({ initializer: [], sparseInitializer: [sparse] }))).code).toBe(
+      "model/bad-tensor",
+    );
+  });
+});
+
+describe("graphs", () => {
+  const relu = (input: string, output: string) => node("Relu", [input], [output]);
+  test.each<[string, Uint8Array, string]>([
+    ["a cycle", bytes({ node: [relu("b", "a"), relu("a", "b"), relu("x", "y")] }), "model/cycle"],
+    ["a node that reads itself", bytes({ node: [relu("y", "y")] }), "model/cycle"],
+    ["an undefined input", bytes({ node: [relu("q", "y")] }), "model/undefined-input"],
+    ["an undefined output", bytes({ output: [value("q", [1])] }), "model/undefined-output"],
+    ["an output made twice", bytes({ node: [relu("x", "y"), relu("x", "y")] }), "model/duplicate-name"],
+    ["an input that a node makes", bytes({ node: [relu("x", "x"), relu("x", "y")] }), "model/duplicate-name"],
+    [
+      "an initializer twice",
+      bytes({ initializer: [float("w", [1], [1]), float("w", [1], [1])] }),
+      "model/duplicate-name",
+    ],
+    ["an input twice", bytes({ input: [value("x", [2, 3]), value("x", [2, 3])] }), "model/duplicate-name"],
+    ["an initializer without a name", bytes({ initializer: [float("", [1], [1])] }), "model/no-name"],
+    ["an input without a type", bytes({ input: [{ name: "x" }] }), "model/untyped-input"],
+    ["an input of an unknown type", bytes({ input: [value("x", [2], 77)] }), "model/unknown-dtype"],
+    [
+      "an input that is a map",
+      bytes({ input: [{ name: "x", type: { mapType: { keyType: 7 } } }] }),
+      "model/unsupported-type",
+    ],
+    ["no opset", bytes({}, { opsetImport: [] }), "model/opset"],
+    ["opset 999", bytes({}, { opsetImport: [{ version: 999 }] }), "model/opset"],
+    ["opset −1", bytes({}, { opsetImport: [{ version: -1 }] }), "model/opset"],
+    ["IR version 99", bytes({}, { irVersion: 99 }), "model/ir-version"],
+    ["a domain that is not imported", bytes({ node: [node("F", ["x"], ["y"], { domain: "d" })] }), "model/opset"],
+    [
+      "an attribute twice",
+      bytes({
+        node: [
+          node("Relu", ["x"], ["y"], {
+            attribute: [
+              { name: "a", i: 1 },
+              { name: "a", i: 1 },
+            ],
+          }),
+        ],
+      }),
+      "model/duplicate-attribute",
+    ],
+    [
+      "an attribute of no kind",
+      bytes({ node: [node("Relu", ["x"], ["y"], { attribute: [{ name: "a", type: 88 }] })] }),
+      "model/bad-attribute",
+    ],
+    [
+      "a graph attribute without a graph",
+      bytes({ node: [node("If", ["x"], ["y"], { attribute: [{ name: "a", type: 5 }] })] }),
+      "model/bad-attribute",
+    ],
+    ["no operator", bytes({ node: [{ input: ["x"], output: ["y"] }] }), "model/no-operator"],
+    ["a function that calls itself", fromFunctions([calls("F", "F")], "F"), "model/recursive-function"],
+    [
+      "functions that call each other",
+      fromFunctions([calls("F", "G"), calls("G", "F")], "F"),
+      "model/recursive-function",
+    ],
+    ["a function twice", fromFunctions([calls("F"), calls("F")], "F"), "model/duplicate-name"],
+    [
+      "a function for another opset",
+      fromFunctions([{ ...calls("F"), opsetImport: [{ version: 9 }] }], "F"),
+      "model/opset",
+    ],
+  ])("%s", (_, file, code) => {
+    expect(refusal(() => decodeModel(file)).code).toBe(code);
+  });
+
+  test("functions that double thirty times end at the budget", () => {
+    const functions = Array.from({ length: 30 }, (_, index) => calls(`F${index}`, `F${index + 1}`, `F${index + 1}`));
+    functions.push({ ...calls("F30"), node: [node("Relu", ["a"], ["b"])] });
+    const start = performance.now();
+    expect(refusal(() => decodeModel(fromFunctions(functions, "F0"))).code).toBe("model/budget");
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+
+  test("a chain of 100,000 nodes in the wrong order is put right without recursion", () => {
+    const nodes = Array.from({ length: 100_000 }, (_, index) =>
+      node("Relu", [index === 0 ? "x" : `v${index}`], [`v${index + 1}`]),
+    );
+    const graph = decodeModel(bytes({ node: nodes.reverse(), output: [value("v100000", [2, 3])] }));
+    expect(graph.nodes[0].inputs).toEqual(["x"]);
+    expect(graph.nodes.at(-1)?.outputs).toEqual(["v100000"]);
+  });
+
+  test.each<[string, NodeProto, TensorProto]>([
+    ["stride 0", { attribute: [{ name: "strides", type: 7, ints: [0, 0] }] }, float("w", [1, 1, 1, 1], [1])],
+    [
+      "dilation 0",
+      { attribute: [{ name: "dilations", type: 7, ints: [0, 0] }] },
+      float("w", [1, 1, 2, 2], [1, 1, 1, 1]),
+    ],
+    ["a kernel of another rank", {}, float("w", [1, 1, 1], [1])],
+    [
+      "negative pads",
+      { attribute: [{ name: "pads", type: 7, ints: [-9, -9, -9, -9] }] },
+      float("w", [1, 1, 1, 1], [1]),
+    ],
+    ["group 0", { attribute: [{ name: "group", type: 2, i: 0 }] }, float("w", [1, 1, 1, 1], [1])],
+  ])("Conv with %s", (_, rest, w) => {
+    const file = bytes({
+      node: [node("Conv", ["x", "w"], ["y"], rest)],
+      initializer: [w],
+      input: [value("x", [1, 1, 4, 4])],
+      output: [value("y", ["a", "b", "c", "d"])],
+    });
+    const error = refusal(() => normalise(decodeModel(file)));
+    expect(error.message).not.toBe("");
+  });
+
+  test("an operator that nobody knows is named with its node", () => {
+    const file = bytes({ node: [node("NoSuchOp", ["x"], ["y"])] });
+    const error = refusal(() => normalise(decodeModel(file)));
+    expect(error.code).toBe("model/unknown-operator");
+    expect(error.message).toContain("NoSuchOp");
+    expect(error.where).toContain("n-y");
+  });
+
+  test.each(["__proto__", "constructor", "\u001b[31mred", "\u202eevil", "<script>alert(1)</script>", "a\nb"])(
+    "the name %j is a name like any other",
+    (name) => {
+      const file = bytes(
+        {
+          node: [node(name, [name], ["y"], { domain: "d", attribute: [{ name, type: 2, i: 1 }] })],
+          input: [value(name, [1])],
+          initializer: [],
+          output: [value("y", [1])],
+        },
+        { opsetImport: [{ domain: "d", version: 1 }], metadataProps: [{ key: name, value: name }] },
+      );
+      const graph = decodeModel(file);
+      expect(graph.inputs).toEqual([name]);
+      expect(graph.nodes[0].attrs.get(name)).toEqual({ i: 1 });
+      expect(graph.metadata.get(name)).toBe(name);
+      expect(refusal(() => normalise(graph)).code).toBe("model/unknown-operator");
+    },
+  );
+});
+
+describe("external data", () => {
+  const weights = new Uint8Array(Float32Array.of(1, 2, 3).buffer);
+
+  test.each([
+    "../w.bin",
+    "sub/../../w.bin",
+    "sub/..",
+    "/etc/passwd",
+    "C:\\w.bin",
+    "sub\\w.bin",
+    "w.bin\0.txt",
+    "",
+    ".",
+    "sub",
+  ])("the location %j is refused", (location) => {
+    const outer = temporaryFolder();
+    const folder = join(outer, "model");
+    mkdirSync(join(folder, "sub"), { recursive: true });
+    writeFileSync(join(outer, "w.bin"), weights);
+    const error = refusal(() => readModel(withExternal(folder, { location })));
+    expect(error.code).toBe("model/unsafe-external-data");
+    expect(error.where).toContain('"w"');
+  });
+
+  test("a symbolic link, a linked folder, a hard link", () => {
+    const outer = temporaryFolder();
+    const folder = join(outer, "model");
+    mkdirSync(join(outer, "elsewhere"));
+    mkdirSync(folder);
+    writeFileSync(join(outer, "elsewhere", "w.bin"), weights);
+    symlinkSync(join(outer, "elsewhere", "w.bin"), join(folder, "link.bin"));
+    symlinkSync(join(outer, "elsewhere"), join(folder, "linked"));
+    linkSync(join(outer, "elsewhere", "w.bin"), join(folder, "hard.bin"));
+    writeFileSync(join(folder, "own.bin"), weights);
+    symlinkSync("own.bin", join(folder, "inside.bin"));
+    for (const location of ["link.bin", "linked/w.bin", "hard.bin", "inside.bin"]) {
+      const error = refusal(() => readModel(withExternal(folder, { location })));
+      expect(error.code).toBe("model/unsafe-external-data");
+    }
+    expect(readModel(withExternal(folder, { location: "own.bin" })).constants.get("w")?.data).toEqual(
+      Float32Array.of(1, 2, 3),
+    );
+  });
+
+  test.each([
+    ["a negative offset", { offset: "-4" }],
+    ["an offset that is no number", { offset: "NaN" }],
+    ["an offset in words", { offset: "0x0" }],
+    ["an offset of 2^63 − 1", { offset: "9223372036854775807" }],
+    ["a length of 2^64 − 8", { length: "18446744073709551608" }],
+    ["a length that the shape does not have", { length: "8" }],
+    ["an end beyond the file's", { offset: "4" }],
+    ["an empty offset", { offset: "" }],
+  ])("%s", (_, entries) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "w.bin"), weights);
+    expect(refusal(() => readModel(withExternal(folder, { location: "w.bin", ...entries }))).code).toBe(
+      "model/bad-tensor",
+    );
+  });
+
+  test("a file that is missing is named", () => {
+    const error = refusal(() => readModel(withExternal(temporaryFolder(), { location: "w.bin" })));
+    expect(error.code).toBe("model/no-external-data");
+    expect(error.message).toContain("w.bin");
+  });
+
+  test("bytes without a folder have no external data", () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "w.bin"), weights);
+    const file = readFileSync(withExternal(folder, { location: "w.bin" }));
+    expect(refusal(() => decodeModel(file)).code).toBe("model/no-external-data");
+    expect(decodeModel(file, { folder }).constants.get("w")?.data).toEqual(Float32Array.of(1, 2, 3));
+  });
+
+  test("a file that shrinks after the check is told when it is read", () => {
+    const folder = temporaryFolder();
+    const w: TensorProto = { name: "w", dims: [1024], dataType: 1, dataLocation: 1 };
+    writeFileSync(join(folder, "w.bin"), new Uint8Array(4096));
+    const path = join(folder, "model.onnx");
+    writeFileSync(path, bytes({ initializer: [{ ...w, externalData: [{ key: "location", value: "w.bin" }] }] }));
+    const data = readModel(path).constants.get("w")?.data;
+    truncateSync(join(folder, "w.bin"), 100);
+    expect(refusal(() => (data as { read(): unknown }).read()).code).toBe("model/changed-file");
+    rmSync(path);
+  });
+});
+
+describe("a small model with random damage", () => {
+  const seeds = [
+    bytes(),
+    bytes(
+      {
+        node: [
+          node("Conv", ["x", "w"], ["c"], { attribute: [{ name: "pads", type: 7, ints: [1, 1, 1, 1] }] }),
+          node("If", ["b"], ["i"], {
+            attribute: ["then_branch", "else_branch"].map((name) => ({
+              name,
+              type: 5,
+              g: { node: [node("Relu", ["c"], [`${name}-r`])], output: [value(`${name}-r`, [1, 1, 4, 4])] },
+            })),
+          }),
+          node("Softmax", ["i"], ["m"], { attribute: [{ name: "axis", type: 2, i: 3 }] }),
+          node("Reshape", ["m", "shape"], ["y"]),
+        ],
+        initializer: [
+          float("w", [1, 1, 3, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+          { name: "shape", dims: [2], dataType: 7, int64Data: [Uint8Array.of(4, 4)] },
+        ],
+        input: [value("x", [1, 1, 4, 4]), value("b", [], 9)],
+        output: [value("y", [4, 4])],
+      },
+      { opsetImport: [{ version: 11 }] },
+    ),
+  ];
+
+  test("the undamaged ones are fine", () => {
+    for (const seed of seeds) expect(normalise(decodeModel(seed)).outputs).toEqual(["y"]);
+  });
+
+  /** Flips, cuts, repeats and inserts: enough of each to reach every field. */
+  const damage = fc.array(
+    fc.record({ at: fc.nat(4000), kind: fc.nat(4), byte: fc.nat(255), count: fc.integer({ min: 1, max: 16 }) }),
+    { minLength: 1, maxLength: 4 },
+  );
+
+  test("only ever ends in a CompileError or a graph", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...seeds), damage, (seed, changes) => {
+        let file = [...seed];
+        for (const { at, kind, byte, count } of changes) {
+          const place = at % file.length;
+          if (kind === 0) file[place] = byte;
+          else if (kind === 1) file[place] ^= 1 << (byte % 8);
+          else if (kind === 2) file = file.toSpliced(place, count);
+          else if (kind === 3) file = file.toSpliced(place, 0, ...new Array<number>(count).fill(byte));
+          else file = file.toSpliced(place, 0, ...file.slice(0, count));
+          if (file.length === 0) return;
+        }
+        try {
+          normalise(decodeModel(Uint8Array.from(file)));
+        } catch (error) {
+          if (!(error instanceof CompileError)) throw error;
+          refused++;
+        }
+      }),
+      { seed: 20_250_801, numRuns: 4000 },
+    );
+    expect(refused).toBeGreaterThan(1000);
+  });
+});
+
+test("a model that names an input twice in the recipe's way is the user's mistake and not the model's", () => {
+  const path = join(temporaryFolder(), "model.onnx");
+  writeFileSync(path, bytes());
+  expect(() => importOnnx(path, { inputs: new Map([["q", {}]]) })).toThrow(
+    expect.objectContaining({ code: "usage/unknown-input" }),
+  );
+});
