@@ -1,6 +1,13 @@
-import { intAttr, type Tensor } from "../../ir/graph.ts";
+import { intAttr, type Node, type Tensor } from "../../ir/graph.ts";
 import { numbersOf, valuesOf } from "../../ir/tensor.ts";
-import { codeRange, ROUNDINGS, roundingOf } from "../../ops/shared/npu/requantize.ts";
+import {
+  clamp,
+  codeRange,
+  interpolate,
+  ROUNDINGS,
+  requantizeSingle,
+  roundingOf,
+} from "../../ops/shared/npu/requantize.ts";
 import type { StepContext } from "./step.ts";
 
 const WIDE = 3;
@@ -19,7 +26,6 @@ export function layPost(context: StepContext, first: number, options: { bias?: T
   const wide = options.wide ?? intAttr(node, "wide", 0) === 1;
   const mode = wide ? WIDE : ROUNDINGS.indexOf(roundingOf(node));
   const shifts = mode === 2 ? [31] : numbersOf(shift);
-  const tableShift = intAttr(node, "table_shift", 31);
   const many = multiplier.shape.reduce((a, b) => a * b, 1) > 1;
   const everyShift =
     many && shifts.length === 1 ? new Array<number>(valuesOf(multiplier).length).fill(shifts[0]) : shifts;
@@ -33,16 +39,14 @@ export function layPost(context: StepContext, first: number, options: { bias?: T
     layout.constant(padded(factors)),
     layout.constant(padded(Int32Array.from(everyShift))),
     many ? 4 : 0,
-    table ? layout.constant(Int16Array.from(numbersOf(table))) : 0,
-    intAttr(node, "table_multiplier", 0),
-    tableShift,
+    table ? layout.constant(everyCode(node, numbersOf(table))) : 0,
     intAttr(node, "y_zero", 0),
     low,
     high,
     dtype === "int8" ? 1 : 2,
     bias ? layout.constant(padded(Int32Array.from(numbersOf(bias)))) : 0,
     bias && valuesOf(bias).length > 1 ? 4 : 0,
-    everyShift.every((each) => each >= 31) && (!table || tableShift >= 31) ? 1 : 0,
+    everyShift.every((each, index) => each >= 31 || factors[index] === 0 || factors[index] >= 2 ** 30) ? 1 : 0,
     sideBySide && many ? layout.constant(BigInt64Array.from(padded(everyShift), (each) => 1n << BigInt(each - 1))) : 0,
     sideBySide && many ? layout.constant(Int32Array.from(padded(everyShift), (each) => 2 ** (62 - each))) : 0,
   );
@@ -55,4 +59,23 @@ function padded<T extends Int32Array | Float32Array | number[]>(values: T): T {
   const all = [...values, ...extra];
   if (Array.isArray(values)) return all as T;
   return (values instanceof Float32Array ? Float32Array.from(all) : Int32Array.from(all)) as T;
+}
+
+/** The activation's code at each int16 position: interpolation, requantization and clamp, done once when the graph is loaded. */
+function everyCode(node: Node, table: readonly number[]): Int8Array | Int16Array {
+  const { dtype, low, high } = codeRange(node);
+  const zero = intAttr(node, "y_zero", 0);
+  const multiplier = intAttr(node, "table_multiplier", 0);
+  const shift = intAttr(node, "table_shift", 31);
+  // The product has at most 46 bits, so up to this shift all of the sum is exact in a double.
+  const exact = shift <= 50;
+  const codes = dtype === "int8" ? new Int8Array(65536) : new Int16Array(65536);
+  for (let position = 0; position < codes.length; position++) {
+    const sample = interpolate(table, position - 32768);
+    const scaled = exact
+      ? Math.floor((sample * multiplier + 2 ** (shift - 1)) / 2 ** shift)
+      : requantizeSingle(sample, multiplier, shift);
+    codes[position] = clamp(scaled + zero, low, high);
+  }
+  return codes;
 }

@@ -10,10 +10,8 @@ export class Post {
   shift: usize;
   /** Bytes from one channel's constants to the next: 4, or 0 where one serves all. */
   step: i32;
-  /** int16[513], or 0. */
-  table: usize;
-  tableMultiplier: i32;
-  tableShift: i32;
+  /** The activation written out: the code of each of the 65,536 int16 positions; or 0. */
+  codes: usize;
   zero: i32;
   low: i32;
   high: i32;
@@ -22,14 +20,15 @@ export class Post {
   /** int32[], or 0. */
   bias: usize;
   biasStep: i32;
-  /** 1 where every shift (the table's too) is at least 31, so that results fit 32 bits. */
+  /** 1 where every multiplier is normalised or 0, or its shift at least 31: vectors of 32-bit results then do. */
   fits: i32;
   /** For channels side by side, all shifts in 32…62: 2^(shift − 1) as int64[], and 2^(62 − shift) as int32[]; or 0. */
   rounding: usize;
   power: usize;
 }
 
-const SPARE = memory.data(32, 16);
+const SPARE = memory.data(16, 16);
+const TAIL = memory.data(16, 16);
 
 // @ts-ignore: decorator
 @inline
@@ -37,37 +36,25 @@ function clampI64(v: i64, low: i64, high: i64): i64 {
   return v < low ? low : v > high ? high : v;
 }
 
-// @ts-ignore: decorator
-@inline
-function scaleDown(v: i64, m: i64, s: i64): i64 {
-  return (v * m + ((<i64>1) << (s - 1))) >> s;
-}
-
 /** One code from one accumulator (bias included), any mode. */
 export function postOne(p: Post, channel: i32, v: i64): i32 {
   const at = <usize>(channel * p.step);
   let r: i64;
   if (p.mode == 2) {
-    const low: f32 = p.table ? -32768 : <f32>(p.low - p.zero);
-    const high: f32 = p.table ? 32767 : <f32>(p.high - p.zero);
+    const low: f32 = p.codes ? -32768 : <f32>(p.low - p.zero);
+    const high: f32 = p.codes ? 32767 : <f32>(p.high - p.zero);
     let product = <f32>v * load<f32>(p.multiplier + at);
     product = product < low ? low : product > high ? high : product;
     r = <i64>nearest(product);
   } else {
     const m = <i64>load<i32>(p.multiplier + at);
     const s = <i64>load<i32>(p.shift + at);
-    if (p.mode == 1) {
-      const nudge: i64 = s > 31 ? (v >= 0 ? 1 << 30 : -(1 << 30)) : 0;
-      r = (v * m + ((<i64>1) << (s - 1)) + nudge) >> s;
-    } else {
-      r = scaleDown(v, m, s);
-    }
+    const nudge: i64 = p.mode == 1 && s > 31 ? (v >= 0 ? 1 << 30 : -(1 << 30)) : 0;
+    r = (v * m + ((<i64>1) << (s - 1)) + nudge) >> s;
   }
-  if (p.table) {
-    const t = interpolate(p.table, <i32>clampI64(r, -32768, 32767));
-    r = scaleDown(<i64>t, <i64>p.tableMultiplier, <i64>p.tableShift);
-  }
-  return <i32>clampI64(r + <i64>p.zero, <i64>p.low, <i64>p.high);
+  if (!p.codes) return <i32>clampI64(r + <i64>p.zero, <i64>p.low, <i64>p.high);
+  const position = <usize>(clampI64(r, -32768, 32767) + 32768);
+  return p.bytes == 1 ? <i32>load<i8>(p.codes + position) : <i32>load<i16>(p.codes + (position << 1));
 }
 
 /** The function sampled by `table` at an int16 position. */
@@ -87,73 +74,67 @@ function highWords(low: v128, high: v128): v128 {
   return i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 
-/** (v·m + rounding ± nudge) >> s for one s ≥ 31: the upper words of the sum (twice the sum if s is 31), then s − 32 more. */
+/** (v·m + rounding) >> s for one s > 31: the upper words of the sum, then s − 32 more. */
 // @ts-ignore: decorator
 @inline
-function scale4(v: v128, m: v128, rounding: v128, nudge: v128, twice: bool, more: i32): v128 {
-  let low = i64x2.add(i64x2.extmul_low_i32x4_s(v, m), rounding);
-  let high = i64x2.add(i64x2.extmul_high_i32x4_s(v, m), rounding);
-  if (v128.any_true(nudge)) {
-    const sign = i32x4.shr_s(v, 31);
-    const lowSign = i64x2.extend_low_i32x4_s(sign);
-    const highSign = i64x2.extend_high_i32x4_s(sign);
-    low = i64x2.add(low, i64x2.sub(v128.xor(nudge, lowSign), lowSign));
-    high = i64x2.add(high, i64x2.sub(v128.xor(nudge, highSign), highSign));
-  }
-  if (twice) {
-    low = i64x2.add(low, low);
-    high = i64x2.add(high, high);
-  }
+function scale4(v: v128, m: v128, rounding: v128, more: i32): v128 {
+  const low = i64x2.add(i64x2.extmul_low_i32x4_s(v, m), rounding);
+  const high = i64x2.add(i64x2.extmul_high_i32x4_s(v, m), rounding);
   return i32x4.shr_s(highWords(low, high), more);
 }
 
-/** Four interpolated samples; each pair of neighbours is one 32-bit load. */
+/**
+ * As scale4 with ± nudge by the sign of v, and for s < 32, where the sum is raised by `up` = 32 − s instead. v is held within
+ * ± limit, so that the raised sum stays below 2^63: with s < 31 and m ≥ 2^30, what lies beyond is beyond 2^16 when scaled.
+ */
 // @ts-ignore: decorator
 @inline
-function interpolate4(table: usize, r: v128): v128 {
-  const p = i32x4.add(i32x4.min_s(i32x4.max_s(r, i32x4.splat(-32768)), i32x4.splat(32767)), i32x4.splat(32768));
-  const at = i32x4.shl(i32x4.shr_s(p, 7), 1);
-  let pair = v128.load32_zero(table + <usize>i32x4.extract_lane(at, 0));
-  pair = v128.load32_lane(table + <usize>i32x4.extract_lane(at, 1), pair, 1);
-  pair = v128.load32_lane(table + <usize>i32x4.extract_lane(at, 2), pair, 2);
-  pair = v128.load32_lane(table + <usize>i32x4.extract_lane(at, 3), pair, 3);
-  const a = i32x4.shr_s(i32x4.shl(pair, 16), 16);
-  const b = i32x4.shr_s(pair, 16);
-  const fraction = v128.and(p, i32x4.splat(127));
-  const step = i32x4.shr_s(i32x4.add(i32x4.mul(i32x4.sub(b, a), fraction), i32x4.splat(64)), 7);
-  return i32x4.add(a, step);
+function scaleRaised4(v: v128, m: v128, rounding: v128, nudge: v128, limit: v128, up: i32, more: i32): v128 {
+  const held = i32x4.max_s(i32x4.min_s(v, limit), i32x4.neg(limit));
+  const sign = i32x4.shr_s(held, 31);
+  const lowSign = i64x2.extend_low_i32x4_s(sign);
+  const highSign = i64x2.extend_high_i32x4_s(sign);
+  let low = i64x2.add(i64x2.extmul_low_i32x4_s(held, m), rounding);
+  let high = i64x2.add(i64x2.extmul_high_i32x4_s(held, m), rounding);
+  low = i64x2.shl(i64x2.add(low, i64x2.sub(v128.xor(nudge, lowSign), lowSign)), up);
+  high = i64x2.shl(i64x2.add(high, i64x2.sub(v128.xor(nudge, highSign), highSign)), up);
+  return i32x4.shr_s(highWords(low, high), more);
 }
 
-/** Everything after the requantization for four lanes. */
+/** The |v| at which v·m·2^−s is beyond 2^16 for every m ≥ 2^30. */
 // @ts-ignore: decorator
 @inline
-function finish4(p: Post, r: v128): v128 {
-  if (p.table) {
-    const t = interpolate4(p.table, r);
-    const s = p.tableShift;
-    const m = i32x4.splat(p.tableMultiplier);
-    const rounding = i64x2.splat((<i64>1) << (s - 1));
-    r = scale4(t, m, rounding, i64x2.splat(0), s == 31, max(s - 32, 0));
-  }
-  // Clamped before the zero point is added: near 2^31 the sum would wrap.
-  const low = i32x4.splat(p.low - p.zero);
-  const high = i32x4.splat(p.high - p.zero);
-  return i32x4.add(i32x4.min_s(i32x4.max_s(r, low), high), i32x4.splat(p.zero));
+function limitOf(s: i32): i32 {
+  return s > 30 ? i32.MAX_VALUE : s > 14 ? (1 << (s - 14)) + 1 : 2;
 }
 
+/** Eight requantized values to codes at `out`: through the activation's codes, or clamped (before the zero is added, so as not to wrap). */
 // @ts-ignore: decorator
 @inline
-function store8(p: Post, out: usize, a: v128, b: v128, left: i32): void {
-  const words = i16x8.narrow_i32x4_s(a, b);
-  const codes = p.bytes == 1 ? i8x16.narrow_i16x8_s(words, words) : words;
-  if (left < 8) {
-    v128.store(SPARE, codes);
-    memory.copy(out, SPARE, <usize>(left * p.bytes));
-  } else if (p.bytes == 1) {
-    v128.store64_lane(out, codes, 0);
-  } else {
-    v128.store(out, codes);
+function store8(codes: usize, bytes: i32, low: v128, high: v128, zero: v128, r0: v128, r1: v128, out: usize): void {
+  if (codes) {
+    v128.store(SPARE, v128.xor(i16x8.narrow_i32x4_s(r0, r1), i16x8.splat(-32768)));
+    if (bytes == 1) {
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE)));
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 2)), 1);
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 4)), 2);
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 6)), 3);
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 8)), 4);
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 10)), 5);
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 12)), 6);
+      store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 14)), 7);
+    } else {
+      for (let i: usize = 0; i < 16; i += 2) {
+        store<u16>(out + i, load<u16>(codes + (<usize>load<u16>(SPARE + i) << 1)));
+      }
+    }
+    return;
   }
+  const y0 = i32x4.add(i32x4.min_s(i32x4.max_s(r0, low), high), zero);
+  const y1 = i32x4.add(i32x4.min_s(i32x4.max_s(r1, low), high), zero);
+  const words = i16x8.narrow_i32x4_s(y0, y1);
+  if (bytes == 1) v128.store64_lane(out, i8x16.narrow_i16x8_s(words, words), 0);
+  else v128.store(out, words);
 }
 
 /**
@@ -161,14 +142,27 @@ function store8(p: Post, out: usize, a: v128, b: v128, left: i32): void {
  * beyond the accumulators.
  */
 export function postRow(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usize): void {
+  // Whole groups of eight, the last of them by way of a spare place.
+  const whole = n & ~7;
+  rowOf(p, channel, across, acc, whole, out);
+  if (whole == n) return;
+  rowOf(p, across ? channel + whole : channel, across, acc + (<usize>whole << 2), 8, TAIL);
+  memory.copy(out + <usize>(whole * p.bytes), TAIL, <usize>((n - whole) * p.bytes));
+}
+
+/** n is a multiple of 8. */
+function rowOf(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usize): void {
   const uniform = !across || p.step == 0;
-  if (p.mode < 2 && p.fits && uniform) return rowScaled(p, channel, across, acc, n, out);
-  if (p.mode == 2 && p.fits) return rowFloat(p, channel, across, acc, n, out);
-  if (p.mode == 0 && p.power && p.fits) return rowAcross(p, channel, acc, n, out);
-  for (let i = 0; i < n; i++) {
-    const c = across ? channel + i : channel;
-    const bias: i64 = p.bias ? <i64>load<i32>(p.bias + <usize>(c * p.biasStep)) : 0;
-    storeCode(p, out, i, postOne(p, c, <i64>load<i32>(acc + (<usize>i << 2)) + bias));
+  const plain = !across || p.biasStep == 0;
+  if (p.mode < 2 && p.fits && uniform && plain) rowScaled(p, channel, acc, n, out);
+  else if (p.mode == 2) rowFloat(p, channel, across, acc, n, out);
+  else if (p.mode == 0 && p.power && across) rowAcross(p, channel, acc, n, out);
+  else {
+    for (let i = 0; i < n; i++) {
+      const c = across ? channel + i : channel;
+      const bias: i64 = p.bias ? <i64>load<i32>(p.bias + <usize>(c * p.biasStep)) : 0;
+      storeCode(p, out, i, postOne(p, c, <i64>load<i32>(acc + (<usize>i << 2)) + bias));
+    }
   }
 }
 
@@ -181,82 +175,114 @@ function storeCode(p: Post, out: usize, i: i32, code: i32): void {
 
 // @ts-ignore: decorator
 @inline
-function bias4(p: Post, channel: i32, across: bool, i: i32): v128 {
-  if (!p.bias) return i32x4.splat(0);
-  if (across && p.biasStep) return v128.load(p.bias + <usize>((channel + i) << 2));
-  return v128.load32_splat(p.bias + <usize>(channel * p.biasStep));
+function bias4(bias: usize, step: i32, channel: i32): v128 {
+  if (!bias) return i32x4.splat(0);
+  return step ? v128.load(bias + (<usize>channel << 2)) : v128.load32_splat(bias);
 }
 
-function rowScaled(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usize): void {
+// What does not change along a row is read before the loop: the compiler cannot tell that stores leave it alone.
+function rowScaled(p: Post, channel: i32, acc: usize, n: i32, out: usize): void {
   const at = <usize>(channel * p.step);
   const s = load<i32>(p.shift + at);
   const m = v128.load32_splat(p.multiplier + at);
   const rounding = i64x2.splat((<i64>1) << (s - 1));
-  const nudge = i64x2.splat(p.mode == 1 && s > 31 ? 1 << 30 : 0);
   const more = max(s - 32, 0);
+  const bias = p.bias ? v128.load32_splat(p.bias + <usize>(channel * p.biasStep)) : i32x4.splat(0);
+  const codes = p.codes;
   const bytes = p.bytes;
-  for (let i = 0; i < n; i += 8) {
-    const v0 = i32x4.add(v128.load(acc), bias4(p, channel, across, i));
-    const v1 = i32x4.add(v128.load(acc, 16), bias4(p, channel, across, i + 4));
-    const y0 = finish4(p, scale4(v0, m, rounding, nudge, s == 31, more));
-    const y1 = finish4(p, scale4(v1, m, rounding, nudge, s == 31, more));
-    store8(p, out, y0, y1, n - i);
-    acc += 32;
+  const zero = i32x4.splat(p.zero);
+  const low = i32x4.splat(p.low - p.zero);
+  const high = i32x4.splat(p.high - p.zero);
+  const end = acc + (<usize>n << 2);
+  if (p.mode == 0 && s > 31) {
+    for (; acc < end; acc += 32) {
+      const r0 = scale4(i32x4.add(v128.load(acc), bias), m, rounding, more);
+      const r1 = scale4(i32x4.add(v128.load(acc, 16), bias), m, rounding, more);
+      store8(codes, bytes, low, high, zero, r0, r1, out);
+      out += <usize>(bytes << 3);
+    }
+    return;
+  }
+  const nudge = i64x2.splat(p.mode == 1 && s > 31 ? 1 << 30 : 0);
+  const limit = i32x4.splat(limitOf(s));
+  const up = max(32 - s, 0);
+  for (; acc < end; acc += 32) {
+    const r0 = scaleRaised4(i32x4.add(v128.load(acc), bias), m, rounding, nudge, limit, up, more);
+    const r1 = scaleRaised4(i32x4.add(v128.load(acc, 16), bias), m, rounding, nudge, limit, up, more);
+    store8(codes, bytes, low, high, zero, r0, r1, out);
     out += <usize>(bytes << 3);
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function float4(p: Post, v: v128, m: v128): v128 {
-  const low = f32x4.splat(p.table ? -32768 : <f32>(p.low - p.zero));
-  const high = f32x4.splat(p.table ? 32767 : <f32>(p.high - p.zero));
+function float4(v: v128, m: v128, least: v128, most: v128): v128 {
   const product = f32x4.mul(f32x4.convert_i32x4_s(v), m);
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.pmin(f32x4.pmax(product, low), high)));
+  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.pmin(f32x4.pmax(product, least), most)));
 }
 
 function rowFloat(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usize): void {
   const many = across && p.step != 0;
-  let m0 = v128.load32_splat(p.multiplier + <usize>(channel * p.step));
+  const codes = p.codes;
+  const bytes = p.bytes;
+  const bias = p.bias ? (across ? p.bias : p.bias + <usize>(channel * p.biasStep)) : 0;
+  const biasStep = across ? p.biasStep : 0;
+  const zero = i32x4.splat(p.zero);
+  const low = i32x4.splat(p.low - p.zero);
+  const high = i32x4.splat(p.high - p.zero);
+  const least = f32x4.splat(codes ? -32768 : <f32>(p.low - p.zero));
+  const most = f32x4.splat(codes ? 32767 : <f32>(p.high - p.zero));
+  const multiplier = p.multiplier;
+  let m0 = v128.load32_splat(multiplier + <usize>(channel * p.step));
   let m1 = m0;
   for (let i = 0; i < n; i += 8) {
     if (many) {
-      const at = p.multiplier + (<usize>(channel + i) << 2);
+      const at = multiplier + (<usize>(channel + i) << 2);
       m0 = v128.load(at);
       m1 = v128.load(at, 16);
     }
-    const v0 = i32x4.add(v128.load(acc), bias4(p, channel, across, i));
-    const v1 = i32x4.add(v128.load(acc, 16), bias4(p, channel, across, i + 4));
-    store8(p, out, finish4(p, float4(p, v0, m0)), finish4(p, float4(p, v1, m1)), n - i);
+    const v0 = i32x4.add(v128.load(acc), bias4(bias, biasStep, channel + i));
+    const v1 = i32x4.add(v128.load(acc, 16), bias4(bias, biasStep, channel + i + 4));
+    store8(codes, bytes, low, high, zero, float4(v0, m0, least, most), float4(v1, m1, least, most), out);
     acc += 32;
-    out += <usize>(p.bytes << 3);
+    out += <usize>(bytes << 3);
   }
 }
 
-/** The upper word w of v·m + 2^(s−1), then ⌊w / 2^(s−32)⌋ as (w·2^(62−s)) >> 30: a shift of its own for every lane. */
+/** The upper word w of v·m + 2^(s−1), then ⌊w / 2^(s−32)⌋ as (w·2^(62−s)·4) >> 32: a shift of its own for every lane. */
 // @ts-ignore: decorator
 @inline
-function across4(p: Post, channel: i32, v: v128): v128 {
-  const m = v128.load(p.multiplier + (<usize>channel << 2));
-  const rounding = p.rounding + (<usize>channel << 3);
-  const low = i64x2.add(i64x2.extmul_low_i32x4_s(v, m), v128.load(rounding));
-  const high = i64x2.add(i64x2.extmul_high_i32x4_s(v, m), v128.load(rounding, 16));
+function across4(multiplier: usize, rounding: usize, power: usize, channel: i32, v: v128): v128 {
+  const m = v128.load(multiplier + (<usize>channel << 2));
+  const half = rounding + (<usize>channel << 3);
+  const low = i64x2.add(i64x2.extmul_low_i32x4_s(v, m), v128.load(half));
+  const high = i64x2.add(i64x2.extmul_high_i32x4_s(v, m), v128.load(half, 16));
   const w = highWords(low, high);
-  const power = v128.load(p.power + (<usize>channel << 2));
-  const a = i64x2.shl(i64x2.extmul_low_i32x4_s(w, power), 2);
-  const b = i64x2.shl(i64x2.extmul_high_i32x4_s(w, power), 2);
+  const factor = v128.load(power + (<usize>channel << 2));
+  const a = i64x2.shl(i64x2.extmul_low_i32x4_s(w, factor), 2);
+  const b = i64x2.shl(i64x2.extmul_high_i32x4_s(w, factor), 2);
   return highWords(a, b);
 }
 
 function rowAcross(p: Post, channel: i32, acc: usize, n: i32, out: usize): void {
+  const codes = p.codes;
+  const bytes = p.bytes;
+  const bias = p.bias;
+  const biasStep = p.biasStep;
+  const zero = i32x4.splat(p.zero);
+  const low = i32x4.splat(p.low - p.zero);
+  const high = i32x4.splat(p.high - p.zero);
+  const multiplier = p.multiplier;
+  const rounding = p.rounding;
+  const power = p.power;
   for (let i = 0; i < n; i += 8) {
-    const v0 = i32x4.add(v128.load(acc), bias4(p, channel, true, i));
-    const v1 = i32x4.add(v128.load(acc, 16), bias4(p, channel, true, i + 4));
-    const y0 = finish4(p, across4(p, channel + i, v0));
-    const y1 = finish4(p, across4(p, channel + i + 4, v1));
-    store8(p, out, y0, y1, n - i);
+    const v0 = i32x4.add(v128.load(acc), bias4(bias, biasStep, channel + i));
+    const v1 = i32x4.add(v128.load(acc, 16), bias4(bias, biasStep, channel + i + 4));
+    const r0 = across4(multiplier, rounding, power, channel + i, v0);
+    const r1 = across4(multiplier, rounding, power, channel + i + 4, v1);
+    store8(codes, bytes, low, high, zero, r0, r1, out);
     acc += 32;
-    out += <usize>(p.bytes << 3);
+    out += <usize>(bytes << 3);
   }
 }
 
