@@ -17,13 +17,13 @@ export const lowerResize: IntegerLowering = (context) => {
   const { node } = context;
   const mode = stringAttr(node, "mode", "nearest");
   if (mode === "cubic") return "cubic interpolation has no integer form";
-  if (node.inputs[1]) return "a region of interest has no integer form";
   const given = node.attrs.get("antialias");
   if (given && "i" in given && Number(given.i) !== 0) return "antialiasing has no integer form";
   const output = context.output(0);
   const axes = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] !== output.shape[axis]);
   const scales = scalesOf(context, x, output);
   const position = positionRule(stringAttr(node, "coordinate_transformation_mode", "half_pixel"));
+  // The region of interest (input 1) counts for tf_crop_and_resize only.
   if (!position) return "its coordinate transformation has no integer form";
   let value = x;
   for (const [step, axis] of axes.entries()) {
