@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { type Check, firstDifference } from "./check.ts";
 import { bug, CompileError } from "./error.ts";
 import type { Graph } from "./ir/graph.ts";
@@ -62,7 +63,7 @@ export function loadPass(name: string): Pass<unknown> {
       remedy: didYouMean(name, [...listPasses(), ...listPresets()]),
     });
   }
-  const found = (load(url.pathname) as { default?: Pass<unknown> }).default;
+  const found = (load(fileURLToPath(url)) as { default?: Pass<unknown> }).default;
   return found ?? bug(`passes/${name} has no default export`);
 }
 

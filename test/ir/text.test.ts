@@ -81,6 +81,8 @@ describe("parse", () => {
     ["const w: int8[1] = [200]", "line 1"],
     ["const w: float32[1] = data(0)", "line 1"],
     ["const w: float32[100000,100000] = zeros", "line 1"],
+    ["const w: float32[99999999999999999999,0] = data(0)", "line 1"],
+    ["const w: float32[1e300,1e300] = zeros", "line 1"],
     ["const w: float32[1] = [1]\nconst w: float32[1] = [1]", "line 2"],
     ['y = F("open)', "line 1"],
     ["y = F(x) a=b", "line 1"],

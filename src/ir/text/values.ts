@@ -219,8 +219,8 @@ export function parseTensorValue(scanner: Scanner, type: Type, tensors: readonly
     }
     return type.quant === undefined && tensor.quant === undefined ? tensor : make(tensor.data);
   }
-  const count = elementCount(shape) * (type.dtype.startsWith("complex") ? 2 : 1);
-  if (count > GENERATED) return scanner.fail(`a tensor of ${count} elements cannot be written in text`, start);
+  const count = shape.reduce((product, dim) => product * dim, type.dtype.startsWith("complex") ? 2 : 1);
+  if (!(count <= GENERATED)) return scanner.fail(`a tensor of ${count} elements cannot be written in text`, start);
   const values = start.text === "[" ? listValues(scanner, type.dtype) : generatedValues(scanner, type.dtype, count);
   if (values.length !== count) return scanner.fail(`${values.length} values for a shape of ${count}`, start);
   return make(type.dtype === "string" ? values.map(String) : encode(type.dtype, values as (number | bigint)[]));
