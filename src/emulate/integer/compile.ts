@@ -1,7 +1,8 @@
 import type { Tensor } from "../../ir/graph.ts";
 import { bytesOf } from "../../ir/tensor.ts";
 import { opOf } from "../../ops/find.ts";
-import { compileConv, compileConvTranspose } from "./conv.ts";
+import { compileConv } from "./conv.ts";
+import { compileConvTranspose } from "./conv-transpose.ts";
 import { compileCombine, compileExtreme, compileRescale, compileTable } from "./elementwise.ts";
 import { compileMatMul } from "./mat-mul.ts";
 import { compileCopy, compileMove, NO_CONTEXT } from "./move.ts";

@@ -1,12 +1,12 @@
 import { elementCount, intAttr, type Tensor } from "../../ir/graph.ts";
 import { numbersOf } from "../../ir/tensor.ts";
-import { type Convolution, convolutionOf, transposedConvolutionOf } from "../../ops/shared/npu/convolution.ts";
+import { type Convolution, convolutionOf } from "../../ops/shared/npu/convolution.ts";
 import { packRows, panelsFor } from "./pack.ts";
 import { layPost } from "./post.ts";
 import { type CompileStep, partsOf, type Slot, type Step, type StepContext } from "./step.ts";
 
 /** A convolution seen in two dimensions: a 1-D one has one row. */
-interface Plane {
+export interface Plane {
   readonly height: number;
   readonly width: number;
   readonly outHeight: number;
@@ -17,7 +17,7 @@ interface Plane {
   readonly begin: readonly [number, number];
 }
 
-function planeOf(sizes: readonly number[], output: readonly number[], { window }: Convolution): Plane {
+export function planeOf(sizes: readonly number[], output: readonly number[], { window }: Convolution): Plane {
   const pair = (list: readonly number[], one: number): [number, number] =>
     list.length === 1 ? [one, list[0]] : [list[0], list[1]];
   const [height, width] = pair(sizes, 1);
@@ -223,8 +223,7 @@ function depthwise(
   { batch, group, outputs }: Convolution,
   plane: Plane,
   post: number,
-): Step | undefined {
-  if (x.dtype === "int16") return undefined;
+): Step {
   const { height, width, outHeight, outWidth, kernel, strides, begin } = plane;
   const { tall, wide, taps, channelBytes, stepY } = paddedLayout(plane, 1);
   const size = kernel[0] * kernel[1];
@@ -236,77 +235,29 @@ function depthwise(
   const weightsAddress = layout.constant(weights);
   const tapsAddress = layout.constant(taps);
   const zero = intAttr(node, "x_zero", 0);
-  const [part] = partsOf(x.dtype);
+  const parts = partsOf(x.dtype);
   const pixels = outHeight * outWidth;
-  const room = layout.scratch(channelBytes, (pixels + 8) * 4);
+  const accBytes = (pixels + 8) * 4;
+  const room = layout.scratch(channelBytes, accBytes, ...parts.slice(1).flatMap(() => [channelBytes, accBytes]));
   return () => {
-    const [padded, acc] = room.map((offset) => offset + layout.scratchAddress);
+    const places = room.map((offset) => offset + layout.scratchAddress);
     for (let image = 0; image < batch * group; image++) {
       const source = x.address + image * height * width * x.bytes;
-      kernels.padPlanes(source, 1, height, width, begin[0], begin[1], tall, wide, strides[1], part, zero, padded);
+      for (const [pass, part] of parts.entries()) {
+        const to = places[2 * pass];
+        kernels.padPlanes(source, 1, height, width, begin[0], begin[1], tall, wide, strides[1], part, zero, to);
+      }
       for (let each = 0; each < outputs; each++) {
         const channel = (image % group) * outputs + each;
         const weight = weightsAddress + channel * taps.length * 2;
-        kernels.depthwise(padded, tapsAddress, weight, taps.length / 2, outHeight, stepY, outWidth, acc);
+        for (let at = 0; at < places.length; at += 2) {
+          const [padded, acc] = [places[at], places[at + 1]];
+          kernels.depthwise(padded, tapsAddress, weight, taps.length / 2, outHeight, stepY, outWidth, acc);
+        }
         const to = output.address + (image * outputs + each) * pixels * output.bytes;
-        kernels.postRow(post, channel, 0, acc, pixels, to);
+        if (parts.length > 1) kernels.postRowPair(post, channel, 0, places[1], places[3], pixels, to);
+        else kernels.postRow(post, channel, 0, places[1], pixels, to);
       }
     }
   };
 }
-
-/** npu.ConvTranspose: one product gives every kernel position's share of every input; the shares are added to their places. */
-export const compileConvTranspose: CompileStep = (context) => {
-  const { node, kernels, layout, output } = context;
-  const x = context.input(0);
-  const [w, bias] = [context.constant(1), context.constant(2)];
-  if (!w || !bias || x.shape.length > 4 || x.dtype !== "int8") return undefined;
-  const geometry = transposedConvolutionOf(node, x, w);
-  const post = layPost(context, 3, { bias });
-  if (post === undefined) return undefined;
-  const { batch, group, inputs, outputs } = geometry;
-  const plane = planeOf(geometry.window.output, geometry.sizes, geometry);
-  const { height, width, outHeight, outWidth, kernel, strides, dilations, begin } = plane;
-  const size = kernel[0] * kernel[1];
-  const rows = outputs * size;
-  const values = numbersOf(w);
-  const weights = Array.from({ length: group }, (_, index) =>
-    layout.constant(packRows(rows, inputs, (row, k) => values[(index * inputs + k) * rows + row])),
-  );
-  const zero = intAttr(node, "x_zero", 0);
-  const pairs = Math.ceil(inputs / 2);
-  const pixels = height * width;
-  const outPixels = outHeight * outWidth;
-  const panels = Math.ceil(pixels / 8);
-  const stride = (pixels + 8) * 4;
-  const room = layout.scratch(panels * pairs * 32, rows * stride, outPixels * 4 + 32);
-  return () => {
-    const [b, products, acc] = room.map((offset) => offset + layout.scratchAddress);
-    for (let image = 0; image < batch * group; image++) {
-      kernels.packRight(x.address + image * inputs * pixels, pixels, inputs, panels, 0, zero, b);
-      kernels.gemmRaw(weights[image % group], b, pairs, rows, 1, panels, pixels, products);
-      for (let channel = 0; channel < outputs; channel++) {
-        new Int32Array(kernels.memory.buffer, acc, outPixels).fill(0);
-        kernels.spreadProducts(
-          products + channel * size * stride,
-          stride,
-          height,
-          width,
-          kernel[0],
-          kernel[1],
-          strides[0],
-          strides[1],
-          dilations[0],
-          dilations[1],
-          begin[0],
-          begin[1],
-          outHeight,
-          outWidth,
-          acc,
-        );
-        const to = output.address + (image * outputs + channel) * outPixels * output.bytes;
-        kernels.postRow(post, (image % group) * outputs + channel, 0, acc, outPixels, to);
-      }
-    }
-  };
-};

@@ -35,6 +35,7 @@ export interface Kernels {
   spreadProducts(...args: number[]): void;
   sumRows(...args: number[]): void;
   postRow(...args: number[]): void;
+  postRowPair(...args: number[]): void;
   layerNorm(...args: (number | bigint)[]): void;
   pool(...args: number[]): void;
   reduceGroups(...args: number[]): void;

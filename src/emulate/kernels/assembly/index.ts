@@ -2,5 +2,5 @@
 export { combine, extreme, lookUp, lookUpWide, move, moveRuns } from "./elementwise";
 export { gemmRaw, gemmTile } from "./gemm";
 export { depthwise, packLeft, packRight, packWindows, padPlanes, spreadProducts, sumRows } from "./pack";
-export { postRow } from "./post";
+export { postRow, postRowPair } from "./post";
 export { layerNorm, pool, reduceGroups, softmax } from "./reduce";
