@@ -11,6 +11,11 @@ export function canonicalJson(value: Json): string {
   return write(value, 0);
 }
 
+/** The value as JSON can say it: members that are no JSON are left out, numbers that are not finite become null. */
+export function toJson(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}
+
 export function canonicalBytes(value: Json): Uint8Array {
   return new TextEncoder().encode(canonicalJson(value));
 }

@@ -10,7 +10,7 @@ export const PROVENANCE = "https://slsa.dev/provenance/v1";
 /** What the certifier says: which gates passed. */
 export const TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1";
 /** What the certifier measured, with the digest of every sample's outcome. */
-export const METRICS = "https://optimus-compile.dev/attestation/metrics/v1";
+export const METRICS = "urn:optimus-compile:attestation:metrics:v1";
 
 const StatementSchema = z.object({
   _type: z.literal(STATEMENT_TYPE),

@@ -1,0 +1,117 @@
+/** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
+import type { Artifact } from "./artifact/container.ts";
+import { readPrivateKey } from "./artifact/keys.ts";
+import { certifyApart } from "./build/certifier.ts";
+import { openBuildData } from "./build/data.ts";
+import { documentOf, type Made, notesOf } from "./build/document.ts";
+import { writeDraft } from "./build/draft.ts";
+import { makeGolden } from "./build/golden.ts";
+import { checkOf, passesOf } from "./build/passes.ts";
+import { type StageWatch, watchStages } from "./build/resource.ts";
+import { scheduleGraph } from "./build/schedule.ts";
+import { lineageOf, manifestOf, seal } from "./build/seal.ts";
+import { importTeacher } from "./build/teacher.ts";
+import { decodeRecord, encodeRecord } from "./ir/record.ts";
+import { runPasses } from "./passes.ts";
+import type { Recipe } from "./recipe.ts";
+import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
+import { loadTarget } from "./target/load.ts";
+
+export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"] as const;
+
+export interface BuildOptions {
+  /** What was set over the recipe, for the certifier, who reads the recipe itself. */
+  readonly settings?: readonly string[];
+  readonly signal?: AbortSignal;
+  readonly progress?: { stage(name: string): void; detail(text: string): void; warn(text: string): void };
+}
+
+export interface BuildResult {
+  readonly document: BuildDocument;
+  readonly notes: BuildNotes;
+}
+
+/** Builds what the recipe says. Throws CompileError, or the signal's reason; then nothing is left behind. */
+export async function build(recipe: Recipe, options: BuildOptions = {}): Promise<BuildResult> {
+  const { signal, progress, settings = [] } = options;
+  const watch = watchStages();
+  const made = await make(recipe, options, watch);
+  const draft = writeDraft(recipe.out, recipe.name, made.sealed);
+  try {
+    await enter("certify", options, watch);
+    const judged = await certifyApart(draft.path, recipe, {
+      settings,
+      ...(signal && { signal }),
+      onProgress: (done, of) => progress?.detail(`${done} of ${of} samples`),
+      onWarning: (text) => progress?.warn(text),
+    });
+    watch.child(judged.peakRssBytes);
+    const artifact = draft.publish();
+    const parts = { ...made, recipe, artifact, judged, stages: watch.end() };
+    return { document: documentOf(parts), notes: notesOf(parts) };
+  } finally {
+    draft.discard();
+  }
+}
+
+/** Everything but the judgement: the artifact as it is sealed, with the build's signature where the recipe has a key. */
+export async function make(
+  recipe: Recipe,
+  options: BuildOptions = {},
+  watch = watchStages(),
+): Promise<Made & { readonly sealed: Artifact }> {
+  const { signal, progress } = options;
+  const target = loadTarget(recipe.target);
+  const passes = passesOf(recipe);
+  const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
+
+  await enter("import", options, watch);
+  const teacher = importTeacher(recipe);
+
+  await enter("data", options, watch);
+  const data = await openBuildData(recipe, teacher.graph);
+
+  await enter("passes", options, watch);
+  const compiled = await runPasses(teacher.graph, passes, {
+    ...{ target, calibration: data.calibration, data: data.data, jobs: recipe.jobs, seed: recipe.seed },
+    ...(recipe.check && { check: checkOf(data.calibration) }),
+    ...(signal && { signal }),
+    log: { info: (text) => progress?.detail(text), warn: (text) => progress?.warn(text) },
+    onPass: (name) => progress?.detail(name),
+  });
+
+  await enter("schedule", options, watch);
+  // From here on only what the record holds counts: whoever has the record can do the rest again.
+  const record = encodeRecord(compiled.graph);
+  const integer = decodeRecord(record);
+  const limits = {
+    allowCpu: recipe.allowCpu,
+    ...(recipe.gates.maxSramBytes && { sramBytes: recipe.gates.maxSramBytes }),
+  };
+  const scheduled = scheduleGraph(integer, target, limits);
+
+  await enter("seal", options, watch);
+  const golden = await makeGolden(integer, scheduled.sections, data.calibration);
+  data.close();
+  const lineage = lineageOf(recipe, target, { teacher: teacher.lineage, data: data.lineage, passes: compiled.log });
+  const manifest = manifestOf(teacher.graph, target, recipe.profile);
+  const sealed = await seal({
+    manifest,
+    sections: { ...scheduled.sections, record, golden },
+    lineage,
+    ...(key && { key }),
+  });
+  return { target, teacher, compiled, integer, scheduled, sealed };
+}
+
+/** A stage begins: the screen is drawn, and who wants to stop the build can. */
+async function enter(
+  stage: (typeof STAGES)[number],
+  { progress, signal }: BuildOptions,
+  watch: StageWatch,
+): Promise<void> {
+  watch.begin(stage);
+  progress?.stage(stage);
+  await new Promise(setImmediate);
+  signal?.throwIfAborted();
+}

@@ -1,0 +1,66 @@
+import type { Lineage } from "../artifact/lineage.ts";
+import { type DataSpec, type Dataset, openDataset } from "../data/dataset.ts";
+import { checkDisjoint, digestOf, fingerprintsOf } from "../data/disjoint.ts";
+import { checkInputs, fitSample, type Wanted } from "../data/fit.ts";
+import { type Graph, isStatic, type Tensor } from "../ir/graph.ts";
+import type { Samples } from "../pass.ts";
+import type { Recipe } from "../recipe.ts";
+
+/** What a build may look at. The certification data is not among it. */
+export interface BuildData {
+  readonly calibration: Samples;
+  readonly data: ReadonlyMap<string, Samples>;
+  readonly lineage: Lineage["data"];
+  close(): void;
+}
+
+/** Throws what openDataset and checkInputs throw, and usage/leak where splits share a sample or a source. */
+export async function openBuildData(recipe: Recipe, graph: Graph): Promise<BuildData> {
+  const wanted = wantedOf(graph);
+  const calibration = await openSplit("calibration", recipe.data.calibration, recipe.folder, wanted);
+  const { selection: spec } = recipe.data;
+  const selection = spec && (await openSplit("selection", spec, recipe.folder, wanted));
+  const splits = new Map([["calibration", calibration.lineage.samples]]);
+  if (selection !== undefined) splits.set("selection", selection.lineage.samples);
+  checkDisjoint(splits);
+  return {
+    calibration: calibration.samples,
+    data: new Map(selection === undefined ? [] : [["selection", selection.samples]]),
+    lineage: { calibration: calibration.lineage, ...(selection && { selection: selection.lineage }) },
+    close() {
+      calibration.dataset.close();
+      selection?.dataset.close();
+    },
+  };
+}
+
+/** What a sample must hold: the inputs that are not fed back. */
+export function wantedOf(graph: Graph): Wanted {
+  const states = new Set(graph.states.map(({ input }) => input));
+  const wanted = new Map<string, { dtype: string; shape: readonly number[] }>();
+  for (const name of graph.inputs) {
+    const type = graph.types.get(name);
+    if (states.has(name) || type === undefined || !isStatic(type.shape)) continue;
+    wanted.set(name, { dtype: type.dtype, shape: type.shape });
+  }
+  return wanted;
+}
+
+async function openSplit(name: string, spec: DataSpec, folder: string, wanted: Wanted) {
+  const dataset = await openDataset(spec, folder);
+  checkInputs(dataset, wanted, name);
+  const samples = await fingerprintsOf(dataset);
+  return { dataset, samples: asSamples(dataset, wanted), lineage: { digest: digestOf(samples), samples } };
+}
+
+function asSamples(dataset: Dataset, wanted: Wanted): Samples {
+  const { sequences } = dataset;
+  const names = sequences?.flatMap(({ name, length }) => new Array<string>(length).fill(name));
+  return {
+    size: dataset.length,
+    async feeds(index) {
+      return fitSample(await dataset.read(index), wanted) as ReadonlyMap<string, Tensor>;
+    },
+    ...(names && { sequence: (index: number) => names[index] }),
+  };
+}

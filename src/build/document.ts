@@ -1,0 +1,81 @@
+import { statSync } from "node:fs";
+import { fingerprint, readPrivateKey } from "../artifact/keys.ts";
+import type { CertifyDocument } from "../certify.ts";
+import type { Graph } from "../ir/graph.ts";
+import type { PassesResult } from "../passes.ts";
+import type { Recipe } from "../recipe.ts";
+import type { BuildDocument, BuildNotes, StageLine } from "../report/build-document.ts";
+import { placement } from "../target/placement.ts";
+import type { Target } from "../target/schema.ts";
+import type { ScheduledSections } from "./schedule.ts";
+import type { ImportedTeacher } from "./teacher.ts";
+
+/** What the stages before certification made. */
+export interface Made {
+  readonly target: Target;
+  readonly teacher: ImportedTeacher;
+  readonly compiled: PassesResult;
+  readonly integer: Graph;
+  readonly scheduled: ScheduledSections;
+}
+
+interface Finished extends Made {
+  readonly recipe: Recipe;
+  /** Where the artifact lies. */
+  readonly artifact: string;
+  readonly judged: CertifyDocument;
+  readonly stages: readonly StageLine[];
+}
+
+export function documentOf({ artifact, judged, teacher, compiled, scheduled, stages }: Finished): BuildDocument {
+  const { digest, verdict, accuracy, latency, memory, energy } = judged;
+  const { placement, floatTensors, int16Tensors } = scheduled.stats;
+  return {
+    schema: "optimus-compile/build@1",
+    artifact,
+    digest,
+    verdict,
+    teacher: { nodes: teacher.size.nodes, parameters: teacher.size.parameters, macs: teacher.size.macs ?? 0 },
+    accuracy: {
+      metric: accuracy.metric,
+      teacher: accuracy.teacher,
+      compiled: accuracy.compiled,
+      drop: accuracy.drop,
+      n: accuracy.n,
+      agreement: accuracy.agreement,
+    },
+    latency,
+    memory,
+    energy,
+    placement,
+    floatTensors,
+    int16Tensors,
+    passes: compiled.log.map(({ name, nodesBefore, nodesAfter, ms }) => ({
+      name,
+      nodesBefore,
+      nodesAfter,
+      ms: round(ms),
+    })),
+    stages,
+  };
+}
+
+export function notesOf({ artifact, judged, teacher, integer, target, recipe }: Finished): BuildNotes {
+  const onCpu = placement(integer, target, { allowCpu: true })
+    .filter(({ where }) => where === "cpu")
+    .map(({ node, reason }) => `${node.op} "${node.origin[0] ?? node.outputs[0]}": ${reason}`);
+  return {
+    gates: judged.gates,
+    signatures: {
+      ...(recipe.key !== undefined && { build: fingerprint(readPrivateKey(recipe.key)) }),
+      ...(judged.signedBy !== undefined && { certifier: judged.signedBy }),
+    },
+    onCpu,
+    teacherBytes: teacher.bytes,
+    artifactBytes: statSync(artifact).size,
+    target: `${target.name}, profile ${recipe.profile}`,
+    ...(judged.accuracy.interval && { interval: judged.accuracy.interval }),
+  };
+}
+
+const round = (ms: number): number => Math.round(ms * 100) / 100;

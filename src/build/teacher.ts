@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { readRegularFile } from "../artifact/file.ts";
+import type { Lineage } from "../artifact/lineage.ts";
+import { type GraphSize, sizeOf } from "../inspect.ts";
+import type { Graph } from "../ir/graph.ts";
+import { type InputBinding, importOnnx } from "../onnx/import.ts";
+import { inferTypes } from "../ops/infer.ts";
+import type { Recipe } from "../recipe.ts";
+
+export interface ImportedTeacher {
+  readonly graph: Graph;
+  readonly size: GraphSize;
+  readonly bytes: number;
+  readonly lineage: Lineage["teacher"];
+}
+
+/** The recipe's model: bound, in canonical form, typed. Throws what importOnnx throws, and usage/no-such-file. */
+export function importTeacher(recipe: Recipe): ImportedTeacher {
+  const bytes = readRegularFile(recipe.model, "model", Number.MAX_SAFE_INTEGER);
+  const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  const graph = inferTypes(
+    importOnnx(recipe.model, { inputs: bindingsOf(recipe), dims: new Map(Object.entries(recipe.dims)) }),
+  );
+  return { graph, size: sizeOf(graph), bytes: bytes.length, lineage: { file: basename(recipe.model), digest } };
+}
+
+function bindingsOf(recipe: Recipe): Map<string, InputBinding> {
+  const bindings = new Map<string, InputBinding>();
+  for (const [name, { shape, value, from, init }] of Object.entries(recipe.inputs)) {
+    const sized = shape === undefined ? {} : { shape };
+    if (value !== undefined) bindings.set(name, { value, ...sized });
+    else if (from !== undefined) bindings.set(name, { from, init: init ?? 0, ...sized });
+    else bindings.set(name, sized);
+  }
+  return bindings;
+}

@@ -1,0 +1,145 @@
+/**
+ * Certification: a process of its own that shares nothing with the compiler but the artifact's format, the emulator and
+ * the metrics. It reads the artifact, the certification data and the teacher's file, and signs what it found.
+ */
+import { createHash } from "node:crypto";
+import { canonicalBytes, toJson } from "./artifact/canonical.ts";
+import type { SealedArtifact } from "./artifact/container.ts";
+import { readArtifact, readRegularFile, writeArtifact } from "./artifact/file.ts";
+import { fingerprint, readPrivateKey } from "./artifact/keys.ts";
+import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
+import { attest, type Opening, openingsOf } from "./certify/attest.ts";
+import { measure } from "./certify/measure.ts";
+import { type CertifyAnswer, type CertifyTask, type CertifyWork, tasksOf } from "./certify/task.ts";
+import { openDataset } from "./data/dataset.ts";
+import { checkDisjoint, digestOf } from "./data/disjoint.ts";
+import { checkInputs, type Wanted } from "./data/fit.ts";
+import { CompileError } from "./error.ts";
+import { type Evaluation, evaluate, type SampleRecord } from "./evidence/evaluate.ts";
+import { type GateResult, judge, type Measured, type Verdict } from "./evidence/gates.ts";
+import { loadMetric } from "./evidence/metric.ts";
+import type { Recipe } from "./recipe.ts";
+import { createPool } from "./run/pool.ts";
+
+const workerUrl = new URL(`./certify/worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+
+export interface CertifyOptions {
+  /** Path of the certifier's private key; the evidence is unsigned without. */
+  readonly key?: string;
+  /** The artifact must not have been certified before: a build looks at its certification data once. */
+  readonly first?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface CertifyResult extends Measured {
+  readonly digest: string;
+  readonly verdict: Verdict;
+  readonly accuracy: Evaluation;
+  readonly latency: ReturnType<typeof measure>["latency"];
+  readonly memory: ReturnType<typeof measure>["memory"];
+  readonly energy: ReturnType<typeof measure>["energy"];
+  readonly floatTensors: number;
+  readonly gates: readonly GateResult[];
+  readonly openings: readonly Opening[];
+  /** Fingerprint of the key that signed. */
+  readonly signedBy?: string;
+}
+
+/** What `certify --json` prints. */
+export interface CertifyDocument extends CertifyResult {
+  readonly schema: "optimus-compile/certify@1";
+  readonly artifact: string;
+  /** Of the certifying process, at its peak. */
+  readonly peakRssBytes: number;
+}
+
+/** Judges the artifact at `path` and writes the evidence, and with a key the attestations, into it. */
+export async function certify(path: string, recipe: Recipe, options: CertifyOptions = {}): Promise<CertifyResult> {
+  const key = options.key === undefined ? undefined : readPrivateKey(options.key);
+  const artifact = readArtifact(path);
+  const lineage = decodeLineage(artifact.sections.get("lineage"));
+  checkTeacher(recipe.model, lineage);
+  const before = openingsOf(artifact);
+  if (options.first && before.length > 0) throw openedBefore(before.length);
+  const { records, digest: dataDigest, source } = await runSamples(artifact, lineage, recipe, options);
+  const metric = await loadMetric(recipe.metric, recipe.folder);
+  const accuracy = evaluate(metric, records, { seed: recipe.seed });
+  const measured = { ...measure(artifact), accuracy, artifactBytes: sizeOf(artifact) };
+  const { verdict, gates } = judge(recipe.gates, measured);
+  const openings = [...before, { number: before.length + 1, data: dataDigest, samples: records.length }];
+  const result = { digest: artifact.digest, verdict, ...measured, gates, openings };
+  const data = { digest: dataDigest, source, samples: records.length };
+  const evidence = { schema: "optimus-compile/evidence@1", ...result, data, metric: recipe.metric, samples: records };
+  writeArtifact(path, await attest(artifact, canonicalBytes(toJson(evidence)), result, key));
+  return key === undefined ? result : { ...result, signedBy: fingerprint(key) };
+}
+
+function openedBefore(times: number): CompileError {
+  return new CompileError("evidence/second-opening", `the certification data was opened ${times} times already`, {
+    where: "section evidence",
+    remedy: "A build looks at its certification data once: build again.",
+  });
+}
+
+/** Evidence about another teacher's outputs would be evidence about nothing. */
+function checkTeacher(path: string, { teacher }: Lineage): void {
+  const found = `sha256:${createHash("sha256").update(readRegularFile(path, "teacher")).digest("hex")}`;
+  if (found === teacher.digest) return;
+  throw new CompileError("trust/other-teacher", "the teacher is not the one that the artifact was made from", {
+    where: `${path}: ${found}, wanted ${teacher.digest}`,
+    remedy: "Certify with the recipe that the artifact was built with.",
+  });
+}
+
+const sizeOf = (artifact: SealedArtifact): number =>
+  [...artifact.sections.values()].reduce((sum, { length }) => sum + length, 0);
+
+interface Samples {
+  readonly records: readonly SampleRecord[];
+  readonly digest: string;
+  readonly source: string;
+}
+
+/** Every sample's outcome, in the samples' order, whatever the number of workers. */
+async function runSamples(
+  artifact: SealedArtifact,
+  lineage: Lineage,
+  recipe: Recipe,
+  { signal, onProgress }: CertifyOptions,
+): Promise<Samples> {
+  const wanted: Wanted = new Map(artifact.manifest.inputs.map(({ name, ...type }) => [name, type]));
+  const dataset = await openDataset(recipe.data.certification, recipe.folder);
+  const { source } = dataset.describe();
+  checkInputs(dataset, wanted, "certification");
+  const tasks = tasksOf(dataset.length, dataset.sequences);
+  const total = dataset.length;
+  dataset.close();
+  const work: CertifyWork = {
+    record: artifact.sections.get("record") ?? new Uint8Array(),
+    model: recipe.model,
+    inputs: recipe.inputs,
+    data: recipe.data.certification,
+    folder: recipe.folder,
+    metric: recipe.metric,
+    wanted,
+  };
+  const records: SampleRecord[] = [];
+  const hashes: string[] = [];
+  const pool = createPool(Math.min(recipe.jobs, tasks.length));
+  for await (const answer of pool.map<CertifyWork, CertifyTask, CertifyAnswer>(
+    workerUrl,
+    work,
+    tasks,
+    signal && { signal },
+  )) {
+    records.push(...answer.records);
+    hashes.push(...answer.hashes);
+    onProgress?.(records.length, total);
+  }
+  const certification = records.map(({ id, group }, at) => ({ id, group, hash: hashes[at] }));
+  const { calibration, selection } = lineage.data;
+  const splits = new Map(Object.entries({ calibration: calibration.samples, selection: selection?.samples ?? [] }));
+  checkDisjoint(splits.set("certification", certification));
+  return { records, digest: digestOf(certification), source };
+}

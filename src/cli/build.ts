@@ -1,0 +1,50 @@
+import { Command } from "commander";
+import { interruptible } from "./interrupt.ts";
+import { collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
+import { isLive, openProgress } from "./progress.ts";
+import { print, printJson, warn } from "./terminal.ts";
+
+interface Flags extends RecipeFlags {
+  readonly out?: string;
+  readonly jobs?: number;
+  readonly json?: boolean;
+}
+
+export const build = new Command("build")
+  .description("compile, certify and seal what a recipe describes")
+  .argument("<recipe>", "a YAML file, for example recipes/quickstart.yaml")
+  .option("--out <folder>", "folder for the artifact")
+  .option("--set <key=value>", "change the recipe, as a.b=c (repeatable)", collect)
+  .option("--jobs <n>", "worker threads; the artifact does not depend on it", wholeNumber(1))
+  .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
+  .option("--check", "run each pass's graph beside the one before it, and name the first that differs")
+  .option("--json", "print one JSON document")
+  .option("--ci", "no spinner; unknown recipe keys are errors (on by itself where CI=true)")
+  .action(async (path: string, flags: Flags) => {
+    const { document, notes } = await interruptible((signal) => run(path, flags, signal));
+    if (flags.json) printJson(document);
+    else print((await import("../report/build-summary.ts")).summariseBuild(document, notes));
+    process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[document.verdict];
+  });
+
+async function run(path: string, flags: Flags, signal: AbortSignal) {
+  const { loadRecipe } = await import("../recipe.ts");
+  const settings = settingsOf(flags);
+  const loaded = loadRecipe(path, { set: settings, strict: isCi(flags), warn });
+  const { resolve } = await import("node:path");
+  const recipe = {
+    ...loaded,
+    ...(flags.jobs !== undefined && { jobs: flags.jobs }),
+    ...(flags.out !== undefined && { out: resolve(flags.out) }),
+  };
+  const { build: compile, STAGES } = await import("../build.ts");
+  const progress = await openProgress({ stages: STAGES, live: isLive(isCi(flags)) });
+  let good = false;
+  try {
+    const result = await compile(recipe, { settings, signal, progress });
+    good = true;
+    return result;
+  } finally {
+    await progress.close(good);
+  }
+}

@@ -1,0 +1,43 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command, Option } from "commander";
+import { CompileError } from "../error.ts";
+import { print, printJson } from "./terminal.ts";
+
+interface Flags {
+  readonly out: string;
+  readonly type: "p256" | "ed25519";
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+const ROLES = ["build", "certifier"] as const;
+
+export const keygen = new Command("keygen")
+  .description("make the two key pairs that artifacts are signed with: the build's and the certifier's")
+  .argument("[names...]", "names of the pairs", [...ROLES])
+  .option("--out <folder>", "folder for the PEM files", ".")
+  .addOption(new Option("--type <kind>", "kind of key").choices(["p256", "ed25519"]).default("p256"))
+  .option("--force", "replace keys that are there already")
+  .option("--json", "print one JSON document")
+  .action(async (names: string[], flags: Flags) => {
+    const { writeKeyPair } = await import("../artifact/keys.ts");
+    const paths = names.map((name) => join(flags.out, `${name.replace(/\.pem$/, "")}.pem`));
+    for (const path of paths) {
+      if (flags.force || !existsSync(path)) continue;
+      throw new CompileError("usage/key-exists", "there is a key already, and what it signed needs it", {
+        where: path,
+        remedy: "Choose another --out, or replace it with --force.",
+      });
+    }
+    mkdirSync(flags.out, { recursive: true });
+    const keys = paths.map((path) => ({ privateKey: path, ...writeKeyPair(path, flags.type) }));
+    if (flags.json) return printJson({ schema: "optimus-compile/keygen@1", keys });
+    for (const { privateKey, publicPath, fingerprint } of keys) {
+      print(`${privateKey} (keep it secret)\n${publicPath}\n  ${fingerprint}\n`);
+    }
+    if (names.join() === ROLES.join()) {
+      const [build, certifier] = paths.map((path) => resolve(path));
+      print(`\nnext: in the recipe\n  key: ${build}\n  certifierKey: ${certifier}\n`);
+    }
+  });

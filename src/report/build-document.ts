@@ -1,0 +1,74 @@
+import type { GateResult, Verdict } from "../evidence/gates.ts";
+
+/** One pass's run, as `--json` has it. */
+export interface PassLine {
+  readonly name: string;
+  readonly nodesBefore: number;
+  readonly nodesAfter: number;
+  readonly ms: number;
+}
+
+export interface StageLine {
+  readonly name: string;
+  readonly ms: number;
+  /** The largest resident memory of the whole process tree during the stage. */
+  readonly peakRssBytes: number;
+}
+
+/** What `build --json` prints: metrics are fractions of 1, sizes bytes, times milliseconds. */
+export interface BuildDocument {
+  readonly schema: "optimus-compile/build@1";
+  readonly artifact: string;
+  readonly digest: string;
+  readonly verdict: Verdict;
+  readonly teacher: { readonly nodes: number; readonly parameters: number; readonly macs: number };
+  readonly accuracy: Accuracy;
+  readonly latency: Latency;
+  readonly memory: Memory;
+  readonly energy: { readonly mJ: { readonly low: number; readonly mid: number; readonly high: number } };
+  /** Numbers of nodes. */
+  readonly placement: { readonly npu: number; readonly vector: number; readonly cpu: number };
+  readonly floatTensors: number;
+  readonly int16Tensors: number;
+  readonly passes: readonly PassLine[];
+  readonly stages: readonly StageLine[];
+}
+
+export interface Accuracy {
+  readonly metric: string;
+  readonly teacher: number;
+  /** The integer program's own outputs on held-out data. */
+  readonly compiled: number;
+  /** Positive where the compiled model is worse. */
+  readonly drop: number;
+  readonly n: number;
+  readonly agreement: number;
+}
+
+export interface Latency {
+  readonly cycles: number;
+  readonly ms: number;
+  readonly rooflineCycles: number;
+  readonly boundCycles: number;
+  readonly efficiency: number;
+}
+
+export interface Memory {
+  readonly sramPeakBytes: number;
+  readonly weightBytes: number;
+  readonly dramBytesPerInference: number;
+}
+
+/** What a person is told besides: it is not in the document, whose keys are fixed. */
+export interface BuildNotes {
+  readonly gates: readonly GateResult[];
+  /** Fingerprints of the keys that signed. */
+  readonly signatures: { readonly build?: string; readonly certifier?: string };
+  /** Nodes on the CPU: `Softmax "name": why`. */
+  readonly onCpu: readonly string[];
+  readonly teacherBytes: number;
+  readonly artifactBytes: number;
+  readonly target: string;
+  /** Of the drop, 95 %. */
+  readonly interval?: { readonly low: number; readonly high: number };
+}

@@ -1,0 +1,91 @@
+/** Verification in order: the bytes, who vouches for them, what they compute, and whether they can be made again. */
+import type { KeyObject } from "node:crypto";
+import type { SealedArtifact } from "./artifact/container.ts";
+import { readArtifact } from "./artifact/file.ts";
+import { decodeGolden } from "./artifact/golden.ts";
+import { fingerprint } from "./artifact/keys.ts";
+import { attestationsOf, unsigned, verifyAttestations } from "./artifact/verify.ts";
+import { CompileError } from "./error.ts";
+import { decodeRecord } from "./ir/record.ts";
+import type { Recipe } from "./recipe.ts";
+import { chipExecutor, disagreement, fastExecutor } from "./replay.ts";
+
+export interface Check {
+  readonly name: string;
+  readonly says: string;
+}
+
+export interface VerifyOptions {
+  /** Public keys: the build's, then the certifier's. */
+  readonly keys: readonly KeyObject[];
+  readonly unsigned: boolean;
+  /** Make the program again from the record. */
+  readonly rebuild: boolean;
+  /** Make the whole artifact again. */
+  readonly recipe?: Recipe;
+  readonly signal?: AbortSignal;
+}
+
+export interface Verification {
+  readonly digest: string;
+  readonly checks: readonly Check[];
+}
+
+/** Throws CompileError at the first thing that is not as it must be: trust/… , or gate/certification. */
+export async function verifyArtifact(path: string, options: VerifyOptions): Promise<Verification> {
+  const artifact = readArtifact(path);
+  const checks: Check[] = [{ name: "container", says: `${artifact.sections.size} sections as sealed` }];
+  checks.push(...checkSignatures(artifact, options));
+  checks.push(replay(artifact));
+  if (options.rebuild) {
+    const { rebuildFromRecipe, rebuildFromRecord } = await import("./rebuild.ts");
+    checks.push(rebuildFromRecord(artifact));
+    if (options.recipe) checks.push(await rebuildFromRecipe(artifact, options.recipe, options.signal));
+  }
+  return { digest: artifact.digest, checks };
+}
+
+function checkSignatures(artifact: SealedArtifact, { keys, unsigned: bytesOnly }: VerifyOptions): Check[] {
+  if (bytesOnly) return [{ name: "signatures", says: "not looked at (--unsigned)" }];
+  if (attestationsOf(artifact).length === 0) throw unsigned(artifact);
+  const [build, certifier, ...more] = keys;
+  if (build === undefined || certifier === undefined || more.length > 0) {
+    throw new CompileError("trust/two-keys", `two public keys are needed, ${keys.length} given`, {
+      remedy: "Give --key BUILD.pub.pem --certifier-key CERTIFIER.pub.pem: the build does not vouch for itself.",
+    });
+  }
+  const { testResult } = verifyAttestations(artifact, { build, certifier });
+  const { result } = testResult.predicate;
+  if (result !== "PASSED") {
+    const code = result === "FAILED" ? "gate/certification" : "evidence/certification";
+    throw new CompileError(code, `the certifier's verdict is ${String(result)}`, {
+      where: `failed gates: ${[testResult.predicate.failedTests].flat().join(", ")}`,
+      remedy: "The artifact is what its makers say, but it did not pass.",
+    });
+  }
+  return [
+    { name: "build", says: `signed by ${fingerprint(build)}` },
+    { name: "certifier", says: `signed by ${fingerprint(certifier)}, verdict ${result}` },
+  ];
+}
+
+/** Both executors, on this very machine. */
+function replay(artifact: SealedArtifact): Check {
+  const section = (name: string) => artifact.sections.get(name) ?? new Uint8Array();
+  const sequences = decodeGolden(section("golden"));
+  const sections = { program: section("program"), weights: section("weights"), plan: section("plan") };
+  const executors = {
+    "the machine": chipExecutor(sections),
+    "the fast executor": fastExecutor(decodeRecord(section("record"))),
+  };
+  for (const [name, executor] of Object.entries(executors)) {
+    const found = disagreement(sequences, executor);
+    if (found === undefined) continue;
+    throw new CompileError("trust/golden-mismatch", `${name} computes other codes than the golden vectors: ${found}`, {
+      where: "section golden",
+      remedy: "Do not run this artifact: it does not compute what was certified.",
+    });
+  }
+  const steps = sequences.reduce((sum, { length }) => sum + length, 0);
+  return { name: "golden vectors", says: `${steps} runs, equal in the machine and the fast executor` };
+}
