@@ -108,7 +108,8 @@ function writeFields(out: Writer, command: Command): void {
   switch (command.kind) {
     case "dma-read":
     case "dma-write":
-      return operands(command.from, command.to);
+      operands(command.from, command.to);
+      return;
     case "conv":
       operands(command.x, command.w);
       writeOptional(out, command.bias, writeOperand);
@@ -116,62 +117,76 @@ function writeFields(out: Writer, command: Command): void {
       integers(command.xZero, ...command.strides, ...command.pads, ...command.dilations, command.groups);
       out.u8(MAPPINGS[command.mapping]);
       integers(command.block);
-      return writePost(out, command.post);
+      writePost(out, command.post);
+      return;
     case "deconv":
       operands(command.x, command.w);
       writeOptional(out, command.bias, writeOperand);
       operands(command.y);
       integers(command.xZero, ...command.strides, ...command.pads, ...command.dilations, command.groups);
-      return writePost(out, command.post);
+      writePost(out, command.post);
+      return;
     case "matmul":
       operands(command.a, command.b);
       writeOptional(out, command.bias, writeOperand);
       operands(command.y);
       integers(command.aZero, command.bZero);
       out.flag(command.normalise);
-      return writePost(out, command.post);
+      writePost(out, command.post);
+      return;
     case "eltwise":
       out.u8(ELTWISE[command.operation]);
       operands(command.a, command.b, command.y);
       integers(command.aZero, command.bZero, command.aMultiplier, command.bMultiplier);
-      return writeOptional(out, command.post, writePost);
+      writeOptional(out, command.post, writePost);
+      return;
     case "scale":
       operands(command.x, command.y);
       integers(command.xZero);
-      return writePost(out, command.post);
+      writePost(out, command.post);
+      return;
     case "table":
-      return operands(command.x, command.table, command.y);
+      operands(command.x, command.table, command.y);
+      return;
     case "pool":
       out.u8(POOLS[command.operation]);
       operands(command.x, command.y);
       integers(command.xZero, ...command.kernel, ...command.strides, ...command.pads, ...command.dilations);
       out.flag(command.countIncludePad);
-      return writeOptional(out, command.post, writePost);
+      writeOptional(out, command.post, writePost);
+      return;
     case "reduce":
       out.u8(REDUCES[command.operation]);
       operands(command.x, command.y);
       integers(command.xZero);
-      return writeOptional(out, command.post, writePost);
+      writeOptional(out, command.post, writePost);
+      return;
     case "softmax":
       operands(command.x, command.table, command.y);
-      return out.flag(command.normalised);
+      out.flag(command.normalised);
+      return;
     case "norm":
       operands(command.x, command.gamma, command.beta, command.y);
       integers(command.xZero, command.axes);
       out.flag(command.center);
       integers(command.epsilon);
-      return writePost(out, command.post);
+      writePost(out, command.post);
+      return;
     case "move":
-      return operands(command.x, command.y);
+      operands(command.x, command.y);
+      return;
     case "fill":
       operands(command.y);
-      return integers(command.value);
+      integers(command.value);
+      return;
     case "gather":
-      return operands(command.x, command.indices, command.y);
+      operands(command.x, command.indices, command.y);
+      return;
     case "cpu":
       out.text(command.text);
       out.list(command.inputs, (operand) => writeOperand(out, operand));
-      return out.list(command.outputs, (operand) => writeOperand(out, operand));
+      out.list(command.outputs, (operand) => writeOperand(out, operand));
+      return;
     case "stop":
       return;
   }

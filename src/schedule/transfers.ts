@@ -71,23 +71,27 @@ function arrange(
     for (const { root } of outputsOf(job)) lastWriter.set(root, index);
     for (const { root } of inputsOf(job)) if (!firstReader.has(root)) firstReader.set(root, index);
   });
+  // Outputs that are inputs or constants are read by their stores alone, when all work is done.
+  const unmade = [...stores].filter(([root]) => !lastWriter.has(root));
+  for (const job of [...unmade.flatMap(([, jobs]) => jobs), ...ends]) {
+    for (const { root } of inputsOf(job)) if (!firstReader.has(root)) firstReader.set(root, work.length);
+  }
   const loadsAt = new Map<number, Job[]>();
   const used = [...inputs].filter(([, root]) => firstReader.has(root));
   const bytes = used.reduce((sum, [, root]) => sum + root.bytes, 0);
   used.sort((a, b) => (firstReader.get(a[1]) ?? 0) - (firstReader.get(b[1]) ?? 0));
   for (const [name, root] of used) {
-    const at = bytes <= sramBytes / 8 ? 0 : (firstReader.get(root) ?? 0);
+    const at = bytes <= sramBytes / 8 && work.length > 0 ? 0 : (firstReader.get(root) ?? 0);
     const job = loadJob({ name, origin: [] }, viewOfRoot(root), viewOfRoot(root));
     loadsAt.set(at, [...(loadsAt.get(at) ?? []), job]);
   }
   const arranged: Job[] = [];
-  const unmade = [...stores].filter(([root]) => !lastWriter.has(root));
   work.forEach((job, index) => {
     arranged.push(...(loadsAt.get(index) ?? []), job);
     for (const { root } of outputsOf(job))
       if (lastWriter.get(root) === index) arranged.push(...(stores.get(root) ?? []));
   });
-  // Outputs that are inputs or constants.
+  arranged.push(...(loadsAt.get(work.length) ?? []));
   for (const [, jobs] of unmade) arranged.push(...jobs);
   return [...arranged, ...ends];
 }

@@ -1,0 +1,81 @@
+/** Codes that only change their place: DMA, moves, fills, gathers. */
+import type { DmaCommand, FillCommand, GatherCommand, MoveCommand, Storage } from "../../schedule/program.ts";
+import { type AnyArray, forEachRow, type Memories, type NumberArray, type Place } from "./memory.ts";
+
+function copy(from: Place<AnyArray>, to: Place<AnyArray>): void {
+  const source = from.data as NumberArray;
+  const target = to.data as NumberArray;
+  forEachRow(to.shape, [from.strides, to.strides], (count, [fromAt, toAt], [fromStep, toStep]) => {
+    const start = from.offset + fromAt;
+    const end = to.offset + toAt;
+    if (fromStep === 1 && toStep === 1 && count > 16) {
+      target.set(source.subarray(start, start + count), end);
+      return;
+    }
+    for (let i = 0; i < count; i++) target[end + i * toStep] = source[start + i * fromStep];
+  });
+}
+
+export function runDma(command: DmaCommand, memories: Memories): void {
+  copy(memories.any(command.from), memories.any(command.to));
+}
+
+const RANGES: Partial<Record<Storage, readonly [number, number]>> = {
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32_768, 32_767],
+  uint16: [0, 65_535],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+};
+
+export function runMove(command: MoveCommand, memories: Memories): void {
+  const [x, y] = [memories.any(command.x), memories.any(command.y)];
+  const range = command.x.dtype === command.y.dtype ? undefined : RANGES[command.y.dtype];
+  if (range === undefined) {
+    copy(x, y);
+    return;
+  }
+  const [low, high] = range;
+  const source = x.data as NumberArray;
+  const target = y.data as NumberArray;
+  forEachRow(y.shape, [x.strides, y.strides], (count, [xAt, yAt], [xStep, yStep]) => {
+    for (let i = 0; i < count; i++) {
+      const code = source[x.offset + xAt + i * xStep];
+      target[y.offset + yAt + i * yStep] = code < low ? low : code > high ? high : code;
+    }
+  });
+}
+
+export function runFill(command: FillCommand, memories: Memories): void {
+  const y = memories.numbers(command.y);
+  forEachRow(y.shape, [y.strides], (count, [yAt], [yStep]) => {
+    for (let i = 0; i < count; i++) y.data[y.offset + yAt + i * yStep] = command.value;
+  });
+}
+
+/** A negative index counts from the end; one out of range is clamped to the ends. */
+export function runGather(command: GatherCommand, memories: Memories): void {
+  const [x, y] = [memories.any(command.x), memories.any(command.y)];
+  const indices = memories.any(command.indices);
+  const [outer, size, inner] = x.shape;
+  const count = indices.shape[0];
+  for (let i = 0; i < count; i++) {
+    const given = Number(indices.data[indices.offset + i * indices.strides[0]]);
+    const index = Math.min(Math.max(given < 0 ? given + size : given, 0), size - 1);
+    copy(
+      {
+        data: x.data,
+        offset: x.offset + index * x.strides[1],
+        shape: [outer, inner],
+        strides: [x.strides[0], x.strides[2]],
+      },
+      {
+        data: y.data,
+        offset: y.offset + i * y.strides[1],
+        shape: [outer, inner],
+        strides: [y.strides[0], y.strides[2]],
+      },
+    );
+  }
+}
