@@ -22,18 +22,6 @@ export function viewOf(graph: Graph): GraphView {
   };
 }
 
-/** Replaces nodes by lists of nodes; `undefined` keeps the node. The same graph comes back where all were kept. */
-export function mapNodes(graph: Graph, edit: (node: Node) => readonly Node[] | undefined): Graph {
-  let changed = false;
-  const nodes = graph.nodes.flatMap((node) => {
-    const edited = edit(node);
-    if (edited === undefined) return [node];
-    changed = true;
-    return edited;
-  });
-  return changed ? { ...graph, nodes } : graph;
-}
-
 /** The node reading other names, subgraphs included; the same node where none of them is in the map. */
 export function renameReads(node: Node, names: ReadonlyMap<string, string>): Node {
   const reads = readsOf(node);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { forwardValues, mapNodes, removeDead, renameReads } from "../../src/ir/edit.ts";
+import { forwardValues, removeDead, renameReads } from "../../src/ir/edit.ts";
 import { parse, print } from "../../src/ir/text.ts";
 import { verify } from "../../src/ir/verify.ts";
 
@@ -64,10 +64,4 @@ describe("renameReads", () => {
     expect(print({ ...graph, nodes: [node] })).toContain("a = Neg(u)\n  return a");
     expect(renameReads(graph.nodes[0], new Map([["a", "v"]]))).toBe(graph.nodes[0]);
   });
-});
-
-it("mapNodes returns the same graph where every node was kept", () => {
-  const graph = parse("input x\ny = Neg(x)\nreturn y");
-  expect(mapNodes(graph, () => undefined)).toBe(graph);
-  expect(mapNodes(graph, (node) => [node]).nodes).toEqual(graph.nodes);
 });
