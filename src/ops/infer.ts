@@ -151,8 +151,9 @@ const EVALUATION: EvaluateContext = {
 /** Remembers outputs that follow from known small tensors, or from the shape of the input alone. */
 function learn(node: Node, op: Op, types: readonly (Type | undefined)[], scope: Scope): void {
   if (op.deterministic === false || node.domain === "npu" || subgraphs(node).length > 0) return;
-  const inputs = knownInputs(node, types, scope);
-  if (inputs === undefined || !node.outputs.every((name) => isSmall(scope.types.get(name)))) return;
+  const inputs = guard(node, () => knownInputs(node, types, scope));
+  if (inputs === undefined) return;
+  if (!guard(node, () => node.outputs.every((name) => isSmall(scope.types.get(name))))) return;
   const outputs = guard(node, () => op.evaluate(node, inputs, EVALUATION));
   for (const [index, name] of node.outputs.entries()) {
     const value = outputs[index];

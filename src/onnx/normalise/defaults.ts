@@ -35,8 +35,9 @@ const castByName: Conversion = {
 function placedAt(node: Node, axis: number, context: ConvertContext): readonly Node[] {
   const [rank, own] = [context.rank(node.inputs[0]), context.rank(node.inputs[1])];
   if (rank === undefined || own === undefined) return [node];
-  const count = rank - own - (axis < 0 ? axis + rank : axis);
-  if (count <= 0) return [node];
+  const first = axis < 0 ? axis + rank : axis;
+  const count = rank - own - first;
+  if (count <= 0 || first < 0) return [node];
   const hint = hintOf(node);
   const axes = Array.from({ length: count }, (_, index) => own + index);
   const placed = context.fresh(`${hint}/placed`);

@@ -97,8 +97,12 @@ export function makeType(dtype: DType, shape?: readonly Dim[]): Type {
   return shape === undefined ? { dtype } : { dtype, shape };
 }
 
-/** A shape of unnamed dimensions. */
+/** More dimensions than any tensor in a file may have: a rank beyond comes from a damaged model. */
+const MAX_RANK = 64;
+
+/** A shape of unnamed dimensions. The rank may be a size from the file, so a RangeError tells one that is none. */
 export function unknownShape(rank: number): Dim[] {
+  if (rank > MAX_RANK) throw new RangeError(`a tensor of ${rank} dimensions`);
   return new Array<Dim>(rank).fill("?");
 }
 
