@@ -1,0 +1,208 @@
+/** The chip's operators on cases that a person can work out: multiplier 2^30 with shift 30 is 1, with 31 a half. */
+import { describe, expect, test } from "vitest";
+import { parse } from "../../../src/ir/text.ts";
+import { inferTypes } from "../../../src/ops/infer.ts";
+import { outputsOf } from "../../harness/operator.ts";
+
+/** Elements of `statement`, whose constants are in `constants` (and m, s, h: multiplier 1, its shift, the shift of a half). */
+function y(statement: string, ...constants: string[]): (number | bigint | string)[] {
+  const lines = [
+    "const m: int32[1] = [1073741824]",
+    "const s: int32[1] = [30]",
+    "const h: int32[1] = [31]",
+    ...constants.map((constant) => `const ${constant}`),
+    `y = npu.${statement}`,
+    "return y",
+  ];
+  return outputsOf(lines.join("\n"))[0];
+}
+
+describe("products", () => {
+  const x = "x: int8[1,1,2,3] = [1, 2, 3, 4, 5, 6]";
+  test("Conv: padding contributes nothing, whatever the zero point", () => {
+    const w = "w: int8[1,1,1,3] = [1, 1, 1]";
+    const b = "b: int32[1] = [100]";
+    expect(y("Conv(x, w, b, m, s) pads=[0,1,0,1] x_zero=1", x, w, b)).toEqual([101, 103, 103, 107, 112, 109]);
+  });
+
+  test("Conv: a multiplier for each channel, groups, the clamp and the zero point", () => {
+    const constants = [
+      "x: int8[1,2,1] = [10, 20]",
+      "w: int8[2,1,1] = [3, -3]",
+      "b: int32[2] = [0, 0]",
+      "many: int32[2] = [1073741824, 1073741824]",
+      "shifts: int32[2] = [30, 31]",
+    ];
+    const attributes = "group=2 y_zero=-5 y_min=-30 y_max=20";
+    expect(y(`Conv(x, w, b, many, shifts) ${attributes}`, ...constants)).toEqual([20, -30]);
+  });
+
+  test("Conv: 16 bits and a wide sum", () => {
+    const constants = [
+      "x: int16[1,2,1] = [32767, -32768]",
+      "w: int8[1,2,1] = [127, -127]",
+      "b: int32[1] = [3]",
+      "wide: int32[1] = [16384]",
+      "ws: int32[1] = [22]",
+    ];
+    // 127·65535 + 3 = 8,322,948; · 2^14 / 2^22 = 32511.5…
+    expect(y('Conv(x, w, b, wide, ws) wide=1 y_dtype="int16"', ...constants)).toEqual([32512]);
+  });
+
+  test("ConvTranspose: every input spreads over its window", () => {
+    const w = "w: int8[1,1,1,3] = [1, 10, 2]";
+    const b = "b: int32[1] = [0]";
+    const input = "x: int8[1,1,1,2] = [1, 3]";
+    expect(y("ConvTranspose(x, w, b, m, s) strides=[1,2]", input, w, b)).toEqual([1, 10, 5, 30, 6]);
+    expect(y("ConvTranspose(x, w, b, m, s) strides=[1,2] pads=[0,1,0,0] output_padding=[0,1]", input, w, b)).toEqual([
+      10, 5, 30, 6, 0,
+    ]);
+  });
+
+  test("MatMul: bias along the columns, zero points on both sides", () => {
+    const a = "a: int8[2,2] = [1, 2, 3, 4]";
+    const b = "b: int8[2,2] = [1, 0, 0, 1]";
+    expect(y("MatMul(a, b, bias, m, s)", a, b, "bias: int32[2] = [10, 20]")).toEqual([11, 22, 13, 24]);
+    expect(y("MatMul(a, b, _, m, s) a_zero=1 b_zero=1", a, b)).toEqual([-1, 0, -3, -2]);
+  });
+
+  test("MatMul: normalised by the sum of its weights", () => {
+    const a = "a: uint8[2,2] = [255, 0, 100, 100]";
+    const b = "b: int8[2,1] = [-64, 32]";
+    const q = "q: int32[1] = [46]";
+    // v = 2^16 times the weighted mean: −64 and −16.
+    expect(y("MatMul(a, b, _, m, q) normalise=1", a, b, q)).toEqual([-64, -16]);
+    expect(y("MatMul(a, b, _, m, q) normalise=1", "a: uint8[1,2] = [0, 0]", b, q)).toEqual([0]);
+  });
+});
+
+describe("element by element", () => {
+  const a = "a: int8[2,2] = [1, 2, 3, -128]";
+  const b = "b: int8[2] = [10, -3]";
+  test("Add: each side has its factor, and a negative one subtracts", () => {
+    expect(y("Add(a, b, m, s) a_multiplier=2 b_multiplier=-1 b_zero=-3", a, b)).toEqual([-11, 4, -7, -128]);
+  });
+  test("Mul", () => expect(y("Mul(a, b, m, h) a_zero=1", a, b)).toEqual([0, -1, 10, 127]));
+  test("Mul: through an activation's table", () => {
+    const table = `t: int16[513] = [${Array.from({ length: 513 }, (_, index) => Math.abs(index - 256) * 10)}]`;
+    // p = ±640 lies five samples from the middle: 50; p = 64 halfway to the first: 5.
+    const attributes = "table_multiplier=1073741824 table_shift=30";
+    const factors = ["a: int8[3] = [64, -64, 64]", "b: int8[3] = [10, 10, 1]"];
+    expect(y(`Mul(a, b, m, s, t) ${attributes}`, table, ...factors)).toEqual([50, 50, 5]);
+  });
+  test("Max and Min", () => {
+    expect(y("Max(a, b)", a, b)).toEqual([10, 2, 10, -3]);
+    expect(y("Min(a, b)", a, b)).toEqual([1, -3, 3, -128]);
+  });
+  test("Rescale: halves go up in one rounding", () => {
+    expect(y("Rescale(a, m, h) x_zero=2 y_zero=7", a)).toEqual([7, 7, 8, -58]);
+    expect(y('Rescale(a, f, s) round="ort-f32-rne"', "a: int8[3] = [1, 3, 5]", "f: float32[1] = [0.5]")).toEqual([
+      0, 2, 2,
+    ]);
+  });
+  test("Table: an entry a code, or interpolated", () => {
+    const square = `t: int16[256] = [${Array.from({ length: 256 }, (_, index) => (index - 128) ** 2)}]`;
+    expect(y("Table(a, t)", a, square)).toEqual([1, 4, 9, 16384]);
+    const line = `t: int16[513] = [${Array.from({ length: 513 }, (_, index) => 2 * (index - 256))}]`;
+    expect(y("Table(x, t)", "x: int16[4] = [-32768, 0, 64, 32767]", line)).toEqual([-512, 0, 1, 512]);
+  });
+  test("Cast saturates", () => {
+    expect(y('Cast(x) to="int8"', "x: int16[3] = [-500, 5, 500]")).toEqual([-128, 5, 127]);
+  });
+});
+
+describe("windows and reductions", () => {
+  const x = "x: int8[1,1,4] = [-100, -2, -3, -120]";
+  test("MaxPool: padding never wins", () => {
+    expect(y("MaxPool(x) kernel_shape=[2] strides=[2] pads=[1,1]", x)).toEqual([-100, -2, -120]);
+  });
+  test("AveragePool: the multiplier of as many cells as there are", () => {
+    const many = "many: int32[2] = [1073741824, 1073741824]";
+    const shifts = "shifts: int32[2] = [30, 31]";
+    const pool = "kernel_shape=[2] strides=[2] pads=[1,1]";
+    expect(y(`AveragePool(x, many, shifts) ${pool}`, x, many, shifts)).toEqual([-100, -2, -120]);
+    expect(y(`AveragePool(x, many, shifts) ${pool} count_include_pad=1`, x, many, shifts)).toEqual([-50, -2, -60]);
+  });
+  test("ReduceSum, ReduceMax, ReduceMin", () => {
+    const z = "z: int8[2,3] = [1, 2, 3, -4, -5, -6]";
+    expect(y("ReduceSum(z, m, s) axes=[1] x_zero=1", z)).toEqual([3, -18]);
+    expect(y("ReduceMax(z) axes=[0] keepdims=0", z)).toEqual([1, 2, 3]);
+    expect(y("ReduceMin(z)", z)).toEqual([-6]);
+  });
+});
+
+describe("norms", () => {
+  const halving = `t: int32[256] = [${Array.from({ length: 256 }, (_, d) => Math.floor(2 ** 15 / 2 ** d))}]`;
+  test("Softmax: weights, and quotients in 8 and 16 bits", () => {
+    const x = "x: int8[1,3] = [5, 4, 3]";
+    expect(y("Softmax(x, t) axis=1 normalised=0", x, halving)).toEqual([255, 128, 64]);
+    // 4/7, 2/7, 1/7 of 256 are 146.3, 73.1, 36.6.
+    expect(y("Softmax(x, t) axis=1", x, halving)).toEqual([146 - 128, 73 - 128, 37 - 128]);
+    expect(y('Softmax(x, t) axis=1 y_dtype="int16"', x, halving)).toEqual([18725, 9362, 4681]);
+  });
+  test("Softmax: a weight that is all there is saturates", () => {
+    expect(y("Softmax(x, t) axis=0", "x: int8[2,1] = [127, -128]", halving)).toEqual([127, -128]);
+  });
+  test("Softmax: 16 bits by two tables", () => {
+    const table = `t: int32[512] = [${Array.from({ length: 512 }, (_, at) => (at % 256 === 0 ? 32768 : 16384))}]`;
+    expect(y("Softmax(x, t) axis=0 normalised=0", "x: int16[3] = [300, 299, 43]", table)).toEqual([255, 128, 64]);
+  });
+  test("LayerNorm and RMSNorm", () => {
+    const constants = [
+      "g: int16[2] = [1, 1]",
+      "b: int32[2] = [0, 4096]",
+      "k: int32[1] = [16384]",
+      "ks: int32[1] = [20]",
+    ];
+    // ±1 in 12 bits, less 6 bits: ±64; the second element is shifted by as much.
+    const pairs = "x: int8[2,2] = [60, -60, -7, 113]";
+    expect(y("LayerNorm(x, g, b, k, ks) axis=1", pairs, ...constants)).toEqual([64, 0, -64, 127]);
+    // n·u / √(n·Σu² + 1) is 6/√21 and 2/√21.
+    expect(y("LayerNorm(x, g, b, k, ks) axis=1 center=0", "x: int8[1,2] = [3, 1]", ...constants)).toEqual([84, 92]);
+  });
+});
+
+describe("moves", () => {
+  const x = "x: int8[2,3] = [1, 2, 3, 4, 5, 6]";
+  test.each([
+    ["Reshape(x) shape=[3,2]", [1, 2, 3, 4, 5, 6]],
+    ["Transpose(x) perm=[1,0]", [1, 4, 2, 5, 3, 6]],
+    ["Slice(x) starts=[2] ends=[-1] axes=[1] steps=[-2]", [3, 1, 6, 4]],
+    ["Concat(x, x) axis=1", [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]],
+    ["Pad(x) pads=[0,1,0,0] value=-9", [-9, 1, 2, 3, -9, 4, 5, 6]],
+    ['Pad(x) pads=[0,2,0,1] mode="reflect"', [3, 2, 1, 2, 3, 2, 6, 5, 4, 5, 6, 5]],
+    ['Pad(x) pads=[0,1,0,1] mode="edge"', [1, 1, 2, 3, 3, 4, 4, 5, 6, 6]],
+    ["Expand(x) shape=[2,1,1]", [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]],
+    ["Gather(x, i) axis=1", [3, 1, 1, 3, 6, 4, 4, 6]],
+  ])("%s", (statement, expected) => {
+    expect(y(statement, x, "i: int64[2,2] = [-1, 0, -99, 99]")).toEqual(expected);
+  });
+});
+
+describe("what does not fit is refused", () => {
+  test.each([
+    ["Conv(x, w, b, m, s)", "x: int8[1,2,4] = [0,0,0,0,0,0,0,0]", "w: int8[1,3,1] = [0,0,0]", /do not go together/],
+    ["MatMul(x, w, _, m, s)", "x: int8[2] = [0, 0]", "w: int8[3] = [0, 0, 0]", /no matrix product/],
+    ["Add(x, w, m, s)", "x: int8[2] = [0, 0]", "w: int8[3] = [0, 0, 0]", /do not broadcast/],
+    ["Table(x, w)", "x: int8[1] = [0]", "w: int8[3] = [0, 0, 0]", /3 entries; 256/],
+    ["Reshape(x) shape=[3]", "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /cannot be seen as/],
+    ["Slice(x) starts=[2] ends=[3] axes=[0]", "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /leaves axis 0/],
+    ['Cast(x) to="float32"', "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /is not one of/],
+    ["Concat(x, w) axis=1", "x: int8[1,2] = [0, 0]", "w: int8[2,1] = [0, 0]", /does not go beside/],
+    ["Rescale(x, m, s)", "x: float32[1] = [0]", "w: int8[1] = [0]", /is float32/],
+  ])("%s", (statement, x, w, message) => {
+    const constants = ["m: int32[1] = [0]", "s: int32[1] = [30]", "b: int32[1] = [0]", x, w];
+    const text = [...constants.map((constant) => `const ${constant}`), `y = npu.${statement}`, "return y"].join("\n");
+    expect(() => inferTypes(parse(text))).toThrow(message);
+  });
+});
+
+test("multiply-accumulates are counted", async () => {
+  const { findOp } = await import("../../../src/ops/find.ts");
+  const { nodes } = parse("input x: int8[1,4,8,8]\ny = npu.Conv(x) group=2\nreturn y");
+  const type = (dtype: "int8", ...shape: number[]) => ({ dtype, shape });
+  const types = [type("int8", 1, 4, 8, 8), type("int8", 6, 2, 3, 3)];
+  expect(findOp("npu", "Conv")?.macs?.(nodes[0], types, [])).toBe(6 * 6 * 6 * 2 * 9);
+  const product = [type("int8", 5, 7, 3), type("int8", 3, 4)];
+  expect(findOp("npu", "MatMul")?.macs?.({ ...nodes[0], op: "MatMul" }, product, [])).toBe(5 * 7 * 3 * 4);
+});
