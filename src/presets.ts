@@ -17,6 +17,7 @@ const SIMPLIFY: readonly PassSpec[] = [
   // Reshapes are one kind before transpositions look for what they can pass.
   "simplify/reshape-merge",
   "simplify/transpose",
+  "simplify/transpose-operands",
   // Equal nodes are merged when their inputs have been, so late in a round.
   "simplify/common-subexpression",
   "simplify/dead-code",

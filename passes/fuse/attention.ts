@@ -1,4 +1,5 @@
 import { fromReals, numberOf } from "../../src/ir/channels.ts";
+import { logical } from "../../src/ir/graph.ts";
 import { constant, type Found, type NewNode, rewrite } from "../../src/ir/rewrite.ts";
 
 /** The scale of scores may stand at the queries, at the keys, or be split between both. */
@@ -14,12 +15,13 @@ const MERGES = ["m = Mul(x, s)\n y = Mul(m, t)", "m = Mul(x, s)\n y = Div(m, t)"
 function moved({ value, tensor, type, node, fresh, alternative }: Found): NewNode[] | undefined {
   const given = numberOf(tensor("s"));
   const dtype = tensor("s")?.dtype;
+  const output = type("y");
   const scaled = type(alternative < 2 ? "q" : "k");
   const same = scaled?.shape !== undefined && scaled.shape.length === type("a")?.shape?.length;
   // With constant weights on a side, the scale belongs into the weights (fuse/scale).
   if (given === undefined || dtype === undefined || !same || tensor("q") || tensor("k")) return undefined;
   const factor = node("a").op === "Div" ? 1 / given : given;
-  const scores = fresh(`${value("y")}_unscaled`);
+  const scores = fresh(`${value("y")}_unscaled`, output && logical(output));
   return [
     { op: "MatMul", inputs: [value("q"), value("k")], outputs: [scores] },
     { op: "Mul", inputs: [scores, constant(fromReals(dtype, [], [factor]), "s")] },

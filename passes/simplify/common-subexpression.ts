@@ -7,11 +7,19 @@ import { printType } from "../../src/ir/text/values.ts";
 import { findOp } from "../../src/ops/find.ts";
 import type { Pass } from "../../src/pass.ts";
 
+/** Tensors never change, and the pass runs many times over the same weights. */
+const contents = new WeakMap<Tensor, string>();
+
 /** What a constant holds; undefined where it still lies in its file. */
 function contentOf(tensor: Tensor): string | undefined {
   if (isLazy(tensor.data)) return undefined;
-  const content = Array.isArray(tensor.data) ? JSON.stringify(tensor.data) : bytesOf(tensor);
-  return `${printType(tensor)} ${createHash("sha256").update(content).digest("hex")}`;
+  let content = contents.get(tensor);
+  if (content === undefined) {
+    const values = Array.isArray(tensor.data) ? JSON.stringify(tensor.data) : bytesOf(tensor);
+    content = `${printType(tensor)} ${createHash("sha256").update(values).digest("hex")}`;
+    contents.set(tensor, content);
+  }
+  return content;
 }
 
 /** What a node computes, said the same for nodes that compute the same; undefined where they may differ all the same. */

@@ -102,7 +102,8 @@ const RULES: Readonly<Record<string, Rule>> = {
 
 /** These compute their input's own values: whatever reads them can read the input. */
 const pass: Pass = {
-  summary: "Removes nodes that change nothing: Identity, x + 0, x · 1, the same shape or type, empty pads and the like.",
+  summary:
+    "Removes nodes that change nothing: Identity, x + 0, x · 1, the same shape or type, empty pads and the like.",
   run(graph) {
     const view = viewOf(graph);
     const forwards = new Map<string, string>();

@@ -148,29 +148,6 @@ function operandName(name: string, operands: ReadonlyMap<string, Tensor>, draft:
   return moved;
 }
 
-/** `Tᵖ(a) + Tᵖ(b) = Tᵖ(a + b)`: one transposition instead of two, and it may meet another one below. */
-function mergeOperands(node: Node, draft: Draft): boolean {
-  if (!BINARY.has(node.op) || node.domain !== "" || node.inputs.length !== 2) return false;
-  const made = node.inputs.map((name) => draft.view.producer(name));
-  const perms = made.map((maker) => (maker === undefined ? undefined : permOf(maker, draft.view)));
-  const [a, b] = made;
-  if (a === undefined || b === undefined || a === b || perms[0] === undefined || String(perms[0]) !== String(perms[1]))
-    return false;
-  if (!isPrivate(a, draft.view) || !isPrivate(b, draft.view) || draft.edits.has(a) || draft.edits.has(b)) return false;
-  if (draft.view.type(node.outputs[0])?.quant !== undefined) return false;
-  const ranks = [a, b].map((maker) => draft.view.type(maker.inputs[0])?.shape?.length);
-  if (ranks[0] !== ranks[1]) return false;
-  const sum = fresh(node.outputs[0], draft);
-  const origin = [...new Set([...a.origin, ...b.origin])].sort();
-  draft.edits.set(a, []);
-  draft.edits.set(b, []);
-  draft.edits.set(node, [
-    { ...node, inputs: [a.inputs[0], b.inputs[0]], outputs: [sum] },
-    { ...a, inputs: [sum], outputs: node.outputs, origin },
-  ]);
-  return true;
-}
-
 /** A transposition that moves axes of size 1 only keeps the elements' order: it is a Reshape. */
 function asReshape(node: Node, perm: readonly number[], draft: Draft): boolean {
   const type: Type | undefined = draft.view.type(node.inputs[0]);
@@ -195,8 +172,7 @@ function round(graph: Graph): Graph {
   for (const node of graph.nodes) {
     if (draft.edits.has(node)) continue;
     const perm = permOf(node, draft.view);
-    if (perm === undefined) mergeOperands(node, draft);
-    else if (!asReshape(node, perm, draft)) mergeThrough(node, perm, draft);
+    if (perm !== undefined && !asReshape(node, perm, draft)) mergeThrough(node, perm, draft);
   }
   if (draft.edits.size === 0) return graph;
   const nodes = graph.nodes.flatMap((node) => draft.edits.get(node) ?? [node]);
@@ -204,8 +180,8 @@ function round(graph: Graph): Graph {
 }
 
 /**
- * Two transpositions in a row are one, also with elementwise nodes between them; the same transposition of both operands
- * can come after the operation; and one that moves no element is a Reshape.
+ * Two transpositions in a row are one, also with elementwise nodes between them; and one that moves no element is a
+ * Reshape.
  */
 const pass: Pass = {
   summary: "Merges, moves and removes transpositions.",

@@ -30,8 +30,8 @@ export interface Found {
   /** All of them, or undefined where one is computed at run time, quantized or absent. */
   tensors<Name extends string>(...names: Name[]): Record<Name, Tensor> | undefined;
   type(name: string): Type | undefined;
-  /** A name that the graph does not have yet, for a value between several new nodes. */
-  fresh(hint: string): string;
+  /** A name that the graph does not have yet, for a value between several new nodes; with its type, matches can go on. */
+  fresh(hint: string, type?: Type): string;
   /** Which of several match texts it was. */
   readonly alternative: number;
   readonly graph: Graph;
@@ -137,7 +137,7 @@ function foundIn(draft: Draft, pattern: Pattern, match: Match, alternative: numb
       return found;
     },
     type: (name) => draft.type(value(name)),
-    fresh: (hint) => draft.fresh(hint),
+    fresh: (hint, type) => draft.fresh(hint, type),
     graph: draft.graph,
   };
 }
@@ -198,10 +198,11 @@ class Draft implements MatchView {
     return this.#places.has(node);
   }
 
-  fresh(hint: string): string {
+  fresh(hint: string, type?: Type): string {
     this.#names ??= namesOf(this.graph);
     const name = freshName(hint, this.#names);
     this.#names.add(name);
+    if (type !== undefined) this.#types.set(name, type);
     return name;
   }
 

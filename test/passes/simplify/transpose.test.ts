@@ -33,12 +33,6 @@ testPass(
       `,
     },
     {
-      name: "the same of both operands",
-      before:
-        "input p: float32[2,3]\ninput q: float32[2,3]\na = Transpose(p)\nb = Transpose(q) perm=[1,0]\ny = Add(a, b)\nreturn y",
-      after: "input p: float32[2,3]\ninput q: float32[2,3]\ny_1 = Add(p, q)\ny = Transpose(y_1)\nreturn y",
-    },
-    {
       name: "one that moves no element",
       before: "input x: float32[2,1,4]\ny = Transpose(x) perm=[1,0,2]\nreturn y",
       after: "input x: float32[2,1,4]\nconst y_shape: int64[3] = zeros\ny = Reshape(x, y_shape)\nreturn y",
