@@ -6,7 +6,7 @@ import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
-import { CALIBRATORS } from "../../src/quant/ranges.ts";
+import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
@@ -73,12 +73,19 @@ function int16Values(graph: Graph, names: readonly string[]): Set<string> {
   });
 }
 
-/** Activations ride on accumulators whose ranges no type can carry; the lowering reads them from the metadata. */
+/**
+ * Activations ride on accumulators whose ranges no type can carry, and 1/x must know how near to zero x comes: the lowering
+ * reads both from the metadata.
+ */
 function withInnerRanges(graph: Graph, histograms: ReadonlyMap<string, Histogram>): Graph {
-  const ranges = [...fusionGroups(graph).byAnchor.values()].map(({ inner }) => {
+  const ranges: [string, Range][] = [...fusionGroups(graph).byAnchor.values()].map(({ inner }) => {
     const seen = histograms.get(inner);
     return [inner, { low: Math.min(0, seen?.minimum ?? 0), high: Math.max(0, seen?.maximum ?? 0) }];
   });
+  for (const node of graph.nodes) {
+    const seen = node.op === "Div" ? histograms.get(node.inputs[1]) : undefined;
+    if (seen) ranges.push([node.inputs[1], { low: seen.minimum, high: seen.maximum }]);
+  }
   return { ...graph, metadata: new Map(graph.metadata).set("quantize/inner-ranges", JSON.stringify(ranges)) };
 }
 

@@ -43,6 +43,8 @@ export interface LoweringContext {
   input(index: number): Code | undefined;
   /** Input `index` where it is a constant, as real numbers or integers; undefined where it is computed. */
   constant(index: number): Tensor | undefined;
+  /** What calibration saw of input `index`, where the lowering of its operator has use for it (a divisor). */
+  range(index: number): { readonly low: number; readonly high: number } | undefined;
   /** The type that output `index` must have: its quantization is decided already. */
   output(index: number): Code;
   /** The activation to apply before storing, if one rides on this node. */

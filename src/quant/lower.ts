@@ -21,7 +21,7 @@ export interface LowerOptions {
   readonly round: string;
   /** Accumulator width of the target. */
   readonly accumulatorBits: number;
-  /** Calibrated range of each value that lives in an accumulator only. */
+  /** Calibrated range of each value that lives in an accumulator only, and of divisors. */
   readonly ranges: ReadonlyMap<string, Range>;
 }
 
@@ -112,6 +112,7 @@ class Emitter {
         const name = node.inputs[index];
         return name ? this.constants.get(name) : undefined;
       },
+      range: (index) => options.ranges.get(node.inputs[index]),
       output: (index) => {
         const code = this.codeOf(outputs[index]);
         if (!code) throw new Error(`bug: output ${index} of ${node.op} has no type`);

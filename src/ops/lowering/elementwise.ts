@@ -2,7 +2,7 @@ import { makeTensor, numbersOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext, Riding, RidingOf } from "../integer.ts";
 import { typeOfCode } from "./linear.ts";
 import { multiplierOf } from "./multiplier.ts";
-import { codeRange, postStage, sampleCodes, sampleTable, scaleOf, zeroOf } from "./post.ts";
+import { codeRange, postStage, reachOf, sampleCodes, sampleTable, scaleOf, zeroOf } from "./post.ts";
 
 /** The real function that a riding activation computes. */
 export function functionOf(riding: Riding): (x: number) => number {
@@ -18,8 +18,11 @@ export function lowerUnary(ridingOf: RidingOf, bendsAtZero = false): IntegerLowe
     if (!x) return "its input has no quantization";
     const riding = ridingOf(context.node, (index) => scalarOf(context, index));
     if (!riding) return "its parameters are computed at run time";
-    if (bendsAtZero && x.dtype === "int16") emitBend(context, x, functionOf(riding));
-    else emitFunction(context, x, functionOf(riding), riding);
+    if (bendsAtZero && x.dtype === "int16") {
+      const outer = context.riding ? functionOf(context.riding) : (value: number) => value;
+      const inner = functionOf(riding);
+      emitBend(context, x, (value) => outer(inner(value)), context.output(0));
+    } else emitFunction(context, x, functionOf(riding), riding);
     return undefined;
   };
 }
@@ -39,7 +42,7 @@ export function emitFunction(context: LoweringContext, x: Code, inner: (x: numbe
     emitRescale(context, x, output, simple.low, simple.high);
     return;
   }
-  const { knots, unit } = sampleTable(apply, scaleOf(x));
+  const { knots, unit } = sampleTable(apply, scaleOf(x), 2 * scaleOf(output) * reachOf(output));
   const table = context.add(makeTensor("int16", [513], knots), `${output.name}/table`);
   const middle: Code = {
     name: `${output.name}/wide`,
@@ -59,27 +62,16 @@ const ZOOM = 64;
  * through the bend, so a second table covers the range/64 around zero. The result is coarse(x) + fine(64·x) where
  * 64·x saturates: coarse is flat inside the small range and fine is flat outside it, and they meet at its ends.
  */
-function emitBend(context: LoweringContext, x: Code, apply: (x: number) => number): void {
-  const output = context.output(0);
-  const outer = context.riding ? functionOf(context.riding) : (value: number) => value;
-  const whole = (value: number) => outer(apply(value));
+function emitBend(context: LoweringContext, x: Code, whole: (x: number) => number, output: Code): string {
   const edge = (scaleOf(x) * 32768) / ZOOM;
   const clip = (value: number) => Math.min(edge, Math.max(-edge, value));
-  const near: Code = { ...x, name: "", quant: quantInt16(scaleOf(x) / ZOOM) };
-  const zoomed = { ...near, name: emitRescale(context, x, { ...near, name: `${output.name}/near` }) };
-  const fine = emitTable16(context, zoomed, (value) => whole(clip(value)), `${output.name}/fine`);
+  const zoomed = alignTo(context, x, { ...x, quant: quantInt16(scaleOf(x) / ZOOM) });
+  const fine = emitTable16(context, zoomed, (value) => whole(clip(value)));
   const base = [whole(-edge), whole(edge)].map((value) => (Number.isFinite(value) ? value : 0));
-  const coarse = emitTable16(
-    context,
-    x,
-    (value) => (Math.abs(value) <= edge ? 0 : whole(value) - base[value < 0 ? 0 : 1]),
-    `${output.name}/coarse`,
+  const coarse = emitTable16(context, x, (value) =>
+    Math.abs(value) <= edge ? 0 : whole(value) - base[value < 0 ? 0 : 1],
   );
-  lowerAdd(1)({
-    ...context,
-    riding: undefined,
-    input: (index) => (index === 0 ? coarse : fine),
-  });
+  return emitSum({ ...context, riding: undefined }, coarse, fine, 1, output);
 }
 
 function quantInt16(scale: number) {
@@ -87,10 +79,10 @@ function quantInt16(scale: number) {
 }
 
 /** An interpolated table into codes of its own scale. */
-function emitTable16(context: LoweringContext, x: Code, apply: (x: number) => number, hint: string): Code {
+function emitTable16(context: LoweringContext, x: Code, apply: (x: number) => number): Code {
   const { knots, unit } = sampleTable(apply, scaleOf(x));
-  const table = context.add(makeTensor("int16", [513], knots), `${hint}/table`);
-  const made: Code = { name: hint, dtype: "int16", shape: x.shape, quant: quantInt16(unit) };
+  const table = context.add(makeTensor("int16", [513], knots), `${x.name}/table`);
+  const made: Code = { name: "", dtype: "int16", shape: x.shape, quant: quantInt16(unit) };
   return { ...made, name: context.emit({ op: "Table", inputs: [x.name, table], type: typeOfCode(made) }) };
 }
 
@@ -148,33 +140,41 @@ export function alignTo(context: LoweringContext, x: Code, like: Code): Code {
 
 /**
  * Add and Sub: both inputs at the larger of their scales with `left` fractional bits, one rounding at the output
- * (ai4.md §7). left = 20 for 8-bit operands and 13 for 16-bit ones keeps the sum below 2^30.
+ * (ai4.md §7). left is the most, up to 20, that keeps the sum below 2^30: 20 for 8-bit operands, 13 for 16-bit ones of one
+ * scale, and more where the 16-bit one is the finer, whose factor would else be a few units.
  */
 export function lowerAdd(sign: 1 | -1): IntegerLowering {
   return (context) => {
     const a = context.input(0);
     const b = context.input(1);
     if (!a || !b) return "an input has no quantization";
-    const left = a.dtype === "int16" || b.dtype === "int16" ? 13 : 20;
-    const largest = Math.max(scaleOf(a), scaleOf(b));
-    const factor = (code: Code) => Math.round((scaleOf(code) / largest) * 2 ** left);
-    const reach = (code: Code) => (code.dtype === "int16" ? 32768 : 255) * factor(code);
-    const post = postStage(context, [largest / 2 ** left], reach(a) + reach(b), false);
-    context.emit({
-      op: "Add",
-      inputs: [a.name, b.name, ...post.inputs],
-      attrs: {
-        ...post.attrs,
-        a_zero: { i: zeroOf(a) },
-        b_zero: { i: zeroOf(b) },
-        a_multiplier: { i: factor(a) },
-        b_multiplier: { i: sign * factor(b) },
-      },
-      type: typeOfCode(context.output(0)),
-      name: context.output(0).name,
-    });
+    emitSum(context, a, b, sign, context.output(0));
     return undefined;
   };
+}
+
+function emitSum(context: LoweringContext, a: Code, b: Code, sign: 1 | -1, output: Code): string {
+  const largest = Math.max(scaleOf(a), scaleOf(b));
+  const span = (code: Code) => (code.dtype === "int16" ? 32768 : 255);
+  const together = (span(a) * scaleOf(a) + span(b) * scaleOf(b)) / largest;
+  let left = 20;
+  while (together * 2 ** left >= 2 ** 30) left--;
+  const factor = (code: Code) => Math.round((scaleOf(code) / largest) * 2 ** left);
+  const reach = (code: Code) => span(code) * factor(code);
+  const post = postStage(context, [largest / 2 ** left], reach(a) + reach(b), false, output);
+  return context.emit({
+    op: "Add",
+    inputs: [a.name, b.name, ...post.inputs],
+    attrs: {
+      ...post.attrs,
+      a_zero: { i: zeroOf(a) },
+      b_zero: { i: zeroOf(b) },
+      a_multiplier: { i: factor(a) },
+      b_multiplier: { i: sign * factor(b) },
+    },
+    type: typeOfCode(output),
+    name: output.name || undefined,
+  });
 }
 
 export const lowerMul: IntegerLowering = (context) => {
@@ -209,23 +209,17 @@ export const lowerDiv: IntegerLowering = (context) => {
 };
 
 function reciprocalOf(context: LoweringContext, b: Code): Code | string {
-  // 1/x has no bound at zero: the table saturates at the smallest magnitude that b's codes can tell from it.
+  // 1/x has no bound at zero: the table saturates at the smallest divisor that calibration saw, or that codes can tell.
   const scale = scaleOf(b);
-  const nearest = scale * (b.dtype === "int16" ? 64 : 1);
+  const seen = context.range(1);
+  const least = seen && seen.low > 0 ? seen.low : seen && seen.high < 0 ? -seen.high : 0;
+  const nearest = Math.max(least * 0.75, scale * (b.dtype === "int16" ? 4 : 1));
   const apply = (x: number) => 1 / (Math.abs(x) < nearest ? (x < 0 ? -nearest : nearest) : x);
-  const [low, high] = codeRange(b.dtype);
-  let largest = 0;
-  for (let code = low; code <= high; code++) largest = Math.max(largest, Math.abs(apply((code - zeroOf(b)) * scale)));
-  const quant = { scale: Float32Array.of(largest / 32767), zeroPoint: Int32Array.of(0) };
-  const output: Code = { name: `${b.name}/reciprocal`, dtype: "int16", shape: b.shape, quant };
-  if (b.dtype === "int8") {
-    const table = context.add(makeTensor("int16", [256], sampleCodes(apply, b, output)), `${b.name}/reciprocal/table`);
-    return { ...output, name: context.emit({ op: "Table", inputs: [b.name, table], type: typeOfCode(output) }) };
-  }
-  const { knots, unit } = sampleTable(apply, scale);
-  const table = context.add(makeTensor("int16", [513], knots), `${b.name}/reciprocal/table`);
-  const wide = { ...output, quant: { scale: Float32Array.of(unit), zeroPoint: Int32Array.of(0) } };
-  return { ...wide, name: context.emit({ op: "Table", inputs: [b.name, table], type: typeOfCode(wide) }) };
+  const quant = quantInt16(1 / nearest / 32767);
+  const output: Code = { name: "", dtype: "int16", shape: b.shape, quant };
+  if (b.dtype === "int16") return { ...output, name: emitBend(context, b, apply, output) };
+  const table = context.add(makeTensor("int16", [256], sampleCodes(apply, b, output)), `${b.name}/reciprocal`);
+  return { ...output, name: context.emit({ op: "Table", inputs: [b.name, table], type: typeOfCode(output) }) };
 }
 
 /** Max and Min: two codes at the output's quantization, pairwise for more. */

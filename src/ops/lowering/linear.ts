@@ -10,6 +10,7 @@ import {
 } from "../../ir/graph.ts";
 import { makeTensor, valuesOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
+import { alignTo } from "./elementwise.ts";
 import { postStage, reachOf, scaleOf, zeroOf } from "./post.ts";
 
 /** int8 weights with one scale an output channel, as [channels][reduction] for bounds and biases. */
@@ -170,8 +171,9 @@ export const lowerGemm: IntegerLowering = (context) => {
 
 export const lowerMatMul: IntegerLowering = (context) => {
   const a = context.input(0);
-  const b = context.input(1);
-  if (!a || !b) return "an input has no quantization";
+  const right = context.input(1);
+  if (!a || !right) return "an input has no quantization";
+  const b = right.dtype === "int16" ? narrow(context, right) : right;
   if (a.shape.length < 2 || b.shape.length < 2) return "a product with a vector was not made into one of matrices";
   const depth = a.shape[a.shape.length - 1];
   const weights = context.constant(1);
@@ -206,6 +208,12 @@ export const lowerMatMul: IntegerLowering = (context) => {
   emitMatMul(context, a.name, b.name, "", a, zeroOf(b), postStage(context, [unit], limit, a.dtype === "int16"));
   return undefined;
 };
+
+/** The array's columns take 8 bits: codes of 16 are rounded to those of 256 times the scale. */
+function narrow(context: LoweringContext, b: Code): Code {
+  const quant = { scale: Float32Array.of(scaleOf(b) * 256), zeroPoint: Int32Array.of(0) };
+  return alignTo(context, b, { ...b, dtype: "int8", quant });
+}
 
 function emitMatMul(
   context: LoweringContext,

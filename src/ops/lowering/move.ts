@@ -3,7 +3,7 @@ import { makeTensor, numbersOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
 import { alignTo, copyTo } from "./elementwise.ts";
 import { reshapeCode, transposeCode, typeOfCode } from "./linear.ts";
-import { scaleOf, zeroOf } from "./post.ts";
+import { codeRange, scaleOf, zeroOf } from "./post.ts";
 
 /** Lowerings of the operators that move numbers without changing them. */
 
@@ -118,7 +118,7 @@ export const lowerPad: IntegerLowering = (context) => {
   const value = context.node.inputs[2] ? context.constant(2) : undefined;
   if (context.node.inputs[2] && !value) return "its fill value is computed at run time";
   const real = value ? numbersOf(value)[0] : 0;
-  const code = x.quant ? Math.min(127, Math.max(-128, Math.round(real / scaleOf(x)) + zeroOf(x))) : real;
+  const code = x.quant ? codeOf(real, x) : real;
   const axes = ints(context, 3)?.map((axis) => positive(axis, x.shape.length)) ?? x.shape.map((_, axis) => axis);
   const full = new Array<number>(2 * x.shape.length).fill(0);
   axes.forEach((axis, index) => {
@@ -130,6 +130,12 @@ export const lowerPad: IntegerLowering = (context) => {
   if (kind === "wrap") return "padding by wrapping around has no integer form";
   return emitMove(context, "Pad", [x.name], { pads: { ints: full }, value: { i: code }, mode: { s: kind } }, x);
 };
+
+/** The nearest code; ±∞ is the last one. */
+function codeOf(real: number, x: Code): number {
+  const [low, high] = codeRange(x.dtype);
+  return clamp(Math.round(real / scaleOf(x)) + zeroOf(x), low, high);
+}
 
 export const lowerExpand: IntegerLowering = (context) => {
   const x = context.input(0);

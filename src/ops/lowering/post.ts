@@ -46,8 +46,13 @@ export interface PostStage {
  * `limit` is a bound on the accumulator's magnitude, proven from weights and code ranges; a stage that could overflow is
  * refused, never wrapped.
  */
-export function postStage(context: LoweringContext, units: readonly number[], limit: number, wide: boolean): PostStage {
-  const output = context.output(0);
+export function postStage(
+  context: LoweringContext,
+  units: readonly number[],
+  limit: number,
+  wide: boolean,
+  output = context.output(0),
+): PostStage {
   checkLimit(context, limit, wide);
   const [low, high] = codeRange(output.dtype);
   const scale = scaleOf(output);
@@ -63,7 +68,7 @@ export function postStage(context: LoweringContext, units: readonly number[], li
   };
   if (riding?.kind === "table") {
     const preScale = riding.range / 32767;
-    const { knots, unit } = sampleTable(riding.apply, preScale);
+    const { knots, unit } = sampleTable(riding.apply, preScale, 2 * scale * reachOf(output));
     const table = context.add(makeTensor("int16", [TABLE_KNOTS], knots), `${output.name}/table`);
     const rescale = multiplierOf(unit / scale, 31);
     return {
@@ -132,12 +137,20 @@ function constants(context: LoweringContext, units: readonly number[], scale: nu
   ];
 }
 
-/** f on the 513 knots of an int16 range of scale `preScale`, as int16 codes; `unit` is what one code is worth. */
-export function sampleTable(apply: (x: number) => number, preScale: number): { knots: Int16Array; unit: number } {
+/**
+ * f on the 513 knots of an int16 range of scale `preScale`, as int16 codes; `unit` is what one code is worth. Values beyond
+ * `limit` saturate, so that a function that grows past the output (eˣ) leaves the codes to what can be stored. Callers
+ * give twice the output's reach: the chord across its end then keeps its slope.
+ */
+export function sampleTable(
+  apply: (x: number) => number,
+  preScale: number,
+  limit = Number.POSITIVE_INFINITY,
+): { knots: Int16Array; unit: number } {
   const values = new Float64Array(TABLE_KNOTS);
   let largest = 0;
   for (let index = 0; index < TABLE_KNOTS; index++) {
-    values[index] = apply((index * 128 - 32768) * preScale);
+    values[index] = Math.min(limit, Math.max(-limit, apply((index * 128 - 32768) * preScale)));
   }
   settle(values);
   for (const value of values) largest = Math.max(largest, Math.abs(value));
