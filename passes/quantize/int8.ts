@@ -3,6 +3,7 @@ import { CompileError } from "../../src/error.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import type { Context, Pass } from "../../src/pass.ts";
 import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
+import { correctBias } from "../../src/quant/bias.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
@@ -16,6 +17,7 @@ const options = z
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
+    biasCorrection: z.boolean().default(true),
     samples: z.number().int().positive().default(256),
   })
   .strict();
@@ -37,17 +39,20 @@ const pass: Pass<Options> = {
         remedy: "add data.calibration to the recipe",
       });
     }
-    const histograms = await calibrate(graph, values, context.calibration, {
+    const calibration = await calibrate(graph, values, context.calibration, {
       samples: context.options.samples,
       jobs: context.jobs ?? 1,
       signal: context.signal,
     });
-    return withInnerRanges(withoutWishes(quantized(graph, histograms, context)), histograms);
+    const { histograms, means } = calibration;
+    const rounded = quantized(graph, histograms, context);
+    const corrected = context.options.biasCorrection ? correctBias(rounded, graph, means) : rounded;
+    return withInnerRanges(withoutWishes(corrected), histograms);
   },
 };
 
 function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
-  const { int16, ...plan } = context.options;
+  const { int16, biasCorrection: _, ...plan } = context.options;
   return annotate(graph, histograms, { ...plan, int16: int16Values(graph, int16) });
 }
 

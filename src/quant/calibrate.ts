@@ -2,8 +2,12 @@ import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
 import { createPool } from "../run/pool.ts";
+import { meanRequests } from "./bias.ts";
 import { emptyHistogram, type Histogram, merge } from "./histogram.ts";
 import {
+  type ChannelSums,
+  mergeSums,
+  type Observation,
   type ObserveInit,
   type ObserveTask,
   observedModel,
@@ -23,36 +27,52 @@ export interface CalibrateOptions {
 /** Samples that one task runs: small enough to share out, large enough to pay for its histograms. */
 const CHUNK = 16;
 
+/** What calibration found out about the float graph. */
+export interface Calibration {
+  readonly histograms: ReadonlyMap<string, Histogram>;
+  /** Mean of each channel of the values that constant weights are multiplied with. */
+  readonly means: ReadonlyMap<string, Float64Array>;
+}
+
 /** Histograms of `values` over the calibration samples; equal for any number of workers. */
 export async function calibrate(
   graph: Graph,
   values: readonly string[],
   samples: Samples,
   options: CalibrateOptions,
-): Promise<Map<string, Histogram>> {
-  const init: ObserveInit = { model: observedModel(graph, values), values, states: graph.states };
+): Promise<Calibration> {
+  const means = meanRequests(graph);
+  const init: ObserveInit = { model: observedModel(graph, values), values, means, states: graph.states };
   const merged = values.map(emptyHistogram);
+  const totals = means.map((): ChannelSums => ({ sums: new Float64Array(0), count: 0 }));
   let any = false;
-  for await (const results of histograms(init, tasksOf(samples, options.samples), options)) {
-    results.forEach((histogram, index) => {
+  for await (const { histograms, sums } of observations(init, tasksOf(samples, options.samples), options)) {
+    histograms.forEach((histogram, index) => {
       merge(merged[index], histogram);
+    });
+    sums.forEach((sum, index) => {
+      totals[index] = mergeSums(totals[index], sum);
     });
     any = true;
   }
   if (!any) throw new CompileError("usage/no-calibration", "the calibration split is empty");
   const found = new Map(values.map((name, index) => [name, merged[index]]));
   requireFinite(found);
-  return found;
+  const averages = means.map(({ value }, index): [string, Float64Array] => {
+    const { sums, count } = totals[index];
+    return [value, sums.map((sum) => sum / count)];
+  });
+  return { histograms: found, means: new Map(averages) };
 }
 
-async function* histograms(
+async function* observations(
   init: ObserveInit,
   tasks: AsyncIterable<ObserveTask>,
   { jobs, signal }: CalibrateOptions,
-): AsyncGenerator<readonly Histogram[]> {
+): AsyncGenerator<Observation> {
   if (jobs > 1) {
     const worker = new URL(`./observe-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    yield* createPool(jobs).map<ObserveInit, ObserveTask, Histogram[]>(worker, init, tasks, { signal });
+    yield* createPool(jobs).map<ObserveInit, ObserveTask, Observation>(worker, init, tasks, { signal });
     return;
   }
   const session = await openObserver(init);
