@@ -4,6 +4,7 @@ import { makeTensor } from "../../src/ir/tensor.ts";
 import { build, type Case, codes, type Draw, post, type Variant } from "./cases.ts";
 
 const NARROW: readonly Variant[] = ["tosa-single", "tosa-double", "ort-f32-rne"];
+const ALL: readonly Variant[] = [...NARROW, "wide"];
 
 /** 16-bit operands need the wide form; 8-bit ones take any. */
 function operand(
@@ -111,7 +112,7 @@ function elementwise(draw: Draw, op: "Add" | "Mul"): Case {
   const [a, b] = [operand(draw), operand(draw)];
   const factor = () => draw.int(1, a.dtype === "int16" || b.dtype === "int16" ? 2 ** 13 : 2 ** 20) * draw.pick([1, -1]);
   const large = a.dtype === "int16" || b.dtype === "int16" ? 2 ** 28 : 2 ** 27;
-  const stage = post(draw, 1, op === "Add" ? large : a.reach, { variant: draw.pick(NARROW) });
+  const stage = post(draw, 1, op === "Add" ? large : a.reach, { variant: draw.pick(ALL) });
   const constant = draw.maybe();
   const bTensor = codes(draw, b.dtype, right);
   return build({
@@ -145,7 +146,7 @@ function pool(draw: Draw, average: boolean): Case {
   const kernel = Array.from({ length: axes }, () => draw.int(1, 3));
   const { dtype, zero } = operand(draw);
   const sizes = kernel.map(() => draw.int(6, 11));
-  const stage = post(draw, elementCount(kernel), 2 ** 10, { table: false, variant: draw.pick(NARROW) });
+  const stage = post(draw, elementCount(kernel), 2 ** 10, { table: false, variant: draw.pick(ALL) });
   const { dilations, ...window } = windowAttributes(draw, axes, kernel);
   return build({
     op: average ? "AveragePool" : "MaxPool",
@@ -166,7 +167,7 @@ function reduce(draw: Draw, op: "ReduceSum" | "ReduceMax" | "ReduceMin"): Case {
   const shape = anyShape(draw);
   const { dtype, zero } = operand(draw);
   const axes = shape.map((_, axis) => axis).filter(() => draw.maybe());
-  const stage = post(draw, 1, dtype === "int8" ? 2 ** 10 : 2 ** 18, { variant: draw.pick(NARROW) });
+  const stage = post(draw, 1, dtype === "int8" ? 2 ** 10 : 2 ** 18, { variant: draw.pick(ALL) });
   return build({
     op,
     feeds: { x: codes(draw, dtype, shape) },
@@ -238,7 +239,7 @@ function table(draw: Draw): Case {
 
 function rescale(draw: Draw): Case {
   const { dtype, zero } = operand(draw, 2);
-  const stage = post(draw, 1, dtype === "int8" ? 256 : 2 ** 16, { table: false, variant: draw.pick(NARROW) });
+  const stage = post(draw, 1, dtype === "int8" ? 256 : 2 ** 16, { table: false, variant: draw.pick(ALL) });
   return build({
     op: "Rescale",
     feeds: { x: codes(draw, dtype, anyShape(draw)) },

@@ -238,26 +238,18 @@ function depthwise(
   const parts = partsOf(x.dtype);
   const pixels = outHeight * outWidth;
   const accBytes = (pixels + 8) * 4;
-  const room = layout.scratch(channelBytes, accBytes, ...parts.slice(1).flatMap(() => [channelBytes, accBytes]));
+  const second = parts.length > 1;
+  const room = layout.scratch(channelBytes, second ? channelBytes : 0, accBytes, second ? accBytes : 0);
   return () => {
-    const places = room.map((offset) => offset + layout.scratchAddress);
-    for (let image = 0; image < batch * group; image++) {
-      const source = x.address + image * height * width * x.bytes;
-      for (const [pass, part] of parts.entries()) {
-        const to = places[2 * pass];
-        kernels.padPlanes(source, 1, height, width, begin[0], begin[1], tall, wide, strides[1], part, zero, to);
-      }
-      for (let each = 0; each < outputs; each++) {
-        const channel = (image % group) * outputs + each;
-        const weight = weightsAddress + channel * taps.length * 2;
-        for (let at = 0; at < places.length; at += 2) {
-          const [padded, acc] = [places[at], places[at + 1]];
-          kernels.depthwise(padded, tapsAddress, weight, taps.length / 2, outHeight, stepY, outWidth, acc);
-        }
-        const to = output.address + (image * outputs + each) * pixels * output.bytes;
-        if (parts.length > 1) kernels.postRowPair(post, channel, 0, places[1], places[3], pixels, to);
-        else kernels.postRow(post, channel, 0, places[1], pixels, to);
-      }
+    const [padded, padded2, acc, acc2] = room.map((offset) => offset + layout.scratchAddress);
+    for (let image = 0; image < batch; image++) {
+      const source = x.address + image * group * height * width * x.bytes;
+      const target = output.address + image * group * outputs * pixels * output.bytes;
+      kernels.depthwise(
+        ...[source, x.bytes, group, outputs, height, width, begin[0], begin[1], tall, wide, strides[1]],
+        ...[parts[0], parts[1] ?? -1, zero, padded, padded2, tapsAddress, weightsAddress, taps.length / 2],
+        ...[outHeight, stepY, outWidth, acc, acc2, post, target],
+      );
     }
   };
 }

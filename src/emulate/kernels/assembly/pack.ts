@@ -149,38 +149,6 @@ export function packWindows(planes: usize, taps: usize, pairs: i32, rows: i32, s
 }
 
 /**
- * One channel of a depthwise convolution from its padded plane: rows·valid int32 accumulators without gaps (and up to 28 bytes
- * beyond). `weights`: int16 in pairs, as many as taps.
- */
-export function depthwise(
-  plane: usize, taps: usize, weights: usize, pairs: i32, rows: i32, stepY: usize, valid: i32, acc: usize,
-): void {
-  const end = taps + (<usize>pairs << 3);
-  for (let row = 0; row < rows; row++) {
-    const line = plane + <usize>row * stepY;
-    const to = acc + (<usize>(row * valid) << 2);
-    for (let x = 0; x < valid; x += 8) {
-      const base = line + (<usize>x << 1);
-      let c0 = i32x4.splat(0);
-      let c1 = c0;
-      let weight = weights;
-      for (let tap = taps; tap < end; tap += 8) {
-        const a = v128.load(base + load<u32>(tap));
-        const b = v128.load(base + load<u32>(tap, 4));
-        const w = v128.load32_splat(weight);
-        const low = i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
-        const high = i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
-        c0 = i32x4.add(c0, i32x4.dot_i16x8_s(low, w));
-        c1 = i32x4.add(c1, i32x4.dot_i16x8_s(high, w));
-        weight += 4;
-      }
-      v128.store(to + (<usize>x << 2), c0);
-      v128.store(to + (<usize>x << 2), c1, 16);
-    }
-  }
-}
-
-/**
  * Adds the products of a transposed convolution to their places. `products`: one row of width·height int32 for each kernel
  * position, `stride` bytes apart; `acc`: the output plane, outHeight·outWidth int32.
  */
