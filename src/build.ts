@@ -1,5 +1,4 @@
 /** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
-import type { Artifact } from "./artifact/container.ts";
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
 import { openBuildData } from "./build/data.ts";
@@ -11,6 +10,7 @@ import { type StageWatch, watchStages } from "./build/resource.ts";
 import { scheduleGraph } from "./build/schedule.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
+import { checkProfile } from "./certify/measure.ts";
 import { decodeRecord, encodeRecord } from "./ir/record.ts";
 import { runPasses } from "./passes.ts";
 import type { Recipe } from "./recipe.ts";
@@ -55,13 +55,10 @@ export async function build(recipe: Recipe, options: BuildOptions = {}): Promise
 }
 
 /** Everything but the judgement: the artifact as it is sealed, with the build's signature where the recipe has a key. */
-export async function make(
-  recipe: Recipe,
-  options: BuildOptions = {},
-  watch = watchStages(),
-): Promise<Made & { readonly sealed: Artifact }> {
+export async function make(recipe: Recipe, options: BuildOptions = {}, watch = watchStages()): Promise<Made> {
   const { signal, progress } = options;
   const target = loadTarget(recipe.target);
+  checkProfile(target, recipe.profile);
   const passes = passesOf(recipe);
   const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
 

@@ -1,25 +1,17 @@
 /** Making an artifact again, byte for byte: from its quantization record, as any machine can, or from the recipe. */
 import { isSealed, type SealedArtifact } from "./artifact/container.ts";
 import { scheduleGraph } from "./build/schedule.ts";
-import { targetDigest } from "./build/seal.ts";
 import { make } from "./build.ts";
+import { targetOf } from "./certify/measure.ts";
 import { decodeCommands } from "./emulate/decode.ts";
 import { CompileError } from "./error.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
-import { loadTarget } from "./target/load.ts";
 import type { Check } from "./verify.ts";
 
 /** Everything after the record is integer work: program, weights and plan must come out as they are sealed. */
 export function rebuildFromRecord(artifact: SealedArtifact): Check {
-  const { name, digest } = artifact.manifest.target;
-  const target = loadTarget(name);
-  if (targetDigest(target) !== digest) {
-    throw new CompileError("trust/other-target", `the description of ${name} here is not the one of the build`, {
-      where: `${targetDigest(target)}, wanted ${digest}`,
-      remedy: "Rebuild with the version of optimus-compile that the lineage names.",
-    });
-  }
+  const target = targetOf(artifact);
   const sealed = (section: string) => artifact.sections.get(section) ?? new Uint8Array();
   const { sramBytes } = decodeCommands(sealed("program"));
   const again = scheduleGraph(decodeRecord(sealed("record")), target, { allowCpu: true, sramBytes });

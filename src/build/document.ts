@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { type Artifact, isSealed } from "../artifact/container.ts";
 import { fingerprint, readPrivateKey } from "../artifact/keys.ts";
 import type { CertifyDocument } from "../certify.ts";
 import type { Graph } from "../ir/graph.ts";
@@ -17,6 +18,7 @@ export interface Made {
   readonly compiled: PassesResult;
   readonly integer: Graph;
   readonly scheduled: ScheduledSections;
+  readonly sealed: Artifact;
 }
 
 interface Finished extends Made {
@@ -60,10 +62,11 @@ export function documentOf({ artifact, judged, teacher, compiled, scheduled, sta
   };
 }
 
-export function notesOf({ artifact, judged, teacher, integer, target, recipe }: Finished): BuildNotes {
+export function notesOf({ artifact, judged, teacher, integer, sealed, target, recipe }: Finished): BuildNotes {
   const onCpu = placement(integer, target, { allowCpu: true })
     .filter(({ where }) => where === "cpu")
     .map(({ node, reason }) => `${node.op} "${node.origin[0] ?? node.outputs[0]}": ${reason}`);
+  const sealedBytes = [...sealed.sections].reduce((sum, [name, { length }]) => sum + (isSealed(name) ? length : 0), 0);
   return {
     gates: judged.gates,
     signatures: {
@@ -72,6 +75,7 @@ export function notesOf({ artifact, judged, teacher, integer, target, recipe }: 
     },
     onCpu,
     teacherBytes: teacher.bytes,
+    sealedBytes,
     artifactBytes: statSync(artifact).size,
     target: `${target.name}, profile ${recipe.profile}`,
     ...(judged.accuracy.interval && { interval: judged.accuracy.interval }),

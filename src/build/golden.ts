@@ -1,6 +1,6 @@
 import { encodeGolden, type GoldenSequence, type GoldenStep } from "../artifact/golden.ts";
 import { bug } from "../error.ts";
-import type { Graph, Tensor } from "../ir/graph.ts";
+import type { Graph } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
 import { type ChipSections, chipExecutor, codesOf, disagreement, fastExecutor } from "../replay.ts";
 

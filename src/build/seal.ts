@@ -1,12 +1,13 @@
 import type { KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
-import { canonicalBytes, type Json, toJson } from "../artifact/canonical.ts";
+import { canonicalBytes, type Json } from "../artifact/canonical.ts";
 import { type Artifact, digestOf, sha256 } from "../artifact/container.ts";
 import { encodeLineage, type Lineage } from "../artifact/lineage.ts";
 import type { Manifest } from "../artifact/manifest.ts";
 import { signStatement } from "../artifact/sign.ts";
 import { makeStatement, PROVENANCE } from "../artifact/statement.ts";
+import { targetDigest } from "../certify/measure.ts";
 import { bug } from "../error.ts";
 import { type Graph, isStatic } from "../ir/graph.ts";
 import type { PassRecord } from "../passes.ts";
@@ -28,12 +29,6 @@ export interface SealParts {
   readonly lineage: Lineage;
   /** The build's private key. */
   readonly key?: KeyObject;
-}
-
-/** Content of a hardware description: its numbers, not the prose around them. */
-export function targetDigest(target: Target): string {
-  const { figures: _, ...numbers } = target;
-  return `sha256:${sha256(canonicalBytes(toJson(numbers)))}`;
 }
 
 /** @param teacher typed, before any pass: its border is what the host speaks. */

@@ -67,6 +67,9 @@ export interface BuildNotes {
   /** Nodes on the CPU: `Softmax "name": why`. */
   readonly onCpu: readonly string[];
   readonly teacherBytes: number;
+  /** What the chip and whoever rebuilds it need. */
+  readonly sealedBytes: number;
+  /** With lineage, evidence and signatures. */
   readonly artifactBytes: number;
   readonly target: string;
   /** Of the drop, 95 %. */

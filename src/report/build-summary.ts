@@ -19,7 +19,12 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
     ["SRAM peak", "", formatBytes(memory.sramPeakBytes), "per NPU"],
     ["DRAM traffic", "", formatBytes(memory.dramBytesPerInference), "per inference"],
     ["weights", formatBytes(4 * document.teacher.parameters), formatBytes(memory.weightBytes), "with scales"],
-    ["file", formatBytes(notes.teacherBytes), formatBytes(notes.artifactBytes), ""],
+    [
+      "file",
+      formatBytes(notes.teacherBytes),
+      formatBytes(notes.sealedBytes),
+      `${formatBytes(notes.artifactBytes)} with the evidence`,
+    ],
     [
       "energy",
       "",

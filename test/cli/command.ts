@@ -33,7 +33,10 @@ export interface RunOptions {
 }
 
 /** Runs the command as a user does, without a terminal. */
-export async function optimus(args: readonly string[], { cwd = root, env, started }: RunOptions = {}): Promise<Finished> {
+export async function optimus(
+  args: readonly string[],
+  { cwd = root, env, started }: RunOptions = {},
+): Promise<Finished> {
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { ...process.env, CI: undefined, NO_COLOR: "1", FORCE_COLOR: undefined, ...env },

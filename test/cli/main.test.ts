@@ -14,7 +14,8 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 const data = `{ reader: idx, images: ${process.cwd()}/fixtures/fashion-mnist/t10k-images-idx3-ubyte.gz }`;
-const recipe = (lines: string) => `model: ${process.cwd()}/${teacher}\ndata: { calibration: ${data}, certification: ${data} }\n${lines}`;
+const recipe = (lines: string) =>
+  `model: ${process.cwd()}/${teacher}\ndata: { calibration: ${data}, certification: ${data} }\n${lines}`;
 
 describe("the command line", () => {
   test("says what it can do", async () => {
@@ -33,7 +34,12 @@ describe("the command line", () => {
   test.each<[string, string[], number, RegExp]>([
     ["no command", [], 2, /Usage:/],
     ["a mistyped command", ["bild"], 2, /error\[usage\/unknown-command\].*\n {2}help: Did you mean build\?/],
-    ["a mistyped option", ["build", "x.yaml", "--jsno"], 2, /error\[usage\/unknown-option\].*\n {2}help: Did you mean --json\?/],
+    [
+      "a mistyped option",
+      ["build", "x.yaml", "--jsno"],
+      2,
+      /error\[usage\/unknown-option\].*\n {2}help: Did you mean --json\?/,
+    ],
     ["a missing argument", ["build"], 2, /error\[usage\/missing-argument\]/],
     ["too many arguments", ["inspect", "a", "b"], 2, /error\[usage\/excess-arguments\]/],
     ["a number that is none", ["build", "x.yaml", "--jobs", "many"], 2, /error\[usage\/invalid-argument\].*--jobs/],
@@ -62,7 +68,12 @@ describe("the command line", () => {
     ["an unknown input", recipe("inputs: { imag: {shape: [1,1,28,28]} }"), 2, /usage\/unknown-input[\s\S]*"image"/],
     ["an unbound dimension", recipe(""), 2, /usage\/unbound-dimension/],
     ["a missing key", recipe("key: nothere.pem"), 2, /usage\/no-such-file[\s\S]*nothere\.pem/],
-    ["splits that are not disjoint", recipe(`inputs: { image: {shape: [1,1,28,28]} }\nmetric: agreement`).replace("certification:", "selection: "), 2, /error\[usage\//],
+    [
+      "splits that are not disjoint",
+      recipe(`inputs: { image: {shape: [1,1,28,28]} }\nmetric: agreement`).replace("certification:", "selection: "),
+      2,
+      /error\[usage\//,
+    ],
   ])("answers a recipe with %s", async (_, text, code, says) => {
     const path = file("recipe.yaml", text);
     const finished = await optimus(["build", path, "--ci", "--out", join(folder, "out")]);
@@ -112,7 +123,10 @@ describe("keygen", () => {
     const first = await optimus(["keygen", "--out", folder, "--json"]);
     expect(first.code).toBe(0);
     const { keys } = JSON.parse(first.stdout) as { keys: { privateKey: string; publicPath: string }[] };
-    expect(keys.map(({ publicPath }) => publicPath)).toEqual([join(folder, "build.pub.pem"), join(folder, "certifier.pub.pem")]);
+    expect(keys.map(({ publicPath }) => publicPath)).toEqual([
+      join(folder, "build.pub.pem"),
+      join(folder, "certifier.pub.pem"),
+    ]);
     const again = await optimus(["keygen", "--out", folder]);
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("usage/key-exists")]);
   });

@@ -76,6 +76,7 @@ const notes: BuildNotes = {
   signatures: {},
   onCpu: ['Softmax "evil\u001b[2J": why'],
   teacherBytes: 5000,
+  sealedBytes: 5500,
   artifactBytes: 6000,
   target: "ai4, profile driving",
   interval: { low: 0.004, high: 0.016 },
