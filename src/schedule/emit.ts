@@ -78,8 +78,8 @@ class Emitter {
     const { jobs } = this.input;
     jobs.forEach((planned, index) => {
       this.bear(index);
-      if ("tiles" in planned) planned.tiles.forEach((tile, number) => this.tile(planned, tile, number));
-      else this.cpu(planned.job);
+      if (!("tiles" in planned)) this.cpu(planned.job);
+      else for (const [number, tile] of planned.tiles.entries()) this.tile(planned, tile, number);
       this.bury(index);
     });
     this.stop();

@@ -268,7 +268,7 @@ function checkPort(port: Pick<Port, "dtype" | "shape" | "address">, program: Pro
   const strides = port.shape.map((_, axis) => sizeOf(port.shape.slice(axis + 1)));
   checkWrite(
     { space: "dram", address: port.address, dtype: port.dtype, shape: port.shape, strides },
-    { program, where },
+    { program, where, used: { sram: 0 } },
     DRAM,
   );
 }

@@ -78,7 +78,7 @@ class RowProduct {
   }
 
   run(a: Place, aOffset: number, weights: Int16Array, y: Place, yOffset: number): void {
-    const { command, rows, columns, depth, chunk, values } = this;
+    const { command, rows, columns, chunk, values } = this;
     const [rowStep, columnStep] = y.strides.slice(-2);
     for (let first = 0; first < rows; first += chunk) {
       const count = Math.min(chunk, rows - first);
