@@ -116,8 +116,12 @@ function tooMany(what: string, limit: number): CompileError {
   });
 }
 
+/** A name from a file as it may stand in a message: no control characters, no change of writing direction. */
 export function quote(name: string): string {
-  return JSON.stringify(name);
+  return JSON.stringify(name).replace(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function renamed(name: string, frame: Frame | undefined, model: ModelContext): string {

@@ -52,7 +52,16 @@ function openChecked(path: string, allow: (stats: Stats) => string | undefined, 
       }
       return bytes;
     },
-    range: (start, length) => ({ lazy: true, byteLength: length, read: () => file.read(start, length) }),
+    range(start, length) {
+      // Kept for as long as somebody holds it: several readers of one weight read the file once.
+      let last: WeakRef<Uint8Array> | undefined;
+      const read = (): Uint8Array => {
+        const bytes = last?.deref() ?? file.read(start, length);
+        last = new WeakRef(bytes);
+        return bytes;
+      };
+      return { lazy: true, byteLength: length, read };
+    },
   };
   descriptors.register(file, descriptor);
   return file;

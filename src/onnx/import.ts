@@ -10,6 +10,7 @@ import {
   type Type,
 } from "../ir/graph.ts";
 import { encode, integerRange, isFloat } from "../ir/numbers.ts";
+import { checkFinite } from "./normalise/finite.ts";
 import { normalise } from "./normalise.ts";
 import { readModel } from "./read.ts";
 
@@ -34,7 +35,9 @@ export interface Bindings {
  * Throws CompileError: usage/unknown-input, usage/bad-binding, usage/unbound-dimension for the bindings; model/… for the model.
  */
 export function importOnnx(path: string, bindings: Bindings = {}): Graph {
-  return normalise(bindInputs(readModel(path), bindings));
+  const graph = normalise(bindInputs(readModel(path), bindings));
+  checkFinite(graph);
+  return graph;
 }
 
 /** Binds a graph's inputs; the graph's own opset and nodes stay as they are. */

@@ -318,6 +318,53 @@ describe("graphs", () => {
   );
 });
 
+describe("numbers that are none", () => {
+  const matrix = (w: TensorProto) => {
+    const path = join(temporaryFolder(), "model.onnx");
+    writeFileSync(
+      path,
+      bytes({ node: [node("MatMul", ["x", "w"], ["y"])], initializer: [w], output: [value("y", [2, 1])] }),
+    );
+    return path;
+  };
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("a weight of %d", (number) => {
+    const error = refusal(() => importOnnx(matrix(float("w", [3, 1], [1, number, 2]))));
+    expect(error.code).toBe("model/not-finite");
+    expect(error.where).toContain('"w"');
+  });
+
+  test("a half-precision weight that is infinite", () => {
+    const w: TensorProto = {
+      name: "w",
+      dims: [3, 1],
+      dataType: 10,
+      rawData: new Uint8Array(Uint16Array.of(0, 0x7c00, 1).buffer),
+    };
+    const path = join(temporaryFolder(), "model.onnx");
+    writeFileSync(
+      path,
+      bytes({
+        node: [node("MatMul", ["x", "w"], ["y"])],
+        initializer: [w],
+        input: [value("x", [2, 3], 10)],
+        output: [value("y", [2, 1], 10)],
+      }),
+    );
+    expect(refusal(() => importOnnx(path)).code).toBe("model/not-finite");
+  });
+
+  test.each([0, -0.5, 1e-40, Number.NaN, Number.POSITIVE_INFINITY])("a quantization scale of %d", (scale) => {
+    const w: TensorProto = { name: "w", dims: [3, 1], dataType: 3, rawData: Uint8Array.of(1, 2, 3) };
+    const file = bytes({
+      node: [node("DequantizeLinear", ["w", "s"], ["d"]), node("MatMul", ["x", "d"], ["y"])],
+      initializer: [w, float("s", [], [scale])],
+      output: [value("y", [2, 1])],
+    });
+    expect(refusal(() => normalise(decodeModel(file))).code).toBe("model/bad-scale");
+  });
+});
+
 describe("external data", () => {
   const weights = new Uint8Array(Float32Array.of(1, 2, 3).buffer);
 

@@ -1,3 +1,4 @@
+import { CompileError } from "../../error.ts";
 import { quantize } from "../../ir/codes.ts";
 import { type Graph, intAttr, type Node, type Quant, type Tensor, type Type, typeOf } from "../../ir/graph.ts";
 import { decode } from "../../ir/numbers.ts";
@@ -17,6 +18,9 @@ export function foldQdq(graph: Graph, outer: (name: string) => Tensor | undefine
   return foldPairs(foldConstants(inside, lookUp), lookUp);
 }
 
+/** The smallest normal float32: dividing by less overflows. */
+const SMALLEST_SCALE = 2 ** -126;
+
 type LookUp = (name: string) => Tensor | undefined;
 
 /** The scale and zero point that a Quantize- or DequantizeLinear names; undefined where they are not plain constants. */
@@ -26,6 +30,13 @@ function quantOf(node: Node, rank: number | undefined, lookUp: LookUp): Quant | 
   if (scale?.dtype !== "float32" || (node.inputs[2] && !point)) return undefined;
   if (point && (point.dtype.startsWith("float") || point.dtype === "string")) return undefined;
   const values = decode(scale) as Float32Array;
+  const wrong = values.find((value) => !(value >= SMALLEST_SCALE && value < Number.POSITIVE_INFINITY));
+  if (wrong !== undefined) {
+    throw new CompileError("model/bad-scale", `the quantization scale ${wrong} is not a positive normal number`, {
+      where: `node ${node.origin[0]}, scale ${node.inputs[1]}`,
+      remedy: "calibrate the model again",
+    });
+  }
   const zeroPoint = point ? Int32Array.from(decode(point) as ArrayLike<number>, Number) : Int32Array.of(0);
   if (scale.shape.length === 0 || (values.length === 1 && scale.shape.length === 1))
     return { scale: values, zeroPoint };
