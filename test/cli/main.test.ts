@@ -17,7 +17,7 @@ const data = `{ reader: idx, images: ${process.cwd()}/fixtures/fashion-mnist/t10
 const recipe = (lines: string) =>
   `model: ${process.cwd()}/${teacher}\ndata: { calibration: ${data}, certification: ${data} }\n${lines}`;
 
-describe("the command line", () => {
+describe("the command line", { concurrent: true }, () => {
   test("says what it can do", async () => {
     const { code, stdout, stderr } = await optimus(["--help"]);
     expect([code, stderr]).toEqual([0, ""]);
@@ -48,7 +48,7 @@ describe("the command line", () => {
     ["a missing model", ["inspect", "nothere.onnx"], 2, /error\[usage\/.*\n {2}at nothere\.onnx/],
     ["a missing artifact", ["verify", "nothere.dopt"], 2, /error\[usage\/no-such-file\]/],
     ["an unknown target", ["targets", "show", "ai44"], 2, /error\[usage\/unknown-target\]/],
-    ["a folder for a model", ["inspect", "src"], 2, /error\[usage\//],
+    ["a folder for a model", ["inspect", "src"], 3, /error\[model\/unsafe-file\]/],
     ["nothing to export", ["export", "x.dopt"], 2, /error\[usage\/what-to-export\]/],
     ["an unknown kind of key", ["keygen", "--type", "rsa"], 2, /p256, ed25519/],
   ])("answers %s with place and remedy", async (_, args, code, says) => {
@@ -74,8 +74,8 @@ describe("the command line", () => {
       2,
       /error\[usage\//,
     ],
-  ])("answers a recipe with %s", async (_, text, code, says) => {
-    const path = file("recipe.yaml", text);
+  ])("answers a recipe with %s", async (title, text, code, says) => {
+    const path = file(`${title.replaceAll(" ", "-")}.yaml`, text);
     const finished = await optimus(["build", path, "--ci", "--out", join(folder, "out")]);
     expect(finished.stderr).toMatch(says);
     expect(finished.code).toBe(code);
