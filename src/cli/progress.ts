@@ -23,7 +23,10 @@ export async function openProgress({ stages, live }: ProgressOptions): Promise<P
   return live ? openLive(stages) : openPlain();
 }
 
-export const isLive = (ci: boolean): boolean => process.stderr.isTTY && !ci && process.env.TERM !== "dumb";
+export function isLive(ci: boolean): boolean {
+  // A terminal that does not tell its width would be drawn one letter a line.
+  return process.stderr.isTTY && process.stderr.columns > 20 && !ci && process.env.TERM !== "dumb";
+}
 
 function openPlain(): Progress {
   let current: { name: string; start: number } | undefined;

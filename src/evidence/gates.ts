@@ -127,6 +127,9 @@ export function judge(gates: Gates, measured: Measured): Judgement {
   return { verdict: has("fail") ? "fail" : has("incomplete") ? "incomplete" : "pass", gates: results };
 }
 
+/** 0.9295 − 0.9245 is a little more than 0.005 in binary: differences of this size are no evidence of anything. */
+const SLACK = 1e-12;
+
 function judgeOne(gate: GateName, limit: number, measured: Measured): GateResult {
   const kind: GateKind = GATES[gate];
   const { keeps, says } = kind;
@@ -134,7 +137,8 @@ function judgeOne(gate: GateName, limit: number, measured: Measured): GateResult
   if (value === undefined || Number.isNaN(value) || Number.isNaN(limit)) {
     return { gate, limit, value, verdict: "incomplete", reason: `nothing was measured for ${gate} (${says})` };
   }
-  const kept = keeps === "at most" ? value <= limit : value >= limit;
+  const slack = SLACK * Math.max(1, Math.abs(limit));
+  const kept = keeps === "at most" ? value <= limit + slack : value >= limit - slack;
   const reason = kept
     ? `${short(value)} is ${keeps} ${short(limit)}`
     : `${short(value)} is not ${keeps} ${short(limit)}`;
