@@ -84,9 +84,11 @@ export function bindInputs(graph: Graph, bindings: Bindings): Graph {
 
 function unbound(name: string, shape: readonly Dim[] | undefined): CompileError {
   const said = shape === undefined ? "no shape" : `the shape [${shape.join(", ")}]`;
+  const example =
+    shape?.map((dim, axis) => (typeof dim === "number" ? dim : axis === 0 ? 1 : "…")).join(", ") ?? "1, …";
   return new CompileError("usage/unbound-dimension", `the input "${name}" has ${said}; the chip needs fixed sizes`, {
     where: `inputs.${name}`,
-    remedy: `give its shape in the recipe, for example inputs: { ${name}: { shape: [1, …] } }`,
+    remedy: `give its shape in the recipe, for example inputs: { ${name}: { shape: [${example}] } }`,
   });
 }
 
