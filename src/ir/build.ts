@@ -1,4 +1,5 @@
-import { type Attr, attrs, freshName, type Graph, type Node, type Tensor, type Type } from "./graph.ts";
+import { forgetLost } from "./edit.ts";
+import { type Attr, attrs, freshName, type Graph, type Node, type Tensor } from "./graph.ts";
 import { int64 } from "./tensor.ts";
 import { namesOf } from "./uses.ts";
 
@@ -37,15 +38,7 @@ export function rebuild(graph: Graph, edit: (node: Node, build: Builder) => bool
     changed ||= replaced;
   }
   if (!changed) return graph;
-  const types = new Map<string, Type>();
-  const gone = new Set(nodes.flatMap((node) => node.outputs));
-  for (const name of graph.inputs) gone.add(name);
-  for (const [name, type] of graph.types) if (gone.has(name)) types.set(name, type);
-  const used = new Set([...nodes.flatMap((node) => node.inputs), ...graph.outputs]);
-  for (const name of constants.keys()) {
-    if (!graph.constants.has(name) && !used.has(name)) constants.delete(name);
-  }
-  return { ...graph, nodes, constants, types };
+  return forgetLost(graph, { ...graph, nodes, constants });
 }
 
 function builderFor(from: Node, made: Node[], constants: Map<string, Tensor>, names: Set<string>): Builder {
