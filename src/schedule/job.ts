@@ -1,6 +1,6 @@
 import { bug } from "../error.ts";
 import { intAttr, type Node, stringAttr } from "../ir/graph.ts";
-import type { CommandBody, Operand, Post, Round } from "./program.ts";
+import type { CommandBody, Engine, Operand, Post, Round } from "./program.ts";
 import { type Box, elementsOf, type View } from "./view.ts";
 
 /** An output axis that tiles may cut, into multiples of `quantum` (the last piece may be smaller). */
@@ -15,6 +15,7 @@ export interface Cut {
  */
 export interface TileJob {
   readonly kind: "tile";
+  readonly engine: Engine;
   readonly name: string;
   readonly origin: readonly string[];
   readonly inputs: readonly (View | undefined)[];

@@ -37,8 +37,7 @@ export function chooseMappings(
   const loads = { array: 0, vector: 0 };
   for (const job of jobs) {
     if (job.kind === "cpu" || job.direct) continue;
-    const cycles = tileCycles(job, wholeBox(job.output.shape), target);
-    loads[job.inputs.length === 6 ? "array" : "vector"] += cycles;
+    loads[job.engine === "array" ? "array" : "vector"] += tileCycles(job, wholeBox(job.output.shape), target);
   }
   for (const node of flexible) {
     const command = commandOf(node);

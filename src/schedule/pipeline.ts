@@ -17,6 +17,7 @@ export function recordGrid(job: TileJob, grid: Grid, producers: ProducerGrids): 
 
 /** The grid of the producer of an input that has the output's shape, in the job's own axes. */
 export function likeProducer(job: TileJob, producers: ProducerGrids): Grid | undefined {
+  if (job.engine === "array") return undefined;
   for (const view of job.inputs) {
     if (!view || view.root.kind === "constant" || String(view.shape) !== String(job.output.shape)) continue;
     const made = producers.get(view.root);

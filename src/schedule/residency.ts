@@ -6,6 +6,12 @@ import { finestGrid, memoryOf, type Place, type Places, wholeBytes } from "./gri
 import { inputsOf, type Job, outputsOf, type TileJob } from "./job.ts";
 import type { Root } from "./view.ts";
 
+/**
+ * Jobs for which a tensor's bytes are left alone after its last use, if there is room: whoever reuses them at once must
+ * wait for all tiles of that last use, and engines could not overlap.
+ */
+const REST = [3, 1, 0];
+
 export interface Residency {
   /** Roots that lie in SRAM, with the jobs (by index) during which they do. */
   readonly resident: ReadonlyMap<Root, { readonly first: number; readonly last: number; readonly address: number }>;
@@ -91,14 +97,16 @@ export function chooseResidents(jobs: readonly Job[], target: Target, thrift: nu
   for (let limit = capacity; ; ) {
     banish(jobs, spans, banished, limit, target, thrift);
     const kept = [...spans.values()].filter(({ root }) => isResident(root));
-    const lifetimes = kept.map(({ root, first, last }): Lifetime => ({ bytes: root.bytes, first, last }));
-    const allocation = allocate(lifetimes, target.sram.alignmentBytes);
-    const top = topsOf(lifetimes, allocation, jobs.length);
+    const wanted = jobs.map((job) => wantedBytes(job, isResident, target, thrift));
     let excess = 0;
-    jobs.forEach((job, index) => {
-      excess = Math.max(excess, top[index] + wantedBytes(job, isResident, target, thrift) - capacity);
-    });
-    if (excess <= 0 || kept.length === 0) {
+    for (const rest of REST) {
+      const lifetimes = kept.map(({ root, first, last }): Lifetime => {
+        return { bytes: root.bytes, first, last: Math.min(last + rest, jobs.length - 1) };
+      });
+      const allocation = allocate(lifetimes, target.sram.alignmentBytes);
+      const top = topsOf(lifetimes, allocation, jobs.length);
+      excess = wanted.reduce((most, bytes, index) => Math.max(most, top[index] + bytes - capacity), 0);
+      if (excess > 0 && kept.length > 0) continue;
       const resident = new Map(
         kept.map(({ root, first, last }, index) => [root, { first, last, address: allocation.addresses[index] }]),
       );

@@ -38,6 +38,7 @@ export function eltwiseJob(node: Node, views: readonly (View | undefined)[], out
   const stores = operation === "add" || operation === "mul";
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: stores ? [a, b, views[2], views[3], views[4]] : [a, b],
@@ -68,6 +69,7 @@ export function scaleJob(node: Node, views: readonly (View | undefined)[], outpu
   const x = required(views[0], "x");
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: [x, views[1], views[2], views[3]],
@@ -89,6 +91,7 @@ export function tableJob(node: Node, views: readonly (View | undefined)[], outpu
   const x = required(views[0], "x");
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: [x, views[1]],

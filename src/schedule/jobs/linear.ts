@@ -49,6 +49,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
   });
   return {
     kind: "tile",
+    engine: mapped.mapping === "vector" ? "vector" : "array",
     name: nameOf(node),
     origin: node.origin,
     inputs: [x, w, views[2], views[3], views[4], views[5]],
@@ -120,6 +121,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
   });
   return {
     kind: "tile",
+    engine: "array",
     name: nameOf(node),
     origin: node.origin,
     inputs: [x, w, views[2], views[3], views[4], views[5]],
@@ -199,6 +201,7 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
   });
   return {
     kind: "tile",
+    engine: "array",
     name: nameOf(node),
     origin: node.origin,
     inputs: [a, b, views[2], views[3], views[4], views[5]],

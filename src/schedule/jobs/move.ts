@@ -12,6 +12,7 @@ interface Named {
 export function moveJob({ name, origin }: Named, x: View, output: View): TileJob {
   return {
     kind: "tile",
+    engine: "vector",
     name,
     origin,
     inputs: [x],
@@ -25,6 +26,7 @@ export function moveJob({ name, origin }: Named, x: View, output: View): TileJob
 export function fillJob({ name, origin }: Named, output: View, value: number): TileJob {
   return {
     kind: "tile",
+    engine: "vector",
     name,
     origin,
     inputs: [],
@@ -39,6 +41,7 @@ export function fillJob({ name, origin }: Named, output: View, value: number): T
 export function loadJob(named: Named, from: View, to: View): TileJob {
   return {
     ...moveJob(named, from, to),
+    engine: "dma-in",
     direct: { input: 0 },
     command: (_, operands, output) => ({
       kind: "dma-read",
@@ -53,6 +56,7 @@ export function loadJob(named: Named, from: View, to: View): TileJob {
 export function storeJob(named: Named, from: View, to: View): TileJob {
   return {
     ...moveJob(named, from, to),
+    engine: "dma-out",
     direct: { output: true },
     command: (_, operands, output) => ({
       kind: "dma-write",
@@ -128,6 +132,7 @@ export function gatherJob(node: Node, x: View, indices: View, output: View, from
   const depth = x.shape[1];
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: [x, indices],
@@ -137,7 +142,7 @@ export function gatherJob(node: Node, x: View, indices: View, output: View, from
       { axis: 0, quantum: 1 },
       { axis: 2, quantum: 1 },
     ],
-    ...(fromDram ? { direct: { input: 0 } } : {}),
+    ...(fromDram ? ({ engine: "dma-in", direct: { input: 0 } } as const) : {}),
     needs: (box): Box[] => [
       { start: [box.start[0], 0, box.start[2]], size: [box.size[0], depth, box.size[2]] },
       { start: [box.start[1]], size: [box.size[1]] },

@@ -25,6 +25,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
   });
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: average ? [x, views[1], views[2], views[3]] : [x],
@@ -83,6 +84,7 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
   const sum = operation === "sum";
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: sum ? [x, views[1], views[2], views[3]] : [x],
@@ -115,6 +117,7 @@ export function softmaxJob(node: Node, views: readonly (View | undefined)[], res
   const y = permuteView(result, [...order, axis]);
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: [x, views[1]],
@@ -137,6 +140,7 @@ export function normJob(node: Node, views: readonly (View | undefined)[], output
   const axis = (intAttr(node, "axis", -1) + rank) % rank;
   return {
     kind: "tile",
+    engine: "vector",
     name: nameOf(node),
     origin: node.origin,
     inputs: [views[0], views[1], views[2], views[3], views[4]],
