@@ -14,6 +14,8 @@ const WHOLE_FILE_BYTES = 32 * 2 ** 20;
 const WINDOW_BYTES = 2 ** 20;
 /** Payloads from here on stay in a large file until asked for. */
 const LAZY_BYTES = 4096;
+/** Node reads at most 2^31 − 1 bytes in one call. */
+const MAX_STEP_BYTES = 2 ** 30;
 /** Protobuf ends at 2 GiB; what is larger must be external data. */
 const MAX_MODEL_BYTES = 2 ** 31 - 1;
 
@@ -44,7 +46,7 @@ function openChecked(path: string, allow: (stats: Stats) => string | undefined, 
     read(start, length) {
       const bytes = new Uint8Array(length);
       for (let done = 0; done < length; ) {
-        const count = readSync(descriptor, bytes, done, length - done, start + done);
+        const count = readSync(descriptor, bytes, done, Math.min(length - done, MAX_STEP_BYTES), start + done);
         if (count === 0) {
           throw new CompileError("model/changed-file", "the file became shorter while it was read", { where: path });
         }

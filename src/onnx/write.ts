@@ -24,6 +24,9 @@ const EXTERNAL_TENSOR_BYTES = 1024;
 /** So that a reader can map the file. */
 const EXTERNAL_ALIGNMENT = 4096;
 
+/** Node writes and hashes at most 2^31 − 1 bytes in one call. */
+const MAX_STEP_BYTES = 2 ** 30;
+
 /** The IR version that came with each opset from 21 on; older ones are content with 10. */
 const IR_OF_OPSET = new Map([
   [23, 11],
@@ -92,7 +95,9 @@ function writeExternal(graph: Graph, path: string): void {
     let proto: ModelProto | undefined;
     writeSynced(temporary, (put) => {
       const append = (bytes: Uint8Array): void => {
-        hash.update(bytes);
+        for (let done = 0; done < bytes.length; done += MAX_STEP_BYTES) {
+          hash.update(bytes.subarray(done, done + MAX_STEP_BYTES));
+        }
         put(bytes);
         offset += bytes.length;
       };
@@ -131,7 +136,9 @@ function writeSynced(path: string, fill: (put: (bytes: Uint8Array) => void) => v
   const descriptor = openSync(path, "wx");
   try {
     fill((bytes) => {
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done);
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, MAX_STEP_BYTES));
+      }
     });
     fsyncSync(descriptor);
   } finally {
