@@ -14,7 +14,7 @@ import { print } from "../ir/text.ts";
 import type { Placed } from "../target/placement.ts";
 import { type CpuJob, type Job, nameOf, required, type TileJob } from "./job.ts";
 import { eltwiseJob, scaleJob, tableJob } from "./jobs/elementwise.ts";
-import { convJob, deconvJob, type Mapped, matMulJob } from "./jobs/linear.ts";
+import { convJob, convPart, deconvJob, type MappedPart, matMulJob } from "./jobs/linear.ts";
 import { gatherJob, moveJob, padJobs } from "./jobs/move.ts";
 import { normJob, poolJob, reduceJob, softmaxJob } from "./jobs/rows.ts";
 import { Roots, slicedView } from "./roots.ts";
@@ -43,7 +43,7 @@ export interface Lowered {
 }
 
 /** The graph as jobs on views: aliases are resolved, whatever remains is work. `mappings`: how each Conv is mapped. */
-export function lowerGraph(graph: Graph, placed: readonly Placed[], mappings: ReadonlyMap<Node, Mapped>): Lowered {
+export function lowerGraph(graph: Graph, placed: readonly Placed[], mappings: ReadonlyMap<Node, readonly MappedPart[]>): Lowered {
   const onCpu = new Set(placed.filter(({ where }) => where === "cpu").map(({ node }) => node));
   const roots = new Roots(graph, (node) => !onCpu.has(node));
   const jobs: Job[] = [];
@@ -61,7 +61,7 @@ export function lowerGraph(graph: Graph, placed: readonly Placed[], mappings: Re
   return { jobs, byNode, inputs, results };
 }
 
-function chipJobs(node: Node, graph: Graph, roots: Roots, mappings: ReadonlyMap<Node, Mapped>): TileJob[] {
+function chipJobs(node: Node, graph: Graph, roots: Roots, mappings: ReadonlyMap<Node, readonly MappedPart[]>): TileJob[] {
   const [output] = node.outputs;
   const views = node.inputs.map((name) => roots.view(name));
   const named = { name: nameOf(node), origin: node.origin };
@@ -111,7 +111,7 @@ function chipJobs(node: Node, graph: Graph, roots: Roots, mappings: ReadonlyMap<
     case "Gather":
       return gatherJobs(node, graph, roots);
     case "Conv":
-      return [convJob(node, views, roots.home(output), mappings.get(node) ?? { mapping: "dense", block: 1 })];
+      return convJobs(node, views, roots.home(output), mappings);
     case "ConvTranspose":
       return [deconvJob(node, views, roots.home(output))];
     case "MatMul":
@@ -139,6 +139,17 @@ function chipJobs(node: Node, graph: Graph, roots: Roots, mappings: ReadonlyMap<
     default:
       return bug(`npu.${node.op} was placed on the chip but has no job`);
   }
+}
+
+function convJobs(
+  node: Node,
+  views: readonly (View | undefined)[],
+  home: View,
+  mappings: ReadonlyMap<Node, readonly MappedPart[]>,
+): TileJob[] {
+  const parts = mappings.get(node);
+  if (!parts) return [convJob(node, views, home, { mapping: "dense", block: 1 })];
+  return parts.map((part) => convPart(node, views, home, part));
 }
 
 /** Parts that could not be computed in place are copied there. */

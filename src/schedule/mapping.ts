@@ -1,61 +1,55 @@
-/** How depthwise convolutions are put on the chip: on the array in one of two ways, or on the vector unit. */
-import { convMappings, type MappingCost } from "../emulate/cycles.ts";
+/** How depthwise convolutions are put on the chip: on the array in one of two ways, on the vector unit, or on both. */
+import { convMappings, engineCycles } from "../emulate/cycles.ts";
 import { type Graph, intAttr, type Node } from "../ir/graph.ts";
 import type { Target } from "../target/schema.ts";
-import { tileCycles } from "./grid.ts";
-import type { Job } from "./job.ts";
-import type { Mapped } from "./jobs/linear.ts";
+import type { MappedPart } from "./jobs/linear.ts";
 import type { CommandBody } from "./program.ts";
-import { wholeBox } from "./view.ts";
 
-interface Choice {
-  readonly node: Node;
-  readonly onArray: MappingCost;
-  readonly onVector: MappingCost;
-}
+/** A part of fewer channels than this is not worth a command. */
+const FEWEST_CHANNELS = 4;
 
-/** Depthwise convolutions that may be mapped in more than one way. */
-function isFlexible(node: Node): boolean {
-  return node.domain === "npu" && node.op === "Conv" && intAttr(node, "group", 1) > 1;
+/** The part of the producer's time that the vector unit can use already, following tile by tile while the array cannot. */
+const LEAD = 0.75;
+
+function arrayCycles(command: CommandBody | undefined, target: Target): number {
+  return command?.engine === "array" ? engineCycles(command, target) : 0;
 }
 
 /**
- * Starts with every depthwise layer on the array, by its better mapping there, then moves those to the vector unit that
- * it does relatively best, as long as the busier of the two units gets less to do. `jobs`: the graph lowered with any
- * mapping, for the load of the other layers; `commandOf` gives the whole layer as one command.
+ * Channels of a depthwise layer do not know each other: the array takes some, by its better mapping, while the vector unit
+ * takes the rest, so many that both end together. Neighbouring layers wait for it anyway, so either would stand idle.
+ * `commandOf` gives the whole layer as one command.
  */
 export function chooseMappings(
   graph: Graph,
-  jobs: readonly Job[],
   commandOf: (node: Node) => CommandBody | undefined,
   target: Target,
-): Map<Node, Mapped> {
-  const flexible = graph.nodes.filter(isFlexible);
-  const mapped = new Map<Node, Mapped>();
-  if (flexible.length === 0) return mapped;
-  const choices: Choice[] = [];
-  const loads = { array: 0, vector: 0 };
-  for (const job of jobs) {
-    if (job.kind === "cpu" || job.direct) continue;
-    loads[job.engine === "array" ? "array" : "vector"] += tileCycles(job, wholeBox(job.output.shape), target);
-  }
-  for (const node of flexible) {
+): Map<Node, readonly MappedPart[]> {
+  const mapped = new Map<Node, readonly MappedPart[]>();
+  const makers = new Map(graph.nodes.map((node) => [node.outputs[0], node]));
+  for (const node of graph.nodes) {
+    if (node.domain !== "npu" || node.op !== "Conv" || intAttr(node, "group", 1) === 1) continue;
     const command = commandOf(node);
     if (command?.kind !== "conv") continue;
     const found = convMappings(command, target);
     const onVector = found.find(({ mapping }) => mapping === "vector");
     const onArray = found.filter(({ mapping }) => mapping !== "vector").reduce((a, b) => (b.cycles < a.cycles ? b : a));
-    loads.array -= found[0].cycles;
-    loads.array += onArray.cycles;
-    mapped.set(node, { mapping: onArray.mapping, block: onArray.block });
-    if (onVector) choices.push({ node, onArray, onVector });
-  }
-  choices.sort((a, b) => a.onVector.cycles / a.onArray.cycles - b.onVector.cycles / b.onArray.cycles);
-  for (const { node, onArray, onVector } of choices) {
-    const next = { array: loads.array - onArray.cycles, vector: loads.vector + onVector.cycles };
-    if (Math.max(next.array, next.vector) >= Math.max(loads.array, loads.vector)) continue;
-    [loads.array, loads.vector] = [next.array, next.vector];
-    mapped.set(node, { mapping: "vector", block: 1 });
+    const channels = command.y.shape[1];
+    const before = makers.get(node.inputs[0]);
+    const lead = before === undefined ? 0 : LEAD * arrayCycles(commandOf(before), target);
+    const share = onVector === undefined ? 0 : (onArray.cycles + lead) / (onArray.cycles + onVector.cycles);
+    const away = Math.round(channels * Math.min(1, share));
+    const vector = { mapping: "vector", block: 1 } as const;
+    const array = { mapping: onArray.mapping, block: onArray.block };
+    if (away < FEWEST_CHANNELS) mapped.set(node, [{ ...array, start: 0, count: channels }]);
+    else if (channels - away < FEWEST_CHANNELS) mapped.set(node, [{ ...vector, start: 0, count: channels }]);
+    else {
+      const split = channels - away;
+      mapped.set(node, [
+        { ...array, start: 0, count: split },
+        { ...vector, start: split, count: away },
+      ]);
+    }
   }
   return mapped;
 }

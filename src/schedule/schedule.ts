@@ -91,7 +91,7 @@ interface Prepared {
 function prepare({ name, graph }: EntryGraph, target: Target, { allowCpu }: ScheduleOptions): Prepared {
   const placed = placement(graph, target, { allowCpu: allowCpu ?? false });
   const first = lowerGraph(graph, placed, new Map());
-  const mappings = chooseMappings(graph, first.jobs, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
+  const mappings = chooseMappings(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
   const lowered = mappings.size === 0 ? first : lowerGraph(graph, placed, mappings);
   return { name, graph, placed, lowered, transfers: addTransfers(graph, lowered, target.sram.bytes) };
 }

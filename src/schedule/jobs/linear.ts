@@ -2,7 +2,7 @@
 import { intAttr, intsAttr, type Node } from "../../ir/graph.ts";
 import { channelBox, nameOf, postOf, required, type TileJob, windowRange } from "../job.ts";
 import type { ConvMapping, Operand } from "../program.ts";
-import { type Box, broadcastView, reshapeView, type View } from "../view.ts";
+import { type Box, broadcastView, reshapeView, sliceView, type View } from "../view.ts";
 
 /** [N,C,L] as [N,C,1,L]: the array's loops always have two spatial axes. */
 export function withTwoAxes(view: View): View {
@@ -30,12 +30,30 @@ export interface Mapped {
   readonly block: number;
 }
 
+/** Some of a convolution's output channels, mapped in one way. */
+export interface MappedPart extends Mapped {
+  readonly start: number;
+  readonly count: number;
+}
+
+/** A depthwise layer's channels [start, start + count) as a convolution of their own. */
+export function convPart(node: Node, views: readonly (View | undefined)[], result: View, part: MappedPart): TileJob {
+  const { mapping, block, start, count } = part;
+  const channels = result.shape[1];
+  if (count === channels) return convJob(node, views, result, { mapping, block });
+  const slice = (view: View | undefined, axis: number) =>
+    view && view.shape[axis] === channels ? sliceView(view, axis, start, count, 1) : view;
+  const [x, w, bias, multiplier, shift, table] = views;
+  const own = [slice(x, 1), slice(w, 0), slice(bias, 0), slice(multiplier, 0), slice(shift, 0), table];
+  return convJob(node, own, sliceView(result, 1, start, count, 1), { mapping, block });
+}
+
 export function convJob(node: Node, views: readonly (View | undefined)[], result: View, mapped: Mapped): TileJob {
   const x = withTwoAxes(required(views[0], "x"));
   const w = withTwoAxes(required(views[1], "w"));
   const y = withTwoAxes(result);
   const [strides, dilations, pads] = [pairOf(node, "strides", 1), pairOf(node, "dilations", 1), padsOf(node)];
-  const groups = intAttr(node, "group", 1);
+  const groups = x.shape[1] / w.shape[1];
   const [inputsPerGroup, outputsPerGroup] = [w.shape[1], w.shape[0] / groups];
   const along = (axis: 0 | 1) => ({
     stride: strides[axis],
