@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
+import { CompileError, exitCodeOf } from "../../src/error.ts";
 import { encode } from "../../src/onnx/encode.ts";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../src/onnx/schema.ts";
 
@@ -55,4 +56,16 @@ export function withExternal(folder: string, entries: Readonly<Record<string, st
   const w: TensorProto = { name: "w", dims: [3], dataType: 1, dataLocation: 1, externalData };
   writeFileSync(path, bytes({ initializer: [w] }));
   return path;
+}
+
+/** What a refused model throws. Anything but a CompileError of the model's family fails the test. */
+export function refusal(run: () => unknown): CompileError {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(CompileError);
+    expect(exitCodeOf(error)).toBe(3);
+    return error as CompileError;
+  }
+  throw new Error("the model was accepted");
 }
