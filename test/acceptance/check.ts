@@ -1,0 +1,27 @@
+/** One thing that was tried, and how it went. */
+export interface Outcome {
+  readonly name: string;
+  readonly good: boolean;
+  /** The figures, in one line. */
+  readonly says: string;
+}
+
+export interface AcceptanceOptions {
+  /** At most this many samples of each recipe; absent: as many as the check wants. */
+  readonly samples?: number;
+}
+
+/** A named check of `npm run acceptance`; outcomes are printed as they come. */
+export type AcceptanceCheck = (options: AcceptanceOptions) => AsyncIterable<Outcome>;
+
+/** Runs what yields one outcome; what it throws is the outcome. */
+export async function attempt(name: string, work: () => Promise<Omit<Outcome, "name">>): Promise<Outcome> {
+  try {
+    return { name, ...(await work()) };
+  } catch (error) {
+    const { code, where, remedy } = error as { code?: string; where?: string; remedy?: string };
+    const message = error instanceof Error ? error.message : String(error);
+    const says = [code === undefined ? message : `error[${code}] ${message}`, where, remedy].filter(Boolean).join("; ");
+    return { name, good: false, says };
+  }
+}

@@ -1,0 +1,46 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { resolve } from "node:path";
+
+export const root = resolve(import.meta.dirname, "../..");
+export const builtMain = resolve(root, "dist/src/cli/main.js");
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly seconds: number;
+}
+
+/** Runs a program to its end. `seconds` is the longest that it may take. */
+export async function runProgram(program: string, args: readonly string[], seconds = 1800): Promise<Finished> {
+  const start = performance.now();
+  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], timeout: seconds * 1000 });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => {
+    stdout += piece;
+  });
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+    stderr += piece;
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr, seconds: (performance.now() - start) / 1000 };
+}
+
+/** The built command on this very Node. */
+export function optimus(...args: string[]): Promise<Finished> {
+  return runProgram(process.execPath, [builtMain, ...args]);
+}
+
+/** The last thing that a program complained about. */
+export function complaint({ code, stderr }: Finished): string {
+  const lines = stderr.trim().split("\n");
+  const from = Math.max(
+    0,
+    lines.findLastIndex((line) => /^(error\[|bug)/.test(line)),
+  );
+  return `exit ${code}: ${lines
+    .slice(from, from + 4)
+    .join(" ")
+    .slice(0, 600)}`;
+}

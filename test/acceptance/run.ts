@@ -1,0 +1,33 @@
+/**
+ * The slow checks: `npm run acceptance -- [names] [--samples N]`. One line a check; the last says how many passed.
+ */
+import { parseArgs } from "node:util";
+import { agreement } from "./agreement.ts";
+import type { AcceptanceCheck } from "./check.ts";
+import { determinism } from "./determinism.ts";
+import { hostile } from "./hostile.ts";
+import { recipes } from "./recipes.ts";
+import { unseen } from "./unseen.ts";
+
+const checks: Readonly<Record<string, AcceptanceCheck>> = { agreement, determinism, recipes, hostile, unseen };
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { samples: { type: "string" } } });
+const wanted = positionals.length === 0 ? Object.keys(checks) : positionals;
+const unknown = wanted.filter((name) => !Object.hasOwn(checks, name));
+if (unknown.length > 0) {
+  console.error(`there is no check ${unknown.join(", ")}; there are ${Object.keys(checks).join(", ")}`);
+  process.exit(2);
+}
+
+let [passed, failed] = [0, 0];
+for (const name of wanted) {
+  for await (const { name: what, good, says } of checks[name](
+    values.samples ? { samples: Number(values.samples) } : {},
+  )) {
+    console.log(`${good ? "ok  " : "FAIL"} ${name}: ${what}: ${says}`);
+    if (good) passed++;
+    else failed++;
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
