@@ -1,4 +1,4 @@
-import { type Graph, intAttr, isStatic, type Node, type Tensor, type Type } from "../../ir/graph.ts";
+import { intAttr, isStatic, type Node, type Tensor, type Type } from "../../ir/graph.ts";
 import { int64 } from "../../ir/tensor.ts";
 import { beside, type Conversion, type ConvertContext, type Family, hintOf, withAttrs } from "./conversion.ts";
 
@@ -44,8 +44,4 @@ export function settleSoftmax(node: Node, type: Type | undefined, context: Conve
     matrix,
     beside(node, "Reshape", [done, dims], node.outputs[0]),
   ];
-}
-
-export function hasMarks(graph: Graph): boolean {
-  return graph.nodes.some(isMarked);
 }
