@@ -43,10 +43,10 @@ function pair(node: Node, name: string): [number, number] {
 }
 
 /** A post stage of which only the presence of a table matters. */
-function postOf(table: Operand | undefined, any: Operand): Post {
+function postOf(table: Operand | undefined, constant: Operand): Post {
   return {
-    multiplier: any,
-    shift: any,
+    multiplier: constant,
+    shift: constant,
     ...(table ? { table } : {}),
     round: "tosa-single",
     wide: false,

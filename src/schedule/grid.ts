@@ -3,7 +3,7 @@ import { engineCycles } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
 import { alignUp } from "./allocate.ts";
 import type { TileJob } from "./job.ts";
-import type { Operand } from "./program.ts";
+import type { CommandBody, Operand } from "./program.ts";
 import { type Box, bytesOfBox, elementsOf, type View } from "./view.ts";
 
 /** One axis of a grid: pieces of `size`, the last one what is left. */
@@ -71,14 +71,19 @@ function sizedOperand(view: View, box: Box): Operand {
   return { space: "sram", address: 0, dtype: view.root.dtype, shape: box.size, strides };
 }
 
-/** Engine cycles of the tile that makes a box. */
-export function tileCycles(job: TileJob, box: Box, target: Target): number {
+/** The command of a box without addresses: all that its cost depends on. */
+export function sizedCommand(job: TileJob, box: Box): CommandBody {
   const needs = job.needs(box);
   const operands = job.inputs.map((view, index) => {
     const need = needs[index];
     return view && need ? sizedOperand(view, need) : undefined;
   });
-  return engineCycles(job.command(box, operands, sizedOperand(job.output, box)), target);
+  return job.command(box, operands, sizedOperand(job.output, box));
+}
+
+/** Engine cycles of the tile that makes a box. */
+export function tileCycles(job: TileJob, box: Box, target: Target): number {
+  return engineCycles(sizedCommand(job, box), target);
 }
 
 /** Memory and traffic of a grid. */

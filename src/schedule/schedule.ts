@@ -23,7 +23,7 @@ import { chooseResidents, isIdle, placesOf, type Residency, tooLarge } from "./r
 import { storageOf } from "./roots.ts";
 import { type ScheduleStats, statsOf } from "./stats.ts";
 import { type PlannedJob, planJob } from "./stream.ts";
-import { chooseGrid } from "./tile.ts";
+import { chooseGrid, type GridMemo } from "./tile.ts";
 import { addTransfers, type Transfers } from "./transfers.ts";
 import { type Root, wholeBox } from "./view.ts";
 import { Weights } from "./weights.ts";
@@ -128,6 +128,7 @@ function planEntry({ transfers }: Prepared, target: Target, share: number, weigh
     skipped.add(job);
   }
   const producers: ProducerGrids = new Map();
+  const memo: GridMemo = new Map();
   const planned = jobs.map((job, index) => {
     if (job.kind === "cpu") return { job };
     const places = placesOf(job, isResident);
@@ -135,7 +136,7 @@ function planEntry({ transfers }: Prepared, target: Target, share: number, weigh
     const free = target.sram.bytes - residency.top[index];
     const like = likeProducer(job, producers);
     const found =
-      chooseGrid(job, places, Math.floor(free * share), like, target) ?? chooseGrid(job, places, free, like, target);
+      chooseGrid(job, places, Math.floor(free * share), like, target, memo) ?? chooseGrid(job, places, free, like, target, memo);
     const grid: Grid = found?.grid ?? refuse(job, places, target);
     recordGrid(job, grid, producers);
     return planJob(job, index, grid, places, weights);
@@ -225,8 +226,9 @@ function assemble(
     for (const root of transfers.ports.values()) dram.place(root);
     for (const [root, port] of merged) dram.place(root, dram.address(port));
     const dramAddress = (root: Root) => dram.address(root);
-    const { sram } = target;
-    const result = emit({ jobs, residency, sramBytes: sram.bytes, alignment: sram.alignmentBytes, dramAddress });
+    const { alignmentBytes } = target.sram;
+    const sramBytes = usefulBytes(jobs, residency, target);
+    const result = emit({ jobs, residency, sramBytes, alignment: alignmentBytes, dramAddress });
     emitted.push(result);
     const inputs = graph.inputs
       .filter((input) => !fedInputs.has(input))
@@ -267,6 +269,15 @@ function assemble(
       weightBytes,
     ),
   };
+}
+
+/** With this much, whatever streams could lie side by side: more SRAM would only spread it. */
+function usefulBytes(jobs: Planned["jobs"], { top }: Residency, { sram }: Target): number {
+  let bytes = top.reduce((most, end) => Math.max(most, end), 0);
+  for (const planned of jobs) {
+    if ("items" in planned) for (const item of planned.items) bytes += alignUp(item.bytes, sram.alignmentBytes);
+  }
+  return Math.min(bytes, sram.bytes);
 }
 
 function placeStates(

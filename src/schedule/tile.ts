@@ -1,7 +1,7 @@
 /** The choice among grids: pipelining between engines where everything lies in SRAM, traffic where it does not. */
 import { dramBytesPerCycle } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
-import { costOf, type Grid, type GridAxis, type GridCost, type GridMemory, memoryOf, type Places } from "./grid.ts";
+import { costOf, type Grid, type GridAxis, type GridCost, type GridMemory, memoryOf, type Places, sizedCommand } from "./grid.ts";
 import type { Cut, TileJob } from "./job.ts";
 
 /** Numbers of pieces that are tried on an axis. */
@@ -149,8 +149,29 @@ function bestOf(job: TileJob, fitting: readonly GridMemory[], budget: number, pe
   return best;
 }
 
+/** Layers repeat: what was found for one holds for the next that is the same in everything that matters. */
+export type GridMemo = Map<string, GridCost | undefined>;
+
+function keyOf(job: TileJob, places: Places, budget: number, like: Grid | undefined): string {
+  const command = sizedCommand(job, { start: job.output.shape.map(() => 0), size: job.output.shape });
+  return JSON.stringify([command, job.cuts, places, budget, like]);
+}
+
 /** The grid of a job whose staging may take `budget` bytes; undefined where no grid fits. */
 export function chooseGrid(
+  job: TileJob,
+  places: Places,
+  budget: number,
+  like: Grid | undefined,
+  target: Target,
+  memo: GridMemo,
+): GridCost | undefined {
+  const key = keyOf(job, places, budget, like);
+  if (!memo.has(key)) memo.set(key, searchGrid(job, places, budget, like, target));
+  return memo.get(key);
+}
+
+function searchGrid(
   job: TileJob,
   places: Places,
   budget: number,
