@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { main, root } from "../cli/command.ts";
 
-export const root = resolve(import.meta.dirname, "../..");
-export const builtMain = resolve(root, "dist/src/cli/main.js");
+export { main, root };
 
 export interface Finished {
   readonly code: number | null;
@@ -27,9 +26,9 @@ export async function runProgram(program: string, args: readonly string[], secon
   return { code, stdout, stderr, seconds: (performance.now() - start) / 1000 };
 }
 
-/** The built command on this very Node. */
+/** The command on this very Node. */
 export function optimus(...args: string[]): Promise<Finished> {
-  return runProgram(process.execPath, [builtMain, ...args]);
+  return runProgram(process.execPath, [main, ...args]);
 }
 
 /** The last thing that a program complained about. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeNpz } from "../../src/data/write-npz.ts";
 import { attempt, type Outcome } from "./check.ts";
-import { builtMain, complaint, optimus, runProgram } from "./command.ts";
+import { complaint, main, optimus, runProgram } from "./command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "determinism-"));
 const artifact = join(folder, "1/quickstart.dopt");
@@ -75,12 +75,12 @@ let reference: Buffer | undefined;
 
 /** Rebuilds the program from the record and runs it there; the outputs are those of the first place. */
 async function elsewhere(place: string, program: string, before: readonly string[]): Promise<Omit<Outcome, "name">> {
-  const main = [...before, builtMain];
-  const verified = await runProgram(program, [...main, "verify", artifact, "--unsigned", "--rebuild", "--json"]);
+  const command = [...before, main];
+  const verified = await runProgram(program, [...command, "verify", artifact, "--unsigned", "--rebuild", "--json"]);
   if (verified.code !== 0) return { good: false, says: complaint(verified) };
   const { digest } = JSON.parse(verified.stdout) as { digest: string };
   const output = join(folder, `${place}.npz`);
-  const emulated = await runProgram(program, [...main, "emulate", artifact, "--input", input, "--output", output]);
+  const emulated = await runProgram(program, [...command, "emulate", artifact, "--input", input, "--output", output]);
   if (emulated.code !== 0) return { good: false, says: complaint(emulated) };
   const bytes = readFileSync(output);
   reference ??= bytes;
