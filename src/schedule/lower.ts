@@ -43,7 +43,11 @@ export interface Lowered {
 }
 
 /** The graph as jobs on views: aliases are resolved, whatever remains is work. `mappings`: how each Conv is mapped. */
-export function lowerGraph(graph: Graph, placed: readonly Placed[], mappings: ReadonlyMap<Node, readonly MappedPart[]>): Lowered {
+export function lowerGraph(
+  graph: Graph,
+  placed: readonly Placed[],
+  mappings: ReadonlyMap<Node, readonly MappedPart[]>,
+): Lowered {
   const onCpu = new Set(placed.filter(({ where }) => where === "cpu").map(({ node }) => node));
   const roots = new Roots(graph, (node) => !onCpu.has(node));
   const jobs: Job[] = [];
@@ -61,7 +65,12 @@ export function lowerGraph(graph: Graph, placed: readonly Placed[], mappings: Re
   return { jobs, byNode, inputs, results };
 }
 
-function chipJobs(node: Node, graph: Graph, roots: Roots, mappings: ReadonlyMap<Node, readonly MappedPart[]>): TileJob[] {
+function chipJobs(
+  node: Node,
+  graph: Graph,
+  roots: Roots,
+  mappings: ReadonlyMap<Node, readonly MappedPart[]>,
+): TileJob[] {
   const [output] = node.outputs;
   const views = node.inputs.map((name) => roots.view(name));
   const named = { name: nameOf(node), origin: node.origin };

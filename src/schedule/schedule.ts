@@ -136,7 +136,8 @@ function planEntry({ transfers }: Prepared, target: Target, share: number, weigh
     const free = target.sram.bytes - residency.top[index];
     const like = likeProducer(job, producers);
     const found =
-      chooseGrid(job, places, Math.floor(free * share), like, target, memo) ?? chooseGrid(job, places, free, like, target, memo);
+      chooseGrid(job, places, Math.floor(free * share), like, target, memo) ??
+      chooseGrid(job, places, free, like, target, memo);
     const grid: Grid = found?.grid ?? refuse(job, places, target);
     recordGrid(job, grid, producers);
     return planJob(job, index, grid, places, weights);

@@ -1,7 +1,16 @@
 /** The choice among grids: pipelining between engines where everything lies in SRAM, traffic where it does not. */
 import { dramBytesPerCycle } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
-import { costOf, type Grid, type GridAxis, type GridCost, type GridMemory, memoryOf, type Places, sizedCommand } from "./grid.ts";
+import {
+  costOf,
+  type Grid,
+  type GridAxis,
+  type GridCost,
+  type GridMemory,
+  memoryOf,
+  type Places,
+  sizedCommand,
+} from "./grid.ts";
 import type { Cut, TileJob } from "./job.ts";
 
 /** Numbers of pieces that are tried on an axis. */
