@@ -51,14 +51,43 @@ const FUSE: readonly PassSpec[] = [
 
 const FLOAT: readonly PassSpec[] = [{ repeat: SIMPLIFY }, ...FUSE, { repeat: SIMPLIFY }];
 
+/** What the chip has no operator for, said with those it has, while numbers are still float. */
+const LOWER: readonly PassSpec[] = [
+  // What stands for several operators comes apart first: the parts are what the next steps know.
+  "lower/ort-fused",
+  "lower/attention",
+  "lower/lstm",
+  "lower/gru",
+  "lower/rnn",
+  "lower/instance-norm",
+  "lower/lp-normalization",
+  "lower/lrn",
+  "lower/log-softmax",
+  "lower/reduce",
+  "lower/cum-sum",
+  "lower/variadic",
+  // Branches become selections, selections arithmetic. A mask's −∞ must go before anything is calibrated.
+  "lower/if",
+  "lower/select",
+  "lower/mask",
+  "lower/clip",
+  "lower/p-relu",
+  "lower/conv-3d",
+  // Products in all their forms become those of matrices, and with constant weights the array's inner product.
+  "lower/einsum",
+  "lower/vector-product",
+  "lower/gemm",
+  "lower/inner-product",
+  // A constant factor or summand a channel that no convolution took is a convolution of its own.
+  "lower/channel-affine",
+];
+
 const INT8: readonly PassSpec[] = [
   ...FLOAT,
-  // What the chip has no operator for, said with those it has, while numbers are still float…
-  "lower/lstm",
-  "lower/inner-product",
-  "lower/channel-affine",
-  // …and the Reshapes and Slices that this brings, tidied before scales are decided for their values.
-  { repeat: SIMPLIFY },
+  ...LOWER,
+  // The Reshapes and Slices that this brings are tidied before scales are decided for their values; functions go back
+  // to the products that they can ride on.
+  { repeat: [...SIMPLIFY, "lower/sink-reshape"] },
   "quantize/int8",
   "lower/integer",
   "simplify/common-subexpression",

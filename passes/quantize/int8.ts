@@ -14,6 +14,7 @@ const options = z
   .object({
     calibrator: z.enum(CALIBRATORS).default("mse"),
     percentile: z.number().gt(50).max(100).default(99.999),
+    weights: z.literal("int8").default("int8"),
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),

@@ -2,7 +2,7 @@ import { CompileError } from "../error.ts";
 import { quantize } from "../ir/codes.ts";
 import { type DType, type Graph, intAttr, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
-import { countUses } from "../ir/uses.ts";
+import { countUses, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
 import { fusionGroups, isReal } from "./groups.ts";
@@ -182,7 +182,7 @@ function quantizeConstants(graph: Graph, before: Graph): Graph {
     }
     return inputs === node.inputs ? node : { ...node, inputs };
   });
-  const used = new Set(nodes.flatMap((node) => node.inputs));
+  const used = new Set(nodes.flatMap(readsOf));
   for (const name of constants.keys()) if (!used.has(name) && !graph.outputs.includes(name)) constants.delete(name);
   return { ...graph, nodes, constants };
 }

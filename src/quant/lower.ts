@@ -10,7 +10,7 @@ import {
   typeOf,
 } from "../ir/graph.ts";
 import { bytesOf } from "../ir/tensor.ts";
-import { namesOf } from "../ir/uses.ts";
+import { namesOf, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import type { Code, Emission, LoweringContext, Riding } from "../ops/integer.ts";
 import { fusionGroups, type Group, isReal } from "./groups.ts";
@@ -79,7 +79,7 @@ class Emitter {
       ? [...new Set([node, ...group.activations].flatMap((each) => each.origin))].sort()
       : node.origin;
     const mark = this.nodes.length;
-    const refused = op.integer(this.context(node, outputs, origin, group, options));
+    const refused = attempt(() => op.integer?.(this.context(node, outputs, origin, group, options)));
     if (refused !== undefined) this.nodes.length = mark;
     return refused;
   }
@@ -163,12 +163,22 @@ class Emitter {
   }
 
   finish(): Graph {
-    const used = new Set([...this.graph.outputs, ...this.nodes.flatMap((node) => node.inputs)]);
+    const used = new Set([...this.graph.outputs, ...this.nodes.flatMap(readsOf)]);
     const made = new Set([...this.graph.inputs, ...this.nodes.flatMap((node) => node.outputs)]);
     const constants = new Map([...this.constants].filter(([name]) => used.has(name)));
     const types = new Map([...this.types].filter(([name]) => made.has(name)));
     const opsets = new Map(this.graph.opsets).set("npu", 1);
     return { ...this.graph, nodes: this.nodes, constants, types, opsets };
+  }
+}
+
+/** Scales that no multiplier can say are a reason to refuse, not a bug. */
+function attempt(lowering: () => string | undefined): string | undefined {
+  try {
+    return lowering();
+  } catch (error) {
+    if (error instanceof RangeError) return `${error.message}: its scales are too far apart`;
+    throw error;
   }
 }
 
