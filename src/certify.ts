@@ -8,6 +8,7 @@ import type { SealedArtifact } from "./artifact/container.ts";
 import { readArtifact, readRegularFile, writeArtifact } from "./artifact/file.ts";
 import { fingerprint, readPrivateKey } from "./artifact/keys.ts";
 import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
+import { buildersOf } from "./artifact/verify.ts";
 import { attest, type Opening, openingsOf } from "./certify/attest.ts";
 import { measure } from "./certify/measure.ts";
 import { type CertifyAnswer, type CertifyTask, type CertifyWork, tasksOf } from "./certify/task.ts";
@@ -58,6 +59,7 @@ export interface CertifyDocument extends CertifyResult {
 export async function certify(path: string, recipe: Recipe, options: CertifyOptions = {}): Promise<CertifyResult> {
   const key = options.key === undefined ? undefined : readPrivateKey(options.key);
   const artifact = readArtifact(path);
+  if (key !== undefined && buildersOf(artifact).includes(fingerprint(key))) throw sameKey(options.key);
   const lineage = decodeLineage(artifact.sections.get("lineage"));
   checkTeacher(recipe.model, lineage);
   const before = openingsOf(artifact);
@@ -73,6 +75,13 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   const evidence = { schema: "optimus-compile/evidence@1", ...result, data, metric: recipe.metric, samples: records };
   writeArtifact(path, await attest(artifact, canonicalBytes(toJson(evidence)), result, key));
   return key === undefined ? result : { ...result, signedBy: fingerprint(key) };
+}
+
+function sameKey(path: string | undefined): CompileError {
+  return new CompileError("trust/same-key", "the build signed with this very key, and must not judge itself", {
+    ...(path !== undefined && { where: path }),
+    remedy: "Give the certifier a key of its own; `optimus-compile keygen` makes both.",
+  });
 }
 
 function openedBefore(times: number): CompileError {

@@ -63,6 +63,12 @@ export function unsigned(artifact: SealedArtifact): CompileError {
   });
 }
 
+/** Fingerprints of the keys that claim to have signed the build; as yet unbelieved. */
+export function buildersOf(artifact: SealedArtifact): string[] {
+  const made = attestationsOf(artifact).map(openEnvelope);
+  return made.filter(({ statement }) => statement.predicateType === PROVENANCE).map(({ hint }) => hint);
+}
+
 /** The one claim of a kind, by the key that may make it. Others of the kind, by other keys, are not believed. */
 function claim(bundles: unknown[], kind: string, who: string, key: KeyObject, artifact: SealedArtifact): Statement {
   const made = bundles.map(openEnvelope).filter(({ statement }) => statement.predicateType === kind);

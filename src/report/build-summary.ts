@@ -8,7 +8,7 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
   const rows: string[][] = [
     ["", "teacher", "compiled", ""],
     [accuracy.metric, formatMetric(accuracy.teacher), formatMetric(accuracy.compiled), dropOf(document, notes)],
-    ["agreement", "", formatShare(accuracy.agreement), `with the teacher, ${formatCount(accuracy.n)} samples`],
+    ["same answer", "", formatShare(accuracy.agreement), `as the teacher, ${formatCount(accuracy.n)} samples`],
     ["latency", "", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles on ${notes.target}`],
     [
       "bound",

@@ -139,6 +139,18 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     expect([second.code, second.stderr]).toEqual([5, expect.stringContaining("evidence/second-opening")]);
   });
 
+  test("certify does not take the build's key", async () => {
+    const { code, stderr } = await optimus([
+      "certify",
+      artifact,
+      "--recipe",
+      recipe,
+      "--key",
+      join(folder, "build.pem"),
+    ]);
+    expect([code, stderr]).toEqual([4, expect.stringContaining("trust/same-key")]);
+  });
+
   test("certify wants the very teacher", async () => {
     const changed = join(folder, "changed.onnx");
     copyFileSync(join(images, "depthwise.onnx"), changed);

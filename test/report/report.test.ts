@@ -88,13 +88,13 @@ describe("summariseBuild", () => {
       "
                       teacher  compiled
         accuracy       0.9300    0.9200  drop 1.00 points (95 %: 0.40 to 1.60)
-        agreement               98.00 %  with the teacher, 10,000 samples
+        same answer             98.00 %  as the teacher, 10,000 samples
         latency                0.012 ms  5,000 cycles on ai4, profile driving
-        bound                      80 %  of the 4,000 cycles that are legal at best
+        bound                      80 %  reached of the best legal mapping's 4,000 cycles
         SRAM peak               2.0 KiB  per NPU
         DRAM traffic            8.0 KiB  per inference
         weights       3.9 KiB   4.0 KiB  with scales
-        file          4.9 KiB   5.9 KiB
+        file          4.9 KiB   5.4 KiB  5.9 KiB with the evidence
         energy                 0.200 mJ  estimate: 0.10 to 0.40
         nodes              45         6  3 on the array, 2 on the vector unit, 1 on the CPU; 1 int16 and 0 float tensors
         on the CPU: Softmax "evil\\u{1b}[2J": why
