@@ -66,8 +66,7 @@ const LOWER: readonly PassSpec[] = [
   "lower/reduce",
   "lower/cum-sum",
   "lower/variadic",
-  // Branches become selections, selections arithmetic. A mask's −∞ must go before anything is calibrated.
-  "lower/if",
+  // Selections become arithmetic. A mask's −∞ must go before anything is calibrated.
   "lower/select",
   "lower/mask",
   "lower/clip",
@@ -83,6 +82,9 @@ const LOWER: readonly PassSpec[] = [
 ];
 
 const INT8: readonly PassSpec[] = [
+  // Conditions that are known go first, then both branches of the others are computed: what they bring in is fused below.
+  { repeat: SIMPLIFY },
+  "lower/if",
   ...FLOAT,
   ...LOWER,
   // The Reshapes and Slices that this brings are tidied before scales are decided for their values; functions go back

@@ -30,14 +30,19 @@ const pass: Pass = {
       }
       if (node.op !== "Clip") return false;
       const [x, low = "", high = ""] = node.inputs;
-      if ([low, high].every((name) => name === "" || bound(graph, name) !== undefined)) return false;
-      if (high === "") build.node("Max", [x, low], {}, output);
-      else build.node("Min", [low === "" ? x : build.node("Max", [x, low]), high], {}, output);
+      const bounds = [low, high].map((name) => bound(graph, name));
+      if ([low, high].every((name, side) => name === "" || bounds[side] !== undefined)) return false;
+      // What no number reaches is no bound.
+      const [below, above] = [low, high].map((name, side) => (Math.abs(bounds[side] ?? 0) < BOUNDLESS ? name : ""));
+      if (above === "") build.node("Max", [x, below], {}, output);
+      else build.node("Min", [below === "" ? x : build.node("Max", [x, below]), above], {}, output);
       return true;
     }),
 };
 
 export default pass;
+
+const BOUNDLESS = 3e38;
 
 function bound(graph: Graph, name: string): number | undefined {
   return graph.inputs.includes(name) ? undefined : numberOf(graph.constants.get(name));

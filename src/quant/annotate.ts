@@ -192,11 +192,14 @@ function real(tensor: Tensor): Tensor {
   return { dtype: "float32", shape: tensor.shape, data: Float32Array.from(decode(tensor) as ArrayLike<number>) };
 }
 
+/** Beyond this a number means "without bound"; it gets the last code, whatever the scale. */
+const BOUNDLESS = 1e30;
+
 function quantizeOperand(tensor: Tensor): Tensor {
   const values = real(tensor);
   const list = values.data as Float32Array;
-  if (list.length === 1) return quantizeWeights(values, undefined);
   let reach = 0;
-  for (const value of list) reach = Math.max(reach, Math.abs(value));
+  for (const value of list) if (Math.abs(value) < BOUNDLESS) reach = Math.max(reach, Math.abs(value));
+  if (list.length === 1 && Math.abs(list[0]) === reach) return quantizeWeights(values, undefined);
   return quantize(values, "int16", quantOf({ low: -reach, high: reach }, "int16"));
 }

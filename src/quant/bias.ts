@@ -3,6 +3,7 @@ import { type Graph, intAttr, type Node, type Tensor, typeOf } from "../ir/graph
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import type { MeanRequest } from "./observe.ts";
+import { readsOf } from "../ir/uses.ts";
 
 /** Nodes whose weights are rounded, and so shift the mean of what they make. */
 const LINEAR = new Set(["Conv", "Gemm"]);

@@ -34,6 +34,17 @@ testLowering(
       `,
       ops: "Max Min",
     },
+    {
+      name: "one bound computed, the other none",
+      graph: `
+        input x: float32[2,3]
+        input a: float32[]
+        const b: float32[] = [3.4028235e38]
+        y = Clip(x, a, b)
+        return y
+      `,
+      ops: "Max",
+    },
   ],
   [
     {
