@@ -2,8 +2,9 @@ import { dequantize } from "../ir/codes.ts";
 import { type Graph, intAttr, type Node, type Tensor, typeOf } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
-import type { MeanRequest } from "./observe.ts";
 import { readsOf } from "../ir/uses.ts";
+import type { ChannelStatistics } from "./calibrate.ts";
+import type { ChannelRequest } from "./observe.ts";
 
 /** Nodes whose weights are rounded, and so shift the mean of what they make. */
 const LINEAR = new Set(["Conv", "Gemm"]);
@@ -20,8 +21,8 @@ function channelAxis(graph: Graph, node: Node): number | undefined {
 }
 
 /** The values whose channel means `correctBias` needs. */
-export function meanRequests(graph: Graph): MeanRequest[] {
-  const requests = new Map<string, MeanRequest>();
+export function meanRequests(graph: Graph): ChannelRequest[] {
+  const requests = new Map<string, ChannelRequest>();
   for (const node of graph.nodes) {
     const axis = isLinear(graph, node) ? channelAxis(graph, node) : undefined;
     if (axis !== undefined && !graph.constants.has(node.inputs[0])) {
@@ -36,12 +37,12 @@ export function meanRequests(graph: Graph): MeanRequest[] {
  * the mean of output o by `Σ_c (ŵ − w)[o, c]·E[x_c]`, which the bias takes back. Borders, where padding is seen, count
  * as the inside.
  */
-export function correctBias(graph: Graph, before: Graph, means: ReadonlyMap<string, Float64Array>): Graph {
+export function correctBias(graph: Graph, before: Graph, channels: ReadonlyMap<string, ChannelStatistics>): Graph {
   const constants = new Map(graph.constants);
   const nodes = graph.nodes.map((node, index) => {
     const original = before.nodes[index];
     if (!isLinear(before, original)) return node;
-    const mean = means.get(node.inputs[0]);
+    const mean = channels.get(node.inputs[0])?.means;
     const codes = constants.get(node.inputs[1]);
     const real = before.constants.get(original.inputs[1]);
     const shift = mean && codes?.quant && real && !real.quant ? meanShift(node, codes, real, mean) : undefined;
@@ -56,7 +57,7 @@ export function correctBias(graph: Graph, before: Graph, means: ReadonlyMap<stri
     constants.set(name, { dtype: "float32", shape: [shift.length], data });
     return { ...node, inputs: [node.inputs[0], node.inputs[1], name] };
   });
-  const used = new Set([...nodes.flatMap((node) => node.inputs), ...graph.outputs]);
+  const used = new Set([...nodes.flatMap(readsOf), ...graph.outputs]);
   for (const name of constants.keys()) if (!used.has(name)) constants.delete(name);
   return { ...graph, nodes, constants };
 }
