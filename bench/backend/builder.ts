@@ -70,7 +70,12 @@ export class Network {
     const names = [this.constant("m", multiplier), this.constant("s", shifts)];
     if (!table) return names;
     const knots = Int16Array.from({ length: 513 }, (_, at) => Math.max(0, (at - 256) * 127));
-    return [...names, this.constant("t", makeTensor("int16", [513], knots))];
+    return [
+      ...names,
+      this.constant("t", makeTensor("int16", [513], knots)),
+      this.constant("m", makeTensor("int32", [1], Int32Array.of(2 ** 30))),
+      this.constant("s", makeTensor("int32", [1], Int32Array.of(38))),
+    ];
   }
 
   private add(
@@ -99,7 +104,6 @@ export class Network {
       pads: { ints: [padY, padX, padY, padX] },
       dilations: { ints: [1, 1] },
       group: { i: groups },
-      ...(table ? { table_multiplier: { i: 2 ** 30 }, table_shift: { i: 38 } } : {}),
     });
   }
 
@@ -132,9 +136,7 @@ export class Network {
     const weights = this.constant("w", this.bytes([depth, columns]));
     const bias = this.constant("b", makeTensor("int32", [columns], new Int32Array(columns)));
     const shape = [...x.shape.slice(0, -1), columns];
-    return this.add("MatMul", [x.name, weights, bias, ...this.stage(columns, depth, table)], shape, {
-      ...(table ? { table_multiplier: { i: 2 ** 30 }, table_shift: { i: 38 } } : {}),
-    });
+    return this.add("MatMul", [x.name, weights, bias, ...this.stage(columns, depth, table)], shape, {});
   }
 
   matmul(a: Value, b: Value): Value {
