@@ -47,14 +47,12 @@ function postOf(table: Operand | undefined, constant: Operand): Post {
   return {
     multiplier: constant,
     shift: constant,
-    ...(table ? { table } : {}),
+    ...(table ? { table: { knots: table, multiplier: constant, shift: constant } } : {}),
     round: "tosa-single",
     wide: false,
     yZero: 0,
     yMin: 0,
     yMax: 0,
-    tableMultiplier: 0,
-    tableShift: 0,
   };
 }
 

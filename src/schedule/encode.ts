@@ -9,6 +9,7 @@ import type {
   Port,
   PortQuant,
   Post,
+  PostTable,
   Program,
   Round,
   Sections,
@@ -89,13 +90,17 @@ function writeOptional<T>(out: Writer, value: T | undefined, write: (out: Writer
   if (value !== undefined) write(out, value);
 }
 
+function writeTable(out: Writer, { knots, multiplier, shift }: PostTable): void {
+  for (const operand of [knots, multiplier, shift]) writeOperand(out, operand);
+}
+
 function writePost(out: Writer, post: Post): void {
   writeOperand(out, post.multiplier);
   writeOperand(out, post.shift);
-  writeOptional(out, post.table, writeOperand);
+  writeOptional(out, post.table, writeTable);
   out.u8(ROUNDS[post.round]);
   out.flag(post.wide);
-  for (const value of [post.yZero, post.yMin, post.yMax, post.tableMultiplier, post.tableShift]) out.i64(value);
+  for (const value of [post.yZero, post.yMin, post.yMax]) out.i64(value);
 }
 
 function writeFields(out: Writer, command: Command): void {

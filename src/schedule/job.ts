@@ -65,26 +65,46 @@ const RANGES: ReadonlyMap<string, readonly [number, number]> = new Map([
   ["int16", [-32768, 32767]],
 ]);
 
-/** The integers of a post stage; `multiplier`, `shift` and `table` are its operands. */
+/** How many inputs a post stage has: multiplier, shift, table, table_multiplier, table_shift. */
+const POST_INPUTS = 5;
+const TABLE = 2;
+
+/** The inputs of a post stage that begin at `first`. */
+export function postViews(views: readonly (View | undefined)[], first: number): (View | undefined)[] {
+  return Array.from({ length: POST_INPUTS }, (_, at) => views[first + at]);
+}
+
+/** What a post stage (its views as of `postViews`) needs for some channels: all of the table, and the channels of the rest. */
+export function postBoxes(post: readonly (View | undefined)[], start: number, size: number): (Box | undefined)[] {
+  return post.map((view, at) => (at === TABLE ? allOf(view) : channelBox(view, start, size)));
+}
+
+/** The integers of a post stage; its operands begin at `first`. */
 export function postOf(
   node: Node,
-  multiplier: Operand | undefined,
-  shift: Operand | undefined,
-  table: Operand | undefined,
+  operands: readonly (Operand | undefined)[],
+  first: number,
   wide = intAttr(node, "wide", 0) === 1,
 ): Post {
+  const [multiplier, shift, knots, tableMultiplier, tableShift] = operands.slice(first, first + POST_INPUTS);
   const [low, high] = RANGES.get(stringAttr(node, "y_dtype", "int8")) ?? bug("y_dtype is no activation type");
   return {
     multiplier: required(multiplier, "multiplier"),
     shift: required(shift, "shift"),
-    ...(table === undefined ? {} : { table }),
+    ...(knots === undefined
+      ? {}
+      : {
+          table: {
+            knots,
+            multiplier: required(tableMultiplier, "table_multiplier"),
+            shift: required(tableShift, "table_shift"),
+          },
+        }),
     round: stringAttr(node, "round", "tosa-single") as Round,
     wide,
     yZero: intAttr(node, "y_zero", 0),
     yMin: intAttr(node, "y_min", low),
     yMax: intAttr(node, "y_max", high),
-    tableMultiplier: intAttr(node, "table_multiplier", 0),
-    tableShift: intAttr(node, "table_shift", 0),
   };
 }
 

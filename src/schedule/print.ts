@@ -12,9 +12,11 @@ function operand({ space, address, dtype, shape, strides }: Operand): string {
 
 function stage(post: Post | undefined): string {
   if (post === undefined) return "";
-  const table = post.table ? ` table ${operand(post.table)} ×${post.tableMultiplier}>>${post.tableShift}` : "";
+  const scaled = (multiplier: Operand, shift: Operand) => `×${operand(multiplier)}>>${operand(shift)}`;
+  const then = post.table;
+  const table = then ? ` table ${operand(then.knots)} ${scaled(then.multiplier, then.shift)}` : "";
   const mode = post.wide ? "wide" : post.round;
-  return `; ${mode} ×${operand(post.multiplier)}>>${operand(post.shift)}${table} +${post.yZero} in ${post.yMin}…${post.yMax}`;
+  return `; ${mode} ${scaled(post.multiplier, post.shift)}${table} +${post.yZero} in ${post.yMin}…${post.yMax}`;
 }
 
 function list(values: readonly number[]): string {

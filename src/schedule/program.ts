@@ -48,15 +48,21 @@ export interface Post {
   /** One element, or one an output channel. float32 under ort-f32-rne. */
   readonly multiplier: Operand;
   readonly shift: Operand;
-  /** int16[513]: the activation between requantization and storage. */
-  readonly table?: Operand;
+  /** The activation between requantization and storage. */
+  readonly table?: PostTable;
   readonly round: Round;
   readonly wide: boolean;
   readonly yZero: number;
   readonly yMin: number;
   readonly yMax: number;
-  readonly tableMultiplier: number;
-  readonly tableShift: number;
+}
+
+/** An activation's samples, and the second requantization, from sample to code: one element, or one an output channel. */
+export interface PostTable {
+  /** int16[513]. */
+  readonly knots: Operand;
+  readonly multiplier: Operand;
+  readonly shift: Operand;
 }
 
 interface Common {

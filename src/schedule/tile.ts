@@ -20,7 +20,7 @@ const TILE_SPREAD = 6;
 /** With everything in SRAM more pieces only cost commands. */
 const MAX_RESIDENT_PIECES = 8;
 /** A tile shorter than this is not worth a command of its own when nothing has to be staged. */
-const SHORT_TILE_CYCLES = 256;
+const SHORT_TILE_CYCLES = 64;
 
 /** Piece sizes on one axis, from whole to one quantum. `unit`: what the array takes at once, so that no tile is half empty. */
 function sizesOf(job: TileJob, { axis, quantum }: Cut, unit: number, most: number): number[] {

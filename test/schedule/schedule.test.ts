@@ -212,3 +212,32 @@ test.each([
   const machine = createMachine(encodeProgram(schedule(graph(SMALL), ai4).program));
   expect(() => machine.run("main", inputs)).toThrow(/the input "x" is/);
 });
+
+describe("the cost of a graph", () => {
+  const float = (width: number) =>
+    graph(`
+      input x: float32[1,${width},32,32]
+      const w: float32[64,${width},3,3] = zeros
+      const v: float32[10,64] = zeros
+      a: float32[1,64,32,32] = Conv(x, w) pads=[1,1,1,1]
+      b: float32[1,64,32,32] = Relu(a)
+      p: float32[1,64,1,1] = GlobalAveragePool(b)
+      f: float32[1,64] = Flatten(p)
+      y: float32[1,10] = Gemm(f, v) transB=1
+      return y
+    `);
+
+  test("is estimated before lowering, by the work that the array will have", () => {
+    const narrow = cost(float(32), ai4);
+    const wide = cost(float(128), ai4);
+    // ⌈1024/96⌉ tiles of 64 columns, 9 products a channel.
+    expect(wide.cycles).toBeGreaterThanOrEqual(11 * 128 * 9);
+    expect(wide.cycles).toBeLessThan(11 * 128 * 9 * 1.1);
+    expect(narrow.cycles).toBeLessThan(wide.cycles);
+    expect(wide.dramBytes).toBe(128 * 1024 + 64 * 128 * 9 + 640 + 10);
+  });
+
+  test("of a lowered graph is that of its schedule", () => {
+    expect(cost(graph(SMALL), ai4)).toMatchObject({ dramBytes: 96 });
+  });
+});

@@ -1,6 +1,6 @@
 /** Element by element on the vector unit: sums, products, largest and smallest, rescaling, tables. */
 import { intAttr, type Node } from "../../ir/graph.ts";
-import { allOf, type Cut, nameOf, postOf, required, type TileJob } from "../job.ts";
+import { allOf, type Cut, nameOf, postOf, postViews, required, type TileJob } from "../job.ts";
 import type { EltwiseCommand, Operand } from "../program.ts";
 import { type Box, broadcastView, type View } from "../view.ts";
 
@@ -36,19 +36,16 @@ export function eltwiseJob(node: Node, views: readonly (View | undefined)[], out
   const b = broadcastView(required(views[1], "b"), output.shape);
   const operation = required(OPERATIONS.get(node.op), node.op);
   const stores = operation === "add" || operation === "mul";
+  const post = postViews(views, 2);
   return {
     kind: "tile",
     engine: "vector",
     name: nameOf(node),
     origin: node.origin,
-    inputs: stores ? [a, b, views[2], views[3], views[4]] : [a, b],
+    inputs: stores ? [a, b, ...post] : [a, b],
     output,
     cuts: anyCuts(output.shape),
-    needs: (box) => [
-      boxOf(a, box),
-      boxOf(b, box),
-      ...(stores ? [allOf(views[2]), allOf(views[3]), allOf(views[4])] : []),
-    ],
+    needs: (box) => [boxOf(a, box), boxOf(b, box), ...(stores ? post.map(allOf) : [])],
     command: (box, operands, y) => ({
       kind: "eltwise",
       engine: "vector",
@@ -60,29 +57,30 @@ export function eltwiseJob(node: Node, views: readonly (View | undefined)[], out
       bZero: stores ? intAttr(node, "b_zero", 0) : 0,
       aMultiplier: operation === "add" ? intAttr(node, "a_multiplier", 1) : 1,
       bMultiplier: operation === "add" ? intAttr(node, "b_multiplier", 1) : 1,
-      ...(stores ? { post: postOf(node, operands[2], operands[3], operands[4]) } : {}),
+      ...(stores ? { post: postOf(node, operands, 2) } : {}),
     }),
   };
 }
 
 export function scaleJob(node: Node, views: readonly (View | undefined)[], output: View): TileJob {
   const x = required(views[0], "x");
+  const post = postViews(views, 1);
   return {
     kind: "tile",
     engine: "vector",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [x, views[1], views[2], views[3]],
+    inputs: [x, ...post],
     output,
     cuts: anyCuts(output.shape),
-    needs: (box) => [box, allOf(views[1]), allOf(views[2]), allOf(views[3])],
+    needs: (box) => [box, ...post.map(allOf)],
     command: (_, operands, y) => ({
       kind: "scale",
       engine: "vector",
       x: required(operands[0], "x"),
       y,
       xZero: intAttr(node, "x_zero", 0),
-      post: postOf(node, operands[1], operands[2], operands[3]),
+      post: postOf(node, operands, 1),
     }),
   };
 }

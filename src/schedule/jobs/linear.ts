@@ -1,6 +1,6 @@
 /** Convolutions and matrix products: what the array does. */
 import { intAttr, intsAttr, type Node } from "../../ir/graph.ts";
-import { channelBox, nameOf, postOf, required, type TileJob, windowRange } from "../job.ts";
+import { channelBox, nameOf, postBoxes, postOf, postViews, required, type TileJob, windowRange } from "../job.ts";
 import type { ConvMapping, Operand } from "../program.ts";
 import { type Box, broadcastView, reshapeView, sliceView, type View } from "../view.ts";
 
@@ -43,8 +43,10 @@ export function convPart(node: Node, views: readonly (View | undefined)[], resul
   if (count === channels) return convJob(node, views, result, { mapping, block });
   const slice = (view: View | undefined, axis: number) =>
     view && view.shape[axis] === channels ? sliceView(view, axis, start, count, 1) : view;
-  const [x, w, bias, multiplier, shift, table] = views;
-  const own = [slice(x, 1), slice(w, 0), slice(bias, 0), slice(multiplier, 0), slice(shift, 0), table];
+  const [x, w, bias] = views;
+  const [multiplier, shift, table, ...rescale] = postViews(views, 3);
+  const stage = [slice(multiplier, 0), slice(shift, 0), table, ...rescale.map((view) => slice(view, 0))];
+  const own = [slice(x, 1), slice(w, 0), slice(bias, 0), ...stage];
   return convJob(node, own, sliceView(result, 1, start, count, 1), { mapping, block });
 }
 
@@ -52,6 +54,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
   const x = withTwoAxes(required(views[0], "x"));
   const w = withTwoAxes(required(views[1], "w"));
   const y = withTwoAxes(result);
+  const post = postViews(views, 3);
   const [strides, dilations, pads] = [pairOf(node, "strides", 1), pairOf(node, "dilations", 1), padsOf(node)];
   const groups = x.shape[1] / w.shape[1];
   const [inputsPerGroup, outputsPerGroup] = [w.shape[1], w.shape[0] / groups];
@@ -70,7 +73,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
     engine: mapped.mapping === "vector" ? "vector" : "array",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [x, w, views[2], views[3], views[4], views[5]],
+    inputs: [x, w, views[2], ...post],
     output: y,
     cuts: [
       { axis: 2, quantum: 1 },
@@ -91,9 +94,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
         },
         { start: [channel, 0, 0, 0], size: [channels, ...w.shape.slice(1)] },
         channelBox(views[2], channel, channels),
-        channelBox(views[3], channel, channels),
-        channelBox(views[4], channel, channels),
-        views[5] && { start: [0], size: views[5].shape },
+        ...postBoxes(post, channel, channels),
       ];
     },
     command(box, operands, output) {
@@ -112,7 +113,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
         dilations,
         groups: groups > 1 ? box.size[1] / outputsPerGroup : 1,
         ...mapped,
-        post: postOf(node, operands[3], operands[4], operands[5]),
+        post: postOf(node, operands, 3),
       };
     },
   };
@@ -129,6 +130,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
   const x = withTwoAxes(required(views[0], "x"));
   const w = withTwoAxes(required(views[1], "w"));
   const y = withTwoAxes(result);
+  const post = postViews(views, 3);
   const [strides, dilations, pads] = [pairOf(node, "strides", 1), pairOf(node, "dilations", 1), padsOf(node)];
   const groups = intAttr(node, "group", 1);
   const [inputsPerGroup, outputsPerGroup] = [w.shape[0] / groups, w.shape[1]];
@@ -142,7 +144,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
     engine: "array",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [x, w, views[2], views[3], views[4], views[5]],
+    inputs: [x, w, views[2], ...post],
     output: y,
     cuts: [
       { axis: 2, quantum: 1 },
@@ -164,9 +166,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
         },
         { start: [depth[0], outputs[0], 0, 0], size: [depth[1], outputs[1], ...w.shape.slice(2)] },
         channelBox(views[2], channel, channels),
-        channelBox(views[3], channel, channels),
-        channelBox(views[4], channel, channels),
-        views[5] && { start: [0], size: views[5].shape },
+        ...postBoxes(post, channel, channels),
       ];
     },
     command(box, operands, output) {
@@ -184,7 +184,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
         pads: [rows.pad, columns.pad],
         dilations,
         groups: groups > 1 ? box.size[1] / outputsPerGroup : 1,
-        post: postOf(node, operands[3], operands[4], operands[5]),
+        post: postOf(node, operands, 3),
       };
     },
   };
@@ -206,6 +206,7 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
   const a = broadcastView(required(reshapeView(left, leftShape), "a"), [...batch, rows, depth]);
   const b = broadcastView(required(reshapeView(right, rightShape), "b"), [...batch, depth, columns]);
   const y = required(reshapeView(result, [...batch, rows, columns]), "y");
+  const post = postViews(views, 3);
   const whole = (view: View, box: Box, last: readonly [number, number][]): Box => ({
     // A batch axis of stride 0 is one and the same matrix: it is staged once.
     start: [
@@ -222,7 +223,7 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
     engine: "array",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [a, b, views[2], views[3], views[4], views[5]],
+    inputs: [a, b, views[2], ...post],
     output: y,
     cuts: [
       { axis: rank - 1, quantum: 1 },
@@ -242,9 +243,7 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
           [column, columnCount],
         ]),
         channelBox(views[2], column, columnCount),
-        channelBox(views[3], column, columnCount),
-        channelBox(views[4], column, columnCount),
-        views[5] && { start: [0], size: views[5].shape },
+        ...postBoxes(post, column, columnCount),
       ];
     },
     command(box, operands, output) {
@@ -267,7 +266,7 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
         aZero: intAttr(node, "a_zero", 0),
         bZero: intAttr(node, "b_zero", 0),
         normalise: intAttr(node, "normalise", 0) === 1,
-        post: postOf(node, operands[3], operands[4], operands[5]),
+        post: postOf(node, operands, 3),
       };
     },
   };

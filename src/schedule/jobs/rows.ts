@@ -1,12 +1,13 @@
 /** Operators that read whole rows or windows: pooling, reductions, softmax, normalisation. */
 import { intAttr, intsAttr, type Node } from "../../ir/graph.ts";
-import { allOf, nameOf, postOf, required, type TileJob, windowRange } from "../job.ts";
+import { allOf, nameOf, postOf, postViews, required, type TileJob, windowRange } from "../job.ts";
 import type { ReduceCommand } from "../program.ts";
 import { type Box, permuteView, reshapeView, type View } from "../view.ts";
 import { padsOf, pairOf, withTwoAxes } from "./linear.ts";
 
 export function poolJob(node: Node, views: readonly (View | undefined)[], result: View): TileJob {
   const x = withTwoAxes(required(views[0], "x"));
+  const post = postViews(views, 1);
   const y = withTwoAxes(result);
   const [kernel, strides] = [pairOf(node, "kernel_shape", 1), pairOf(node, "strides", 1)];
   const [dilations, pads] = [pairOf(node, "dilations", 1), padsOf(node)];
@@ -28,7 +29,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
     engine: "vector",
     name: nameOf(node),
     origin: node.origin,
-    inputs: average ? [x, views[1], views[2], views[3]] : [x],
+    inputs: average ? [x, ...post] : [x],
     output: y,
     cuts: [
       { axis: 2, quantum: 1 },
@@ -42,7 +43,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
         start: [box.start[0], box.start[1], rows.first, columns.first],
         size: [box.size[0], box.size[1], rows.count, columns.count],
       };
-      return average ? [cells, allOf(views[1]), allOf(views[2]), allOf(views[3])] : [cells];
+      return average ? [cells, ...post.map(allOf)] : [cells];
     },
     command(box, operands, output) {
       const { rows, columns } = ranges(box);
@@ -58,7 +59,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
         pads: [rows.before, columns.before, Math.max(0, rows.after), Math.max(0, columns.after)],
         dilations,
         countIncludePad: intAttr(node, "count_include_pad", 0) === 1,
-        ...(average ? { post: postOf(node, operands[1], operands[2], operands[3]) } : {}),
+        ...(average ? { post: postOf(node, operands, 1) } : {}),
       };
     },
   };
@@ -72,6 +73,7 @@ const REDUCTIONS: ReadonlyMap<string, ReduceCommand["operation"]> = new Map([
 
 export function reduceJob(node: Node, views: readonly (View | undefined)[], result: View): TileJob {
   const given = required(views[0], "x");
+  const post = postViews(views, 1);
   const rank = given.shape.length;
   const axes = (intsAttr(node, "axes") ?? given.shape.map((_, axis) => axis)).map((axis) => (axis + rank) % rank);
   const reduced = axes.length === 0 ? given.shape.map((_, axis) => axis) : axes;
@@ -87,7 +89,7 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
     engine: "vector",
     name: nameOf(node),
     origin: node.origin,
-    inputs: sum ? [x, views[1], views[2], views[3]] : [x],
+    inputs: sum ? [x, ...post] : [x],
     output: y,
     cuts: keptShape.map((_, axis) => ({ axis, quantum: 1 })),
     needs(box) {
@@ -95,7 +97,7 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
         start: [...box.start, ...gone.map(() => 0)],
         size: [...box.size, ...gone.map((axis) => given.shape[axis])],
       };
-      return sum ? [rows, allOf(views[1]), allOf(views[2]), allOf(views[3])] : [rows];
+      return sum ? [rows, ...post.map(allOf)] : [rows];
     },
     command: (_, operands, output) => ({
       kind: "reduce",
@@ -104,7 +106,7 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
       x: required(operands[0], "x"),
       y: output,
       xZero: sum ? intAttr(node, "x_zero", 0) : 0,
-      ...(sum ? { post: postOf(node, operands[1], operands[2], operands[3]) } : {}),
+      ...(sum ? { post: postOf(node, operands, 1) } : {}),
     }),
   };
 }
@@ -158,7 +160,7 @@ export function normJob(node: Node, views: readonly (View | undefined)[], output
       axes: rank - axis,
       center: intAttr(node, "center", 1) === 1,
       epsilon: intAttr(node, "epsilon", 1),
-      post: postOf(node, operands[3], operands[4], undefined, true),
+      post: postOf(node, operands, 3, true),
     }),
   };
 }
