@@ -30,10 +30,6 @@ const BYTES: Readonly<Record<Operand["dtype"], number>> = {
   float64: 8,
 };
 
-export function bytesPerElement(operand: Pick<Operand, "dtype">): number {
-  return BYTES[operand.dtype];
-}
-
 export function countOf(shape: readonly number[]): number {
   let count = 1;
   for (const size of shape) count *= size;
@@ -204,8 +200,11 @@ export function engineCycles(command: CommandBody, target: Target): number {
       const cells = countOf(command.y.shape) * command.kernel[0] * command.kernel[1];
       return Math.ceil((cells * BYTES[command.x.dtype]) / target.pool.lanes);
     }
-    case "reduce":
-      return vectorCycles(command.x, countOf(command.x.shape), "reduce", command.post, target);
+    case "reduce": {
+      const { x, y, operation, post } = command;
+      const roots = operation === "l2" ? vectorCycles(y, countOf(y.shape), "root", undefined, target) : 0;
+      return vectorCycles(x, countOf(x.shape), operation === "l2" ? "mac" : "reduce", post, target) + roots;
+    }
     case "softmax":
       return vectorCycles(command.x, countOf(command.x.shape), "softmax", undefined, target);
     case "norm":
