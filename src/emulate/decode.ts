@@ -13,6 +13,7 @@ import type {
   Port,
   PortQuant,
   Post,
+  PostTable,
   Program,
   Round,
   Sections,
@@ -78,14 +79,18 @@ function readOperand(from: Reader): Operand {
   return { space, address, dtype, shape, strides };
 }
 
+function readTable(from: Reader): PostTable {
+  return { knots: readOperand(from), multiplier: readOperand(from), shift: readOperand(from) };
+}
+
 function readPost(from: Reader): Post {
   const multiplier = readOperand(from);
   const shift = readOperand(from);
-  const table = from.optional(() => readOperand(from));
+  const table = from.optional(() => readTable(from));
   const round = from.choice(ROUNDS, "rounding");
   const wide = from.flag();
-  const [yZero, yMin, yMax, tableMultiplier, tableShift] = [from.i64(), from.i64(), from.i64(), from.i64(), from.i64()];
-  const rest = { round, wide, yZero, yMin, yMax, tableMultiplier, tableShift };
+  const [yZero, yMin, yMax] = [from.i64(), from.i64(), from.i64()];
+  const rest = { round, wide, yZero, yMin, yMax };
   return table === undefined ? { multiplier, shift, ...rest } : { multiplier, shift, table, ...rest };
 }
 

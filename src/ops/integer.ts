@@ -19,12 +19,23 @@ export interface Emission {
 
 /**
  * The activation that rides on a producer: applied to the accumulator before it is stored. `clamp` is min(high, max(low, gain·x)) with
- * a positive gain, and exact; `table`
- * is any other function, sampled on the calibrated range of the value it is applied to.
+ * a positive gain, and exact; `table` is any other function, sampled on the calibrated range of the value it is applied to.
+ * `gains`, where the producer has output channels, are positive factors that come after the function: y = gains[c]·f(x).
  */
 export type Riding =
-  | { readonly kind: "clamp"; readonly low: number; readonly high: number; readonly gain?: number }
-  | { readonly kind: "table"; readonly apply: (x: number) => number; readonly range: number };
+  | {
+      readonly kind: "clamp";
+      readonly low: number;
+      readonly high: number;
+      readonly gain?: number;
+      readonly gains?: Float64Array;
+    }
+  | {
+      readonly kind: "table";
+      readonly apply: (x: number) => number;
+      readonly range: number;
+      readonly gains?: Float64Array;
+    };
 
 /**
  * The riding of a node: its parameters from attributes and scalar constants; undefined where they are computed at run

@@ -51,7 +51,10 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   }
   for (const node of graph.nodes) fixSoftmax(node, graph, types, readers, uses);
   const annotated = { ...graph, types, constants };
-  return quantizeConstants(annotated, graph);
+  const gains = [...groups.byAnchor.values()].flatMap(({ riding, activations }) =>
+    riding.gains ? activations.slice(-1) : [],
+  );
+  return quantizeConstants(annotated, graph, new Set(gains));
 }
 
 function readersOf(graph: Graph): Map<string, Node[]> {
@@ -158,12 +161,15 @@ function fixSoftmax(
   else types.set(name, { ...type, quant: one(2 ** -8, -128) });
 }
 
-/** Weights: int8 a channel. Other real constants that are operands: int8 a single number, int16 otherwise. */
-function quantizeConstants(graph: Graph, before: Graph): Graph {
+/**
+ * Weights: int8 a channel. Other real constants that are operands: int8 a single number, int16 otherwise. Those of `gains` go
+ * into multipliers and stay as they are.
+ */
+function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>): Graph {
   const constants = new Map(graph.constants);
   const nodes = graph.nodes.map((node) => {
     const op = findOp(node.domain, node.op);
-    if (!op?.integer) return node;
+    if (!op?.integer || gains.has(node)) return node;
     const { data, weights } = op.operands ?? { data: node.inputs.map((_, index) => index), weights: undefined };
     let inputs = node.inputs;
     for (const index of data) {

@@ -1,4 +1,5 @@
-import { type Graph, type Node, type Type, typeOf } from "../ir/graph.ts";
+import { channelValues } from "../ir/channels.ts";
+import { elementCount, type Graph, isStatic, type Node, type Type, typeOf } from "../ir/graph.ts";
 import { numbersOf } from "../ir/tensor.ts";
 import { countUses } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
@@ -43,7 +44,8 @@ export function scalarConstant(graph: Graph, name: string | undefined): number |
 
 /**
  * Finds for every producer with an accumulator the chain of functions that can ride on it: nobody else reads what lies
- * between, and each has only constants beside its argument.
+ * between, and each has only constants beside its argument. A constant that scales the channels of a linear operator ends its
+ * chain.
  */
 export function fusionGroups(graph: Graph): Groups {
   const uses = countUses(graph);
@@ -56,20 +58,23 @@ export function fusionGroups(graph: Graph): Groups {
     const argument = argumentOf(graph, node);
     if (!argument || uses.get(argument) !== 1 || typeOf(graph, argument)?.quant) continue;
     if (!sameShape(graph, argument, node.outputs[0])) continue;
-    const riding = findOp(node.domain, node.op)?.riding?.(node, (index) => scalarConstant(graph, node.inputs[index]));
-    if (!riding) continue;
     const anchor = anchorOf.get(argument) ?? carrier(producers.get(argument), riders);
     if (!anchor) continue;
     const before = byAnchor.get(anchor);
+    const gains = gainsOf(graph, anchor, argument, node);
+    const riding = gains
+      ? scaled(before?.riding, gains)
+      : findOp(node.domain, node.op)?.riding?.(node, (index) => scalarConstant(graph, node.inputs[index]));
+    if (!riding) continue;
     byAnchor.set(anchor, {
       anchor,
       activations: [...(before?.activations ?? []), node],
-      riding: before ? compose(before.riding, riding) : riding,
+      riding: before && !gains ? compose(before.riding, riding) : riding,
       inner: before?.inner ?? argument,
       hidden: [...(before?.hidden ?? []), argument],
       output: node.outputs[0],
     });
-    anchorOf.set(node.outputs[0], anchor);
+    if (!gains) anchorOf.set(node.outputs[0], anchor);
     riders.add(node);
   }
   return { byAnchor, riders };
@@ -77,6 +82,35 @@ export function fusionGroups(graph: Graph): Groups {
 
 function carrier(node: Node | undefined, riders: ReadonlySet<Node>): Node | undefined {
   return node && !riders.has(node) && findOp(node.domain, node.op)?.carries ? node : undefined;
+}
+
+/** The axis of a linear operator's result along which its weights' channels lie. */
+function channelAxis(graph: Graph, anchor: Node, rank: number): number | undefined {
+  if (anchor.domain !== "") return undefined;
+  if (anchor.op === "Conv" || anchor.op === "ConvTranspose") return 1;
+  if (anchor.op === "Gemm") return rank - 1;
+  const weights = anchor.op === "MatMul" ? graph.constants.get(anchor.inputs[1]) : undefined;
+  return weights && weights.shape.length > 1 ? rank - 1 : undefined;
+}
+
+/** The positive factors, one an output channel of `anchor`, that a product with a constant is. */
+function gainsOf(graph: Graph, anchor: Node, argument: string, node: Node): Float64Array | undefined {
+  const shape = typeOf(graph, argument)?.shape;
+  const tensor = node.inputs.map((name) => graph.constants.get(name)).find((each) => each !== undefined);
+  if (node.op !== "Mul" || node.domain !== "" || !tensor || !isStatic(shape)) return undefined;
+  const axis = channelAxis(graph, anchor, shape.length);
+  if (axis === undefined || elementCount(tensor.shape) === 1) return undefined;
+  const gains = channelValues(tensor, shape.length, axis, shape[axis]);
+  return gains?.every((gain) => gain > 0 && Number.isFinite(gain)) ? gains : undefined;
+}
+
+/** gains[c]·f(x). A clamp at other bounds than 0 becomes a table, for scaled channels would have bounds of their own. */
+function scaled(inner: Riding | undefined, gains: Float64Array): Riding {
+  if (!inner) return { kind: "clamp", low: -Infinity, high: Infinity, gains };
+  const plain = (bound: number) => bound === 0 || !Number.isFinite(bound);
+  if (inner.kind === "table" || (plain(inner.low) && plain(inner.high))) return { ...inner, gains };
+  const reach = Math.max(Math.abs(inner.low), Math.abs(inner.high));
+  return { kind: "table", apply: functionOf(inner), range: reach / (inner.gain ?? 1), gains };
 }
 
 /** The only computed input of a node, if that is real. */

@@ -73,7 +73,7 @@ export function build({ op, feeds, inputs, attributes }: Build): Case {
   return { graph, feeds: new Map(Object.entries(feeds)) };
 }
 
-/** multiplier, shift and table, and the attributes that go with them, for accumulators up to `reach`. */
+/** The post stage's inputs, and the attributes that go with them, for accumulators up to `reach`. */
 export function post(
   draw: Draw,
   channels: number,
@@ -99,7 +99,6 @@ export function post(
   const [least, most] = RANGES[dtype];
   const zero = dtype === "int8" ? draw.int(-128, 127) : 0;
   const low = draw.maybe() ? least : Math.min(zero, most - 1);
-  const tableShift = draw.pick([31, 35, 39, 40]);
   const attributes: Record<string, Attr | undefined> = {
     y_dtype: { s: dtype },
     y_zero: { i: zero },
@@ -107,15 +106,25 @@ export function post(
     y_max: { i: draw.maybe() ? most : draw.int(low, most) },
     round: variant === "wide" ? undefined : { s: variant },
     wide: variant === "wide" ? { i: 1 } : undefined,
-    table_multiplier: table ? { i: draw.int(2 ** 30, 2 ** 31 - 1) } : undefined,
-    table_shift: table ? { i: tableShift } : undefined,
   };
   const multiplier =
     variant === "ort-f32-rne"
       ? makeTensor("float32", [count], Float32Array.from(multipliers))
       : makeTensor("int32", [count], Int32Array.from(multipliers));
   const shift = makeTensor("int32", [count], Int32Array.from(shifts.length > 0 ? shifts : multipliers.map(() => 31)));
-  return { inputs: [multiplier, shift, table] as const, attributes };
+  if (!table) return { inputs: [multiplier, shift, undefined, undefined, undefined] as const, attributes };
+  return { inputs: [multiplier, shift, table, ...tableScale(draw, channels)] as const, attributes };
+}
+
+/** table_multiplier and table_shift: one for all channels or one each, now and then with a dead channel or a small shift. */
+function tableScale(draw: Draw, channels: number): [Tensor, Tensor] {
+  const count = draw.maybe() ? channels : 1;
+  const usual = draw.maybe();
+  const data = Int32Array.from({ length: count }, () =>
+    draw.int(0, 9) === 0 ? 0 : draw.int(usual ? 2 ** 30 : 1, 2 ** 31 - 1),
+  );
+  const shifts = Int32Array.from({ length: count }, () => draw.pick(usual ? [32, 35, 39, 40, 62] : [27, 31, 39, 52]));
+  return [makeTensor("int32", [count], data), makeTensor("int32", [count], shifts)];
 }
 
 /** 513 samples of a smooth curve or of noise. */

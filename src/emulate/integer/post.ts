@@ -1,4 +1,4 @@
-import { intAttr, type Node, type Tensor } from "../../ir/graph.ts";
+import { elementCount, intAttr, type Tensor } from "../../ir/graph.ts";
 import { numbersOf, valuesOf } from "../../ir/tensor.ts";
 import {
   clamp,
@@ -13,42 +13,81 @@ import type { StepContext } from "./step.ts";
 const WIDE = 3;
 
 /**
- * Writes the post stage's constants as kernels/assembly/post.ts reads them: multiplier, shift and table from input `first` on.
- * Returns the address; undefined where one of them is computed at run time.
+ * Writes the post stage's constants as kernels/assembly/post.ts reads them, from input `first` on: multiplier, shift, table,
+ * table_multiplier, table_shift. Returns the address; undefined where one of them is computed at run time.
  */
-export function layPost(context: StepContext, first: number, options: { bias?: Tensor; wide?: boolean } = {}) {
-  const { node, layout } = context;
-  const multiplier = context.constant(first);
-  const shift = context.constant(first + 1);
-  const table = context.has(first + 2) ? context.constant(first + 2) : undefined;
-  if (!multiplier || !shift || (context.has(first + 2) && !table)) return undefined;
+export function layPost(
+  context: StepContext,
+  first: number,
+  options: { bias?: Tensor; wide?: boolean } = {},
+): number | undefined {
+  const { node } = context;
+  const given = [0, 1, 2, 3, 4].map((at) => (context.has(first + at) ? context.constant(first + at) : undefined));
+  const [multiplier, shift, table, tableMultiplier, tableShift] = given;
+  if (!multiplier || !shift || given.some((tensor, at) => context.has(first + at) && !tensor)) return undefined;
 
   const wide = options.wide ?? intAttr(node, "wide", 0) === 1;
   const mode = wide ? WIDE : ROUNDINGS.indexOf(roundingOf(node));
+  const { dtype, low, high } = codeRange(node);
+  const zero = intAttr(node, "y_zero", 0);
+  const stored = { zero, low, high, bytes: dtype === "int8" ? 1 : 2 };
+  const scale = { mode, multiplier, shift, bias: options.bias };
+  if (!table || !tableMultiplier || !tableShift) return layStage(context, { ...scale, ...stored });
+
+  const samples = everySample(numbersOf(table));
+  if (elementCount(tableMultiplier.shape) === 1) {
+    const codes = everyCode(samples, numbersOf(tableMultiplier)[0], numbersOf(tableShift)[0], stored);
+    return layStage(context, { ...scale, ...stored, codes });
+  }
+  const int16 = { zero: 0, low: -32768, high: 32767, bytes: 4 };
+  const sampling = layStage(context, { ...scale, ...int16, codes: samples });
+  return layStage(context, { mode: SINGLE, multiplier: tableMultiplier, shift: tableShift, ...stored, sampling });
+}
+
+const SINGLE = 0;
+
+/** What a stage stores: codes of `bytes` bytes in [low, high], `zero` added. */
+interface Stored {
+  readonly zero: number;
+  readonly low: number;
+  readonly high: number;
+  readonly bytes: number;
+}
+
+interface Stage extends Stored {
+  readonly mode: number;
+  readonly multiplier: Tensor;
+  readonly shift: Tensor;
+  readonly bias?: Tensor | undefined;
+  readonly codes?: Int8Array | Int16Array;
+  /** Address of the stage before. */
+  readonly sampling?: number;
+}
+
+function layStage({ layout }: StepContext, stage: Stage): number {
+  const { mode, multiplier, shift, bias, codes } = stage;
   const shifts = mode === 2 ? [31] : numbersOf(shift);
-  const many = multiplier.shape.reduce((a, b) => a * b, 1) > 1;
+  const many = elementCount(multiplier.shape) > 1;
   const everyShift =
     many && shifts.length === 1 ? new Array<number>(valuesOf(multiplier).length).fill(shifts[0]) : shifts;
-  const sideBySide = mode === 0 && everyShift.every((each) => each >= 32);
-  const { dtype, low, high } = codeRange(node);
-  const bias = options.bias;
+  const sideBySide = mode === SINGLE && everyShift.every((each) => each >= 32);
   const factors = mode === 2 ? Float32Array.from(numbersOf(multiplier)) : Int32Array.from(numbersOf(multiplier));
-
   const fields = Int32Array.of(
     mode,
     layout.constant(padded(factors)),
     layout.constant(padded(Int32Array.from(everyShift))),
     many ? 4 : 0,
-    table ? layout.constant(everyCode(node, numbersOf(table))) : 0,
-    intAttr(node, "y_zero", 0),
-    low,
-    high,
-    dtype === "int8" ? 1 : 2,
+    codes ? layout.constant(codes) : 0,
+    stage.zero,
+    stage.low,
+    stage.high,
+    stage.bytes,
     bias ? layout.constant(padded(Int32Array.from(numbersOf(bias)))) : 0,
     bias && valuesOf(bias).length > 1 ? 4 : 0,
     everyShift.every((each, index) => each >= 31 || factors[index] === 0 || factors[index] >= 2 ** 30) ? 1 : 0,
     sideBySide && many ? layout.constant(BigInt64Array.from(padded(everyShift), (each) => 1n << BigInt(each - 1))) : 0,
     sideBySide && many ? layout.constant(Int32Array.from(padded(everyShift), (each) => 2 ** (62 - each))) : 0,
+    stage.sampling ?? 0,
   );
   return layout.constant(fields);
 }
@@ -61,17 +100,18 @@ function padded<T extends Int32Array | Float32Array | number[]>(values: T): T {
   return (values instanceof Float32Array ? Float32Array.from(all) : Int32Array.from(all)) as T;
 }
 
-/** The activation's code at each int16 position: interpolation, requantization and clamp, done once when the graph is loaded. */
-function everyCode(node: Node, table: readonly number[]): Int8Array | Int16Array {
-  const { dtype, low, high } = codeRange(node);
-  const zero = intAttr(node, "y_zero", 0);
-  const multiplier = intAttr(node, "table_multiplier", 0);
-  const shift = intAttr(node, "table_shift", 31);
+/** The activation's value at each int16 position. */
+function everySample(table: readonly number[]): Int16Array {
+  return Int16Array.from({ length: 65536 }, (_, position) => interpolate(table, position - 32768));
+}
+
+/** The code at each int16 position: requantization and clamp, done once when the graph is loaded. */
+function everyCode(samples: Int16Array, multiplier: number, shift: number, { zero, low, high, bytes }: Stored) {
   // The product has at most 46 bits, so up to this shift all of the sum is exact in a double.
   const exact = shift <= 50;
-  const codes = dtype === "int8" ? new Int8Array(65536) : new Int16Array(65536);
+  const codes = bytes === 1 ? new Int8Array(samples.length) : new Int16Array(samples.length);
   for (let position = 0; position < codes.length; position++) {
-    const sample = interpolate(table, position - 32768);
+    const sample = samples[position];
     const scaled = exact
       ? Math.floor((sample * multiplier + 2 ** (shift - 1)) / 2 ** shift)
       : requantizeSingle(sample, multiplier, shift);

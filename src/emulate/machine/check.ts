@@ -73,18 +73,31 @@ const ACTIVATIONS: readonly Storage[] = ["int8", "int16"];
 const STORED: readonly Storage[] = ["int8", "uint8", "int16"];
 const CONSTANTS: readonly Storage[] = ["int8", "uint8", "int16", "int32", "float32"];
 
-/** Multiplier, shift and table of a stage with this many channels. */
+/** One multiplier and shift for all channels, or as many as there are. */
+function checkScale(
+  { multiplier, shift }: Pick<Post, "multiplier" | "shift">,
+  channels: number,
+  context: Context,
+  types: readonly Storage[],
+): void {
+  const { where } = context;
+  checkRead(multiplier, context, SRAM, types);
+  checkRead(shift, context, SRAM, types);
+  const count = sizeOf(multiplier.shape);
+  if (count !== 1 && count < channels) fail(where, `${count} multipliers for ${channels} channels`);
+  const shifts = sizeOf(shift.shape);
+  if (shifts !== 1 && shifts < count) fail(where, `${shifts} shifts for ${count} multipliers`);
+}
+
+/** Multipliers, shifts and table of a stage with this many channels. */
 function checkPost(post: Post, channels: number, context: Context): void {
   const { where } = context;
-  checkRead(post.multiplier, context, SRAM, CONSTANTS);
-  checkRead(post.shift, context, SRAM, CONSTANTS);
-  const count = sizeOf(post.multiplier.shape);
-  if (count !== 1 && count < channels) fail(where, `${count} multipliers for ${channels} channels`);
-  const shifts = sizeOf(post.shift.shape);
-  if (shifts !== 1 && shifts < count) fail(where, `${shifts} shifts for ${count} multipliers`);
+  checkScale(post, channels, context, CONSTANTS);
   if (post.table) {
-    checkRead(post.table, context, SRAM, ["int16"]);
-    if (sizeOf(post.table.shape) !== 513) fail(where, "a post table has not 513 entries");
+    const { knots } = post.table;
+    checkRead(knots, context, SRAM, ["int16"]);
+    if (sizeOf(knots.shape) !== 513) fail(where, "a post table has not 513 entries");
+    checkScale(post.table, channels, context, ["int32"]);
   }
 }
 

@@ -1,5 +1,5 @@
 /** From accumulator to code: exact in doubles, without BigInt. The rules are in docs/integer-semantics.md. */
-import type { Post } from "../../schedule/program.ts";
+import type { Post, PostTable } from "../../schedule/program.ts";
 import { gatherNumbers, type Memories, type NumberArray } from "./memory.ts";
 
 const SPLIT = 65_536;
@@ -63,6 +63,26 @@ function clamp(value: number, low: number, high: number): number {
   return value < low ? low : value > high ? high : value;
 }
 
+/** An activation's table and the requantization of its samples. */
+class TableStage {
+  private readonly knots: Float64Array;
+  private readonly multipliers: Float64Array;
+  private readonly shifts: Float64Array;
+
+  constructor({ knots, multiplier, shift }: PostTable, memories: Memories) {
+    this.knots = gatherNumbers(memories.numbers(knots));
+    this.multipliers = gatherNumbers(memories.numbers(multiplier));
+    const shifts = gatherNumbers(memories.numbers(shift));
+    this.shifts = this.multipliers.map((_, index) => shifts[shifts.length === 1 ? 0 : index]);
+  }
+
+  /** The sample at an int16 position, at the channel's scale. */
+  apply(position: number, channel: number): number {
+    const index = this.multipliers.length > 1 ? channel : 0;
+    return requantizeSingle(interpolate(this.knots, position), this.multipliers[index], this.shifts[index]);
+  }
+}
+
 /** The post stage with its constants read out of memory. */
 export class PostStage {
   private readonly post: Post;
@@ -70,7 +90,7 @@ export class PostStage {
   private readonly highs: Float64Array;
   private readonly lows: Float64Array;
   private readonly shifts: Float64Array;
-  private readonly table: Float64Array | undefined;
+  private readonly table: TableStage | undefined;
   private readonly single: boolean;
   private readonly perChannel: boolean;
   private readonly mode: "wide" | "scaled" | "float";
@@ -82,7 +102,7 @@ export class PostStage {
     this.lows = this.multipliers.map((multiplier, index) => multiplier - this.highs[index] * SPLIT);
     const shifts = gatherNumbers(memories.numbers(post.shift));
     this.shifts = this.multipliers.map((_, index) => shifts[shifts.length === 1 ? 0 : index]);
-    this.table = post.table && gatherNumbers(memories.numbers(post.table));
+    this.table = post.table && new TableStage(post.table, memories);
     this.single = post.round === "tosa-single";
     this.perChannel = this.multipliers.length > 1;
     this.mode = post.wide ? "wide" : post.round === "ort-f32-rne" ? "float" : "scaled";
@@ -107,8 +127,7 @@ export class PostStage {
     const { post, table } = this;
     const r = this.requantize(value, this.perChannel ? channel : 0);
     if (table === undefined) return clamp(r + post.yZero, post.yMin, post.yMax);
-    const activated = interpolate(table, clamp(r, -32_768, 32_767));
-    return clamp(requantizeSingle(activated, post.tableMultiplier, post.tableShift) + post.yZero, post.yMin, post.yMax);
+    return clamp(table.apply(clamp(r, -32_768, 32_767), channel) + post.yZero, post.yMin, post.yMax);
   }
 
   /** `count` accumulators of one channel, stored at `at`, `at + step`, … */

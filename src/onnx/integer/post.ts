@@ -5,7 +5,7 @@ import { largestMagnitude, type Said } from "./emitter.ts";
 
 /** Where the constants of the post stage lie and how they spread over the accumulators. */
 export interface PostOptions {
-  /** Input index of `multiplier`; shift and table follow. */
+  /** Input index of `multiplier`; shift, table, table_multiplier and table_shift follow. */
   readonly first: number;
   /** Shape that multiplier and shift take, so that they broadcast with the accumulators; a scalar where they are one. */
   readonly shape: (count: number) => readonly number[];
@@ -38,9 +38,19 @@ export function emitPost(said: Said, accumulator: string, options: PostOptions):
     return;
   }
   const position = said.emit("Add", [emitClip(said, scaled, -32768, 32767), said.scalar("int64", 32768)]);
-  const [multiplier, shift] = [intAttr(node, "table_multiplier", 0), intAttr(node, "table_shift", 31)];
-  const codeAt = (at: number) => clamp(requantizeSingle(interpolate(table, at), multiplier, shift) + zero, low, high);
-  said.emit("Gather", [everyPosition(said, output.dtype, codeAt), position], {}, output.name);
+  const multiplier = said.tensor(options.first + 3) as Tensor;
+  const shift = said.tensor(options.first + 4) as Tensor;
+  if (elementCount(multiplier.shape) === 1) {
+    const [[m], [s]] = [numbersOf(multiplier), numbersOf(shift)];
+    const codeAt = (at: number) => clamp(requantizeSingle(interpolate(table, at), m, s) + zero, low, high);
+    said.emit("Gather", [everyPosition(said, output.dtype, codeAt), position], {}, output.name);
+    return;
+  }
+  const sample = said.emit("Gather", [everyPosition(said, "int16", (at) => interpolate(table, at)), position]);
+  const stage = { first: options.first, shape: options.shape, reach: 32768, constants: { multiplier, shift } };
+  const code = emitShift(said, said.cast(sample, "int64"), stage, "tosa-single");
+  const moved = zero === 0 ? code : said.emit("Add", [code, said.scalar("int64", zero)]);
+  said.cast(emitClip(said, moved, low, high), output.dtype, output.name);
 }
 
 /** A function of an int16 position, written out: 65,536 codes. */

@@ -4,7 +4,7 @@ import { typeOfCode } from "./linear.ts";
 import { multiplierOf } from "./multiplier.ts";
 import { codeRange, postStage, reachOf, sampleCodes, sampleTable, scaleOf, zeroOf } from "./post.ts";
 
-/** The real function that a riding activation computes. */
+/** The real function that a riding activation computes, before its gains. */
 export function functionOf(riding: Riding): (x: number) => number {
   if (riding.kind === "table") return riding.apply;
   const { low, high, gain = 1 } = riding;

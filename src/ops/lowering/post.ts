@@ -1,7 +1,7 @@
 import { CompileError } from "../../error.ts";
 import type { Attr, Quant } from "../../ir/graph.ts";
 import { makeTensor } from "../../ir/tensor.ts";
-import type { Code, LoweringContext } from "../integer.ts";
+import type { Code, LoweringContext, Riding } from "../integer.ts";
 import { multiplierOf } from "./multiplier.ts";
 
 /** Segments of an interpolated 16-bit table: 512, so 513 knots, 128 codes apart. */
@@ -36,7 +36,7 @@ export function reachOf(code: Code): number {
 }
 
 export interface PostStage {
-  /** multiplier, shift and, where one rides, the table: the node's last inputs. */
+  /** multiplier, shift and, where one rides, the table with its own multiplier and shift: the node's last inputs. */
   readonly inputs: readonly string[];
   readonly attrs: Readonly<Record<string, Attr | undefined>>;
 }
@@ -68,24 +68,36 @@ export function postStage(
   };
   if (riding?.kind === "table") {
     const preScale = riding.range / 32767;
-    const { knots, unit } = sampleTable(riding.apply, preScale, 2 * scale * reachOf(output));
+    const gains = riding.gains ?? Float64Array.of(1);
+    const least = gains.reduce((a, b) => Math.min(a, b));
+    const { knots, unit } = sampleTable(riding.apply, preScale, (2 * scale * reachOf(output)) / least);
     const table = context.add(makeTensor("int16", [TABLE_KNOTS], knots), `${output.name}/table`);
-    const rescale = multiplierOf(unit / scale, 31);
-    return {
-      inputs: [...constants(context, units, preScale, wide), table],
-      attrs: { ...common, table_multiplier: { i: rescale.multiplier }, table_shift: { i: rescale.shift } },
-    };
+    const worth = Array.from(gains, (gain) => unit * gain);
+    const rescale = integers(context, worth, scale, 31, `${output.name}/table`);
+    return { inputs: [...constants(context, units, preScale, wide), table, ...rescale], attrs: common };
   }
-  const gain = riding?.gain ?? 1;
   const clamp = riding && { low: toCode(riding.low, scale, zero), high: toCode(riding.high, scale, zero) };
   return {
-    inputs: constants(context, gain === 1 ? units : units.map((unit) => unit * gain), scale, wide),
+    inputs: constants(context, gained(units, riding), scale, wide),
     attrs: {
       ...common,
       y_min: { i: clamp ? Math.min(high, Math.max(low, clamp.low)) : low },
       y_max: { i: clamp ? Math.min(high, Math.max(low, clamp.high)) : high },
     },
   };
+}
+
+/**
+ * What the accumulator's units are worth behind a clamp's gains. Channels' own gains come after the clamp, which is the same
+ * as before it where it bounds at 0 or not at all; other bounds would be a channel's own (src/quant/groups.ts makes a table).
+ */
+function gained(units: readonly number[], riding: Riding | undefined): readonly number[] {
+  if (riding?.kind !== "clamp") return units;
+  const { gain = 1, gains } = riding;
+  const plain = (bound: number) => bound === 0 || !Number.isFinite(bound);
+  if (gains && !(plain(riding.low) && plain(riding.high))) throw new Error("bug: gains follow a clamp within bounds");
+  if (!gains) return gain === 1 ? units : units.map((unit) => unit * gain);
+  return Array.from(gains, (own, channel) => units[units.length === 1 ? 0 : channel] * gain * own);
 }
 
 function toCode(real: number, scale: number, zero: number): number {
@@ -116,23 +128,28 @@ function constants(context: LoweringContext, units: readonly number[], scale: nu
     const multiplier = context.add(makeTensor("float32", [list.length], factors), `${hint}/multiplier`);
     return [multiplier, context.add(makeTensor("int32", [list.length], new Int32Array(list.length)), `${hint}/shift`)];
   }
-  const pairs = list.map((unit) => multiplierOf(unit / scale, wide ? 15 : 31));
+  return integers(context, list, scale, wide ? 15 : 31, hint);
+}
+
+/** multiplier and shift of units/scale, an element a unit. */
+function integers(
+  context: LoweringContext,
+  units: readonly number[],
+  scale: number,
+  bits: 31 | 15,
+  hint: string,
+): string[] {
+  const pairs = units.map((unit) => multiplierOf(unit / scale, bits));
+  const constant = (name: string, values: readonly number[]) =>
+    context.add(makeTensor("int32", [values.length], Int32Array.from(values)), `${hint}/${name}`);
   return [
-    context.add(
-      makeTensor(
-        "int32",
-        [list.length],
-        Int32Array.from(pairs, (pair) => pair.multiplier),
-      ),
-      `${hint}/multiplier`,
+    constant(
+      "multiplier",
+      pairs.map((pair) => pair.multiplier),
     ),
-    context.add(
-      makeTensor(
-        "int32",
-        [list.length],
-        Int32Array.from(pairs, (pair) => pair.shift),
-      ),
-      `${hint}/shift`,
+    constant(
+      "shift",
+      pairs.map((pair) => pair.shift),
     ),
   ];
 }

@@ -1,5 +1,5 @@
 import { intAttr } from "../../ir/graph.ts";
-import { broadcastCodes, postInputs, storedType } from "../shared/npu/codes.ts";
+import { broadcastCodes, postInputs, requirePost, storedType } from "../shared/npu/codes.ts";
 import { postStage } from "../shared/npu/requantize.ts";
 
 /** v = (a − a_zero)·a_multiplier + (b − b_zero)·b_multiplier, broadcast; a difference has one multiplier negative. */
@@ -11,4 +11,5 @@ export default broadcastCodes(
     return (a, b) => store((a - aZero) * aFactor + (b - bZero) * bFactor, 0);
   },
   (node, _, shape) => storedType(node, shape),
+  (node, inputs) => requirePost(node, inputs, 2, 1),
 );

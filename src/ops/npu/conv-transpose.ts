@@ -7,6 +7,7 @@ import {
   makeCodes,
   postInputs,
   requireChannels,
+  requirePost,
   storedType,
 } from "../shared/npu/codes.ts";
 import { convolutionMacs, transposedConvolutionOf } from "../shared/npu/convolution.ts";
@@ -19,7 +20,8 @@ export default {
     const x = codeType(node, inputs, 0, ACTIVATIONS);
     const w = codeType(node, inputs, 1, ["int8"]);
     const { shape } = transposedConvolutionOf(node, x, w);
-    for (const index of [2, 3, 4]) requireChannels(node, inputs, index, shape[1]);
+    requireChannels(node, inputs, 2, shape[1]);
+    requirePost(node, inputs, 3, shape[1]);
     return [storedType(node, shape)];
   },
   evaluate(node, inputs) {

@@ -7,18 +7,20 @@ import {
   makeCodes,
   postInputs,
   requireChannels,
+  requirePost,
   storedType,
 } from "../shared/npu/codes.ts";
 import { convolutionMacs, convolutionOf } from "../shared/npu/convolution.ts";
 import { postStage } from "../shared/npu/requantize.ts";
 import { forEachWindow } from "../shared/window.ts";
 
-/** y[n, o, p] = post(bias[o] + Σ (x − x_zero)·w); padding contributes 0. Inputs x, w, bias, multiplier, shift, table?. */
+/** y[n, o, p] = post(bias[o] + Σ (x − x_zero)·w); padding contributes 0. Inputs x, w, bias, then the post stage's. */
 export default {
   infer(node, inputs) {
     const x = codeType(node, inputs, 0, ACTIVATIONS);
     const w = codeType(node, inputs, 1, ["int8"]);
-    for (const index of [2, 3, 4]) requireChannels(node, inputs, index, w.shape[0]);
+    requireChannels(node, inputs, 2, w.shape[0]);
+    requirePost(node, inputs, 3, w.shape[0]);
     return [storedType(node, convolutionOf(node, x, w).shape)];
   },
   evaluate(node, inputs) {

@@ -1,20 +1,29 @@
 import { elementCount, intAttr } from "../../ir/graph.ts";
 import type { Op } from "../op.ts";
-import { codesAt, codeType, makeCodes, postInputs, requireChannels, storedType } from "../shared/npu/codes.ts";
+import {
+  codesAt,
+  codeType,
+  makeCodes,
+  postInputs,
+  requireChannels,
+  requirePost,
+  storedType,
+} from "../shared/npu/codes.ts";
 import { productOf } from "../shared/npu/product.ts";
 import { floorDivide, postStage } from "../shared/npu/requantize.ts";
 
 /**
  * numpy's batched product: v = bias[n] + Σ (a − a_zero)·(b − b_zero). With `normalise` (a holds unnormalised softmax weights,
  * uint8) the row is divided by the sum R of its weights: v = ⌊(acc·2^16 + (R >> 1)) / R⌋, R at least 1.
- * Inputs a, b, bias?, multiplier, shift, table?.
+ * Inputs a, b, bias?, then the post stage's.
  */
 export default {
   infer(node, inputs) {
     const a = codeType(node, inputs, 0, ["int8", "int16", "uint8"]);
     const b = codeType(node, inputs, 1, ["int8"]);
     const { shape, columns } = productOf(node, a.shape, b.shape);
-    for (const index of [2, 3, 4]) requireChannels(node, inputs, index, columns);
+    requireChannels(node, inputs, 2, columns);
+    requirePost(node, inputs, 3, columns);
     return [storedType(node, shape)];
   },
   evaluate(node, inputs) {

@@ -1,5 +1,5 @@
 import { intAttr } from "../../ir/graph.ts";
-import { broadcastCodes, postInputs, storedType } from "../shared/npu/codes.ts";
+import { broadcastCodes, postInputs, requirePost, storedType } from "../shared/npu/codes.ts";
 import { postStage } from "../shared/npu/requantize.ts";
 
 /** v = (a − a_zero)·(b − b_zero), broadcast. */
@@ -10,4 +10,5 @@ export default broadcastCodes(
     return (a, b) => store((a - aZero) * (b - bZero), 0);
   },
   (node, _, shape) => storedType(node, shape),
+  (node, inputs) => requirePost(node, inputs, 2, 1),
 );

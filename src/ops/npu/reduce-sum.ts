@@ -1,15 +1,16 @@
 import { intAttr, intsAttr } from "../../ir/graph.ts";
 import type { Op } from "../op.ts";
-import { ACTIVATIONS, codesAt, codeType, makeCodes, postInputs, storedType } from "../shared/npu/codes.ts";
+import { ACTIVATIONS, codesAt, codeType, makeCodes, postInputs, requirePost, storedType } from "../shared/npu/codes.ts";
 import { foldGroups } from "../shared/npu/reduce.ts";
 import { postStage } from "../shared/npu/requantize.ts";
 import { reducedAxes, reducedShape } from "../shared/reduce.ts";
 
-/** v = Σ (x − x_zero) along `axes` (all if absent); a mean has 1/n in its multiplier. Inputs x, multiplier, shift, table?. */
+/** v = Σ (x − x_zero) along `axes` (all if absent); a mean has 1/n in its multiplier. Inputs x, then the post stage's. */
 export default {
   infer(node, inputs) {
     const { shape } = codeType(node, inputs, 0, ACTIVATIONS);
     const axes = reducedAxes(node, intsAttr(node, "axes"), shape.length);
+    requirePost(node, inputs, 1, 1);
     return [storedType(node, reducedShape(shape, axes, intAttr(node, "keepdims", 1) === 1))];
   },
   evaluate(node, inputs) {

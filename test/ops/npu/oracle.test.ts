@@ -86,9 +86,23 @@ describe("element by element", () => {
   test("Mul: through an activation's table", () => {
     const table = `t: int16[513] = [${Array.from({ length: 513 }, (_, index) => Math.abs(index - 256) * 10)}]`;
     // p = ±640 lies five samples from the middle: 50; p = 64 halfway to the first: 5.
-    const attributes = "table_multiplier=1073741824 table_shift=30";
     const factors = ["a: int8[3] = [64, -64, 64]", "b: int8[3] = [10, 10, 1]"];
-    expect(y(`Mul(a, b, m, s, t) ${attributes}`, table, ...factors)).toEqual([50, 50, 5]);
+    expect(y("Mul(a, b, m, s, t, m, s)", table, ...factors)).toEqual([50, 50, 5]);
+    expect(() => y("Mul(a, b, m, s, t)", table, ...factors)).toThrow(/exactly when the table is/);
+    expect(() => y("Mul(a, b, m, s, _, m, s)", ...factors)).toThrow(/exactly when the table is/);
+  });
+  test("Conv: a table's samples at each channel's scale", () => {
+    const constants = [
+      "x: int8[1,1,2] = [64, -64]",
+      "w: int8[3,1,1] = [10, 10, -10]",
+      "bias: int32[1] = [0]",
+      `t: int16[513] = [${Array.from({ length: 513 }, (_, index) => (index - 256) * 20)}]`,
+      "tm: int32[3] = [1073741824, 1073741824, 0]",
+      "ts: int32[3] = [30, 32, 31]",
+    ];
+    // Samples ±100: as they are, a quarter, none.
+    expect(y("Conv(x, w, bias, m, s, t, tm, ts) y_zero=1", ...constants)).toEqual([101, -99, 26, -24, 1, 1]);
+    expect(() => y("Conv(x, w, bias, m, s, t, two, s)", ...constants, "two: int32[2] = [1, 1]")).toThrow(/1 or 3/);
   });
   test("Max and Min", () => {
     expect(y("Max(a, b)", a, b)).toEqual([10, 2, 10, -3]);

@@ -10,12 +10,12 @@ export class Post {
   shift: usize;
   /** Bytes from one channel's constants to the next: 4, or 0 where one serves all. */
   step: i32;
-  /** The activation written out: the code of each of the 65,536 int16 positions; or 0. */
+  /** The activation written out: the code (or sample) of each of the 65,536 int16 positions; or 0. */
   codes: usize;
   zero: i32;
   low: i32;
   high: i32;
-  /** Of a code: 1 or 2. */
+  /** Of a code: 1 or 2; of a sample that another stage requantizes: 4. */
   bytes: i32;
   /** int32[], or 0. */
   bias: usize;
@@ -25,10 +25,18 @@ export class Post {
   /** For channels side by side, all shifts in 32…62: 2^(shift − 1) as int64[], and 2^(62 − shift) as int32[]; or 0. */
   rounding: usize;
   power: usize;
+  /**
+   * The stage before this one, from accumulator (and bias) to the activation's int16 sample, which here is the accumulator; or 0.
+   * Where one multiplier serves all channels `codes` says all of it; a table of codes a channel would be too large.
+   */
+  sampling: usize;
 }
 
 const SPARE = memory.data(16, 16);
-const TAIL = memory.data(16, 16);
+const TAIL = memory.data(32, 16);
+/** Samples on their way from one stage to the next, and what rows read too much. */
+const CHUNK = 1024;
+const SAMPLES = memory.data(4 * CHUNK + 32, 16);
 
 // @ts-ignore: decorator
 @inline
@@ -38,6 +46,11 @@ function clampI64(v: i64, low: i64, high: i64): i64 {
 
 /** One code from one accumulator (bias included), any mode. */
 export function postOne(p: Post, channel: i32, v: i64): i32 {
+  if (!p.sampling) return stageOne(p, channel, v);
+  return stageOne(p, channel, <i64>stageOne(changetype<Post>(p.sampling), channel, v));
+}
+
+function stageOne(p: Post, channel: i32, v: i64): i32 {
   const at = <usize>(channel * p.step);
   let r: i64;
   if (p.mode == 2) {
@@ -123,9 +136,13 @@ function store8(codes: usize, bytes: i32, low: v128, high: v128, zero: v128, r0:
       store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 10)), 5);
       store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 12)), 6);
       store<u8>(out, load<u8>(codes + <usize>load<u16>(SPARE, 14)), 7);
-    } else {
+    } else if (bytes == 2) {
       for (let i: usize = 0; i < 16; i += 2) {
         store<u16>(out + i, load<u16>(codes + (<usize>load<u16>(SPARE + i) << 1)));
+      }
+    } else {
+      for (let i: usize = 0; i < 16; i += 2) {
+        store<i32>(out + (i << 1), <i32>load<i16>(codes + (<usize>load<u16>(SPARE + i) << 1)));
       }
     }
     return;
@@ -142,6 +159,21 @@ function store8(codes: usize, bytes: i32, low: v128, high: v128, zero: v128, r0:
  * beyond the accumulators.
  */
 export function postRow(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usize): void {
+  if (!p.sampling) {
+    postWhole(p, channel, across, acc, n, out);
+    return;
+  }
+  const sampling = changetype<Post>(p.sampling);
+  for (let first = 0; first < n; first += CHUNK) {
+    const count = min(CHUNK, n - first);
+    const c = across ? channel + first : channel;
+    postWhole(sampling, c, across, acc + (<usize>first << 2), count, SAMPLES);
+    postWhole(p, c, across, SAMPLES, count, out + <usize>(first * p.bytes));
+  }
+}
+
+/** One stage of a row. */
+function postWhole(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usize): void {
   // Whole groups of eight, the last of them by way of a spare place.
   const whole = n & ~7;
   rowOf(p, channel, across, acc, whole, out);
@@ -161,7 +193,7 @@ function rowOf(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usi
     for (let i = 0; i < n; i++) {
       const c = across ? channel + i : channel;
       const bias: i64 = p.bias ? <i64>load<i32>(p.bias + <usize>(c * p.biasStep)) : 0;
-      storeCode(p, out, i, postOne(p, c, <i64>load<i32>(acc + (<usize>i << 2)) + bias));
+      storeCode(p, out, i, stageOne(p, c, <i64>load<i32>(acc + (<usize>i << 2)) + bias));
     }
   }
 }
@@ -170,7 +202,8 @@ function rowOf(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usi
 @inline
 function storeCode(p: Post, out: usize, i: i32, code: i32): void {
   if (p.bytes == 1) store<i8>(out + <usize>i, <i8>code);
-  else store<i16>(out + (<usize>i << 1), <i16>code);
+  else if (p.bytes == 2) store<i16>(out + (<usize>i << 1), <i16>code);
+  else store<i32>(out + (<usize>i << 2), code);
 }
 
 // @ts-ignore: decorator
@@ -288,9 +321,10 @@ function rowAcross(p: Post, channel: i32, acc: usize, n: i32, out: usize): void 
 
 /** Accumulators of two 8-bit passes over 16-bit operands: v = 256·upper + lower + bias. */
 export function postRowPair(p: Post, channel: i32, across: bool, upper: usize, lower: usize, n: i32, out: usize): void {
+  const first = p.sampling ? changetype<Post>(p.sampling) : p;
   for (let i = 0; i < n; i++) {
     const c = across ? channel + i : channel;
-    const bias: i64 = p.bias ? <i64>load<i32>(p.bias + <usize>(c * p.biasStep)) : 0;
+    const bias: i64 = first.bias ? <i64>load<i32>(first.bias + <usize>(c * first.biasStep)) : 0;
     const at = <usize>i << 2;
     const v = (<i64>load<i32>(upper + at) << 8) + <i64>load<i32>(lower + at) + bias;
     storeCode(p, out, i, postOne(p, c, v));

@@ -58,13 +58,44 @@ export function makeCodes(dtype: DType, shape: readonly number[], compute: (posi
   return { dtype, shape, data };
 }
 
-/** multiplier, shift and table from input `first` on. */
+/** The post stage's constants: multiplier, shift, table, table_multiplier and table_shift, from input `first` on. */
 export function postInputs(node: Node, inputs: readonly RuntimeValue[], first: number): PostStageInputs {
+  const knots = optionalTensorAt(node, inputs, first + 2);
   return {
     multiplier: tensorAt(node, inputs, first),
     shift: tensorAt(node, inputs, first + 1),
-    table: optionalTensorAt(node, inputs, first + 2),
+    table: knots && {
+      knots,
+      multiplier: tensorAt(node, inputs, first + 3),
+      shift: tensorAt(node, inputs, first + 4),
+    },
   };
+}
+
+/**
+ * Throws unless the post stage's constants, from input `first` on, fit an operator of so many channels: one element or one
+ * a channel (one shift may serve many multipliers); int32 behind the table, and there exactly where a table of 513 int16
+ * samples is.
+ */
+export function requirePost(node: Node, inputs: readonly (Type | undefined)[], first: number, channels: number): void {
+  const [table, ...rescale] = [first + 2, first + 3, first + 4];
+  const hasTable = Boolean(node.inputs[table]);
+  for (const index of rescale) {
+    if (Boolean(node.inputs[index]) !== hasTable) {
+      reject(node, "table_multiplier and table_shift are there exactly when the table is");
+    }
+    if (hasTable) codeType(node, inputs, index, ["int32"]);
+  }
+  if (hasTable && elementCount(codeType(node, inputs, table, ["int16"]).shape) !== 513) {
+    reject(node, `${nameOfInput(node, table)} has not 513 elements`);
+  }
+  for (const index of [first, first + 1, ...rescale]) requireChannels(node, inputs, index, channels);
+  for (const multiplier of [first, first + 3]) {
+    const shift = inputs[multiplier + 1]?.shape;
+    if (isStatic(shift) && elementCount(shift) > 1 && elementCount(inputs[multiplier]?.shape as number[]) === 1) {
+      reject(node, `${nameOfInput(node, multiplier + 1)} has more elements than its multiplier`);
+    }
+  }
 }
 
 /** The type of an output that the post stage stores. */
@@ -91,10 +122,12 @@ export function requireChannels(
 export function broadcastCodes(
   rule: (node: Node, inputs: readonly RuntimeValue[]) => (a: number, b: number) => number,
   outputType: (node: Node, a: CodeType, shape: readonly number[]) => Type,
+  check?: (node: Node, inputs: readonly (Type | undefined)[]) => void,
 ): Op {
   return {
     infer(node, inputs) {
       const [a, b] = [codeType(node, inputs, 0), codeType(node, inputs, 1)];
+      check?.(node, inputs);
       return [outputType(node, a, broadcastShapes(node, [a.shape, b.shape]))];
     },
     evaluate(node, inputs) {

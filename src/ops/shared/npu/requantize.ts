@@ -55,11 +55,12 @@ export function interpolate(table: ArrayLike<number>, position: number): number 
   return table[index] + (((table[index + 1] - table[index]) * fraction + 64) >> 7);
 }
 
-/** Constants of the post stage; `table` is the activation's, where one rides on the operator. */
+/** Constants of the post stage, each requantization's of one element or one an output channel. */
 export interface PostStageInputs {
   readonly multiplier: Tensor;
   readonly shift: Tensor;
-  readonly table?: Tensor | undefined;
+  /** The activation's table and the requantization of its samples, where one rides on the operator. */
+  readonly table?: { readonly knots: Tensor; readonly multiplier: Tensor; readonly shift: Tensor } | undefined;
 }
 
 /** The range of codes that the node may store: `y_min` and `y_max`, by default all of `y_dtype`. */
@@ -84,7 +85,7 @@ export function postStage(node: Node, inputs: PostStageInputs): (value: number, 
   const shifts = numbersOf(inputs.shift);
   const at = (list: readonly number[], channel: number) => list[list.length === 1 ? 0 : channel];
 
-  const table = inputs.table && numbersOf(inputs.table);
+  const table = inputs.table && numbersOf(inputs.table.knots);
   const bounds = table ? { low: -32768, high: 32767 } : { low: low - zero, high: high - zero };
   const requantize = (value: number, channel: number): number => {
     const multiplier = at(multipliers, channel);
@@ -94,12 +95,13 @@ export function postStage(node: Node, inputs: PostStageInputs): (value: number, 
       ? requantizeDouble(value, multiplier, shift)
       : requantizeSingle(value, multiplier, shift);
   };
-  if (!table) return (value, channel) => clamp(requantize(value, channel) + zero, low, high);
+  if (!inputs.table || !table) return (value, channel) => clamp(requantize(value, channel) + zero, low, high);
 
-  const tableMultiplier = intAttr(node, "table_multiplier", 0);
-  const tableShift = intAttr(node, "table_shift", 31);
+  const tableMultipliers = numbersOf(inputs.table.multiplier);
+  const tableShifts = numbersOf(inputs.table.shift);
   return (value, channel) => {
     const sample = interpolate(table, clamp(requantize(value, channel), -32768, 32767));
-    return clamp(requantizeSingle(sample, tableMultiplier, tableShift) + zero, low, high);
+    const scaled = requantizeSingle(sample, at(tableMultipliers, channel), at(tableShifts, channel));
+    return clamp(scaled + zero, low, high);
   };
 }

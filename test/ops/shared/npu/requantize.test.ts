@@ -118,14 +118,15 @@ describe("the post stage", () => {
     expect([store(7, 0), store(7, 1), store(-7, 0), store(100, 0)]).toEqual([2, -1, -5, 20]);
   });
 
-  test("requantizes the table's sample with its own multiplier", () => {
-    const table = makeTensor("int16", [513], new Int16Array(513).fill(3000));
-    const store = postStage(node({ table_multiplier: { i: 2 ** 30 }, table_shift: { i: 35 }, y_zero: { i: 1 } }), {
+  test("requantizes the table's sample with the channel's second multiplier", () => {
+    const knots = makeTensor("int16", [513], new Int16Array(513).fill(3000));
+    const table = {
+      knots,
       multiplier,
-      shift,
-      table,
-    });
-    expect(store(123456, 0)).toBe(95);
+      shift: makeTensor("int32", [2], Int32Array.of(35, 36)),
+    };
+    const store = postStage(node({ y_zero: { i: 1 } }), { multiplier, shift, table });
+    expect([store(123456, 0), store(123456, 1)]).toEqual([95, 48]);
   });
 
   test("refuses a rounding and a dtype that nobody defined", () => {
