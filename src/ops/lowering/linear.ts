@@ -8,7 +8,7 @@ import {
   stringAttr,
   type Tensor,
 } from "../../ir/graph.ts";
-import { makeTensor, valuesOf } from "../../ir/tensor.ts";
+import { makeTensor, numbersOf, valuesOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
 import { alignTo } from "./elementwise.ts";
 import { postStage, reachOf, scaleOf, zeroOf } from "./post.ts";
@@ -17,6 +17,8 @@ import { postStage, reachOf, scaleOf, zeroOf } from "./post.ts";
 interface Weights {
   readonly codes: Int8Array;
   readonly scales: Float32Array;
+  /** The constant that holds them. */
+  readonly name: string;
 }
 
 function weightsOf(context: LoweringContext, index: number, channels: number): Weights | string {
@@ -27,7 +29,30 @@ function weightsOf(context: LoweringContext, index: number, channels: number): W
   const scales = code.quant.scale;
   if (scales.length !== 1 && scales.length !== channels) return "its weight scales are not one an output channel";
   if (code.quant.zeroPoint.some((zero) => zero !== 0)) return "its weights have a zero point";
-  return { codes: valuesOf(tensor) as Int8Array, scales };
+  return { codes: valuesOf(tensor) as Int8Array, scales, name: code.name };
+}
+
+/**
+ * A channel of weights near zero has so fine a scale that its bias, in the accumulator's unit, is beyond 32 bits. Such a
+ * channel gets a coarser scale, at which its bias just fits: what its weights lose is less than the bias's own rounding.
+ */
+function withRoomForBias(context: LoweringContext, x: Code, weights: Weights, axis: number, gain = 1): Weights {
+  const bias = context.constant(2);
+  const tensor = context.constant(1);
+  if (!bias || bias.quant || !tensor) return weights;
+  const reals = numbersOf(bias);
+  const channels = tensor.shape[axis];
+  const least = (channel: number) => Math.abs(reals[reals.length === 1 ? 0 : channel]) / (scaleOf(x) * gain * 2 ** 30);
+  const before = (channel: number) => weights.scales[weights.scales.length === 1 ? 0 : channel];
+  const scales = Float32Array.from({ length: channels }, (_, channel) => Math.max(before(channel), least(channel)));
+  if (scales.every((scale, channel) => scale === before(channel))) return weights;
+  const inner = elementCount(tensor.shape.slice(axis + 1));
+  const codes = weights.codes.map((code, index) => {
+    const channel = Math.floor(index / inner) % channels;
+    return Math.round((code * before(channel)) / scales[channel]);
+  });
+  const quant = { scale: scales, zeroPoint: Int32Array.of(0), axis };
+  return { codes, scales, name: context.add(makeTensor("int8", tensor.shape, codes, quant), `${weights.name}/coarse`) };
 }
 
 /**
@@ -87,8 +112,9 @@ export const lowerConv: IntegerLowering = (context) => {
   const window = windowAttrs(context.node, spatial);
   if (typeof window === "string") return window;
   const channels = w.shape[0];
-  const weights = weightsOf(context, 1, channels);
-  if (typeof weights === "string") return weights;
+  const given = weightsOf(context, 1, channels);
+  if (typeof given === "string") return given;
+  const weights = withRoomForBias(context, x, given, 0);
   const depth = weights.codes.length / channels;
   const magnitude = (channel: number) => sumOfMagnitudes(weights.codes, channel * depth, depth, 1);
   const sums = accumulator(context, x, weights, channels, magnitude, 2);
@@ -96,7 +122,7 @@ export const lowerConv: IntegerLowering = (context) => {
   const post = postStage(context, sums.units, sums.limit, x.dtype === "int16");
   context.emit({
     op: "Conv",
-    inputs: [x.name, w.name, sums.bias, ...post.inputs],
+    inputs: [x.name, weights.name, sums.bias, ...post.inputs],
     attrs: { ...post.attrs, ...window, x_zero: { i: zeroOf(x) } },
     type: typeOfCode(context.output(0)),
     name: context.output(0).name,
@@ -157,15 +183,18 @@ export const lowerGemm: IntegerLowering = (context) => {
   if (!tensor) return "its weights are computed at run time";
   const transposed = intAttr(node, "transB", 0) !== 0;
   const [depth, channels] = transposed ? [w.shape[1], w.shape[0]] : [w.shape[0], w.shape[1]];
-  const weights = weightsOf(context, 1, channels);
-  if (typeof weights === "string") return weights;
+  const given = weightsOf(context, 1, channels);
+  if (typeof given === "string") return given;
+  const weights = withRoomForBias(context, x, given, transposed ? 0 : 1, alpha / Math.abs(floatAttr(node, "beta", 1)));
   const codes = transposed ? transpose(weights.codes, channels, depth) : weights.codes;
   const magnitude = (channel: number) => sumOfMagnitudes(codes, channel, depth, channels);
   const sums = accumulator(context, x, weights, channels, magnitude, 2, alpha, floatAttr(node, "beta", 1));
   if (typeof sums === "string") return sums;
   const rows = intAttr(node, "transA", 0) === 0 ? x.name : transposeCode(context, x, [1, 0]).name;
-  const flipped = tensor.quant?.axis === undefined ? tensor.quant : { ...tensor.quant, axis: 1 };
-  const b = transposed ? context.add(makeTensor("int8", [depth, channels], codes, flipped), `${w.name}/kn`) : w.name;
+  const flipped = { scale: weights.scales, zeroPoint: Int32Array.of(0), ...(weights.scales.length > 1 && { axis: 1 }) };
+  const b = transposed
+    ? context.add(makeTensor("int8", [depth, channels], codes, flipped), `${w.name}/kn`)
+    : weights.name;
   emitMatMul(context, rows, b, sums.bias, x, 0, postStage(context, sums.units, sums.limit, x.dtype === "int16"));
 };
 
