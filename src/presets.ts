@@ -40,6 +40,8 @@ const FUSE: readonly PassSpec[] = [
   "fuse/p-relu",
   "fuse/layer-norm",
   "fuse/rms-norm",
+  // Magnitudes too, while their squares are still squares: 16 bits hold a length, but of a square only what is loud.
+  "fuse/hypot",
   // What no convolution could take becomes Mul and Add, which a MatMul before them, or a Conv after them, may still take.
   "fuse/bn-to-scale",
   "fuse/matmul-add",

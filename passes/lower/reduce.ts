@@ -1,14 +1,26 @@
 import { type Builder, rebuild } from "../../src/ir/build.ts";
-import { type Attr, type Graph, intAttr, isStatic, type Node, typeOf } from "../../src/ir/graph.ts";
+import {
+  type Attr,
+  elementCount,
+  type Graph,
+  intAttr,
+  isStatic,
+  type Node,
+  type Tensor,
+  typeOf,
+} from "../../src/ir/graph.ts";
 import { numbersOf } from "../../src/ir/tensor.ts";
 import type { Pass } from "../../src/pass.ts";
 
 /** A product of more numbers than this along an axis would round too often to be worth it. */
 const FACTORS = 16;
 
+/** So many squares of 16-bit codes fit the root that the chip takes of a sum (docs/integer-semantics.md, ReduceL2). */
+const ROOTED = 3;
+
 /**
  * The chip sums; other reductions are functions around a sum: `‖x‖₁ = Σ|x|`, `‖x‖₂ = √Σx²`, `log Σeˣ = m + log Σe^(x − m)` with
- * m = max x. A short product is a tree of products of halves.
+ * m = max x. The length of a short vector is its own. A short product is a tree of products of halves.
  */
 const pass: Pass = {
   summary: "Says ReduceL1, L2, SumSquare, LogSum, LogSumExp and short products with sums, products and functions.",
@@ -16,6 +28,13 @@ const pass: Pass = {
 };
 
 export default pass;
+
+/** Whether the chip's own root takes it: reduced axes of few elements together. */
+function isShort(axes: Tensor | undefined, shape: readonly number[]): boolean {
+  const given = axes ? numbersOf(axes) : [];
+  const reduced = given.length > 0 ? given.map((axis) => shape.at(axis) ?? 1) : shape;
+  return elementCount(reduced) <= ROOTED;
+}
 
 function reduce(graph: Graph, node: Node, build: Builder): boolean {
   if (!/^Reduce(L1|L2|SumSquare|LogSum|LogSumExp|Prod)$/.test(node.op)) return false;
@@ -34,6 +53,7 @@ function reduce(graph: Graph, node: Node, build: Builder): boolean {
       sum(build.node("Abs", [x]), output);
       return true;
     case "ReduceL2":
+      if (isShort(axesTensor, shape)) return false;
       build.node("Sqrt", [sum(build.node("Mul", [x, x]))], {}, output);
       return true;
     case "ReduceSumSquare":

@@ -124,12 +124,13 @@ function layerOf(node: Node, graph: Graph): CommandBody | undefined {
       };
     }
     case "ReduceSum":
+    case "ReduceL2":
     case "ReduceMax":
     case "ReduceMin":
       return {
         kind: "reduce",
         engine: "vector",
-        operation: "max",
+        operation: node.op === "ReduceL2" ? "l2" : "max",
         x,
         y,
         xZero: 0,

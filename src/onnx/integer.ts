@@ -27,7 +27,7 @@ import {
   saySlice,
   sayTranspose,
 } from "./integer/move.ts";
-import { sayLayerNorm, sayMaxPool, sayReduceExtreme, sayReduceSum, saySoftmax } from "./integer/reduce.ts";
+import { sayLayerNorm, sayMaxPool, sayReduceExtreme, sayReduceL2, sayReduceSum, saySoftmax } from "./integer/reduce.ts";
 
 const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Add", sayAdd],
@@ -45,6 +45,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Min", sayExtreme("Min")],
   ["Mul", sayMul],
   ["Pad", sayPad],
+  ["ReduceL2", sayReduceL2],
   ["ReduceMax", sayReduceExtreme("ReduceMax")],
   ["ReduceMin", sayReduceExtreme("ReduceMin")],
   ["ReduceSum", sayReduceSum],

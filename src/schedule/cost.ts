@@ -45,6 +45,7 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ["GlobalAveragePool", "ReduceSum"],
   ["ReduceMean", "ReduceSum"],
   ["ReduceSum", "ReduceSum"],
+  ["ReduceL2", "ReduceL2"],
   ["ReduceMax", "ReduceMax"],
   ["ReduceMin", "ReduceMin"],
   ["Softmax", "Softmax"],

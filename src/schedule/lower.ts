@@ -138,6 +138,7 @@ function chipJobs(
     case "AveragePool":
       return [poolJob(node, views, roots.home(output))];
     case "ReduceSum":
+    case "ReduceL2":
     case "ReduceMax":
     case "ReduceMin":
       return [reduceJob(node, views, roots.home(output))];

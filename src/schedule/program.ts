@@ -182,10 +182,10 @@ export interface PoolCommand extends Common {
   readonly post?: Post;
 }
 
-/** x [kept…, reduced…], y [kept…]: the last `x.rank − y.rank` axes go. `sum` has a post stage. */
+/** x [kept…, reduced…], y [kept…]: the last `x.rank − y.rank` axes go. `sum` and `l2` have a post stage. */
 export interface ReduceCommand extends Common {
   readonly kind: "reduce";
-  readonly operation: "sum" | "max" | "min";
+  readonly operation: "sum" | "max" | "min" | "l2";
   readonly x: Operand;
   readonly y: Operand;
   readonly xZero: number;

@@ -24,6 +24,7 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["MaxPool", "vector"],
   ["AveragePool", "vector"],
   ["ReduceSum", "vector"],
+  ["ReduceL2", "vector"],
   ["ReduceMax", "vector"],
   ["ReduceMin", "vector"],
   ["Max", "vector"],

@@ -42,6 +42,7 @@ export const VECTOR_STEPS = [
   "table",
   "interpolate",
   "reduce",
+  "root",
   "softmax",
   "norm",
   "move",

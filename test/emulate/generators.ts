@@ -180,6 +180,28 @@ function reduce(draw: Draw, op: "ReduceSum" | "ReduceMax" | "ReduceMin"): Case {
   });
 }
 
+/** Few enough codes for their squares: three of 16 bits. */
+function reduceL2(draw: Draw): Case {
+  const { dtype, zero } = operand(draw, 2);
+  const given = dtype === "int8" ? anyShape(draw) : anyShape(draw, 3);
+  const few = draw.int(1, 3);
+  const at = draw.int(0, given.length);
+  const shape = dtype === "int8" ? given : [...given.slice(0, at), few, ...given.slice(at)];
+  const axes = dtype === "int8" ? shape.map((_, axis) => axis).filter(() => draw.maybe()) : [at];
+  const stage = post(draw, 1, dtype === "int8" ? 2 ** 19 : 2 ** 25, { table: false, variant: "wide" });
+  return build({
+    op: "ReduceL2",
+    feeds: { x: codes(draw, dtype, shape) },
+    inputs: ["x", stage.inputs[0], stage.inputs[1]],
+    attributes: {
+      ...stage.attributes,
+      x_zero: { i: zero },
+      axes: axes.length > 0 ? { ints: draw.maybe() ? axes : axes.map((axis) => axis - shape.length) } : undefined,
+      keepdims: { i: draw.int(0, 1) },
+    },
+  });
+}
+
 function softmax(draw: Draw): Case {
   const shape = anyShape(draw, 3);
   const wide = draw.maybe();
@@ -323,6 +345,7 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   MaxPool: (draw) => pool(draw, false),
   AveragePool: (draw) => pool(draw, true),
   ReduceSum: (draw) => reduce(draw, "ReduceSum"),
+  ReduceL2: reduceL2,
   ReduceMax: (draw) => reduce(draw, "ReduceMax"),
   ReduceMin: (draw) => reduce(draw, "ReduceMin"),
   Max: (draw) => extreme(draw, "Max"),

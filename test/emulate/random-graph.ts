@@ -204,6 +204,20 @@ const STEPS: Readonly<Record<string, Step>> = {
       keepdims: { i: draw.int(0, 1) },
     });
   },
+  length(builder) {
+    const { draw } = builder;
+    const x = builder.find((value) => isActivation(value) && value.shape.length >= 2);
+    if (!x) return;
+    const fitting = x.shape.map((_, axis) => axis).filter((axis) => x.dtype === "int8" || x.shape[axis] <= 3);
+    if (fitting.length === 0) return;
+    const axis = draw.pick(fitting);
+    const stage = post(draw, 1, x.dtype === "int8" ? 2 ** 19 : 2 ** 25, { table: false, variant: "wide" });
+    builder.add("ReduceL2", [x.name, ...stage.inputs.slice(0, 2)], {
+      ...stage.attributes,
+      axes: { ints: [axis] },
+      keepdims: { i: draw.int(0, 1) },
+    });
+  },
   reshape(builder) {
     const { draw } = builder;
     const x = builder.find(({ shape }) => shape.length >= 2);

@@ -64,6 +64,7 @@ const FIRING = [
   "fuse/hard-swish",
   "fuse/silu",
   "fuse/layer-norm",
+  "fuse/hypot",
   "fuse/matmul-add",
   "fuse/scale",
   "fuse/bias",

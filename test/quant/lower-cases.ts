@@ -342,6 +342,15 @@ export const CASES: readonly LoweringCase[] = [
   })),
   {
     name: "MaxPool",
+  {
+    name: "ReduceL2",
+    graph: `
+      input x: float32[2,3,4,5]
+      const axes: int64[1] = [1]
+      y = ReduceL2(x, axes) keepdims=0
+      return y
+    `,
+  },
     graph: `
       input x: float32[1,3,7,7]
       y = MaxPool(x) kernel_shape=[3,2] strides=[2,2] pads=[1,0,1,1] ceil_mode=1

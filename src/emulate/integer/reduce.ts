@@ -1,11 +1,11 @@
-import { elementCount, intAttr, intsAttr } from "../../ir/graph.ts";
+import { elementCount, intAttr, intsAttr, type Node } from "../../ir/graph.ts";
 import { numbersOf, stridesOf } from "../../ir/tensor.ts";
 import { axisView, stridedOffsets } from "../../ops/shared/index.ts";
 import { reducedAxes } from "../../ops/shared/reduce.ts";
 import { axisAttr } from "../../ops/shared/types.ts";
 import { windowOf } from "../../ops/shared/window.ts";
 import { layPost } from "./post.ts";
-import type { CompileStep } from "./step.ts";
+import type { CompileStep, Slot } from "./step.ts";
 
 /** npu.ReduceSum (0), npu.ReduceMax (1), npu.ReduceMin (2). */
 export function compileReduce(kind: 0 | 1 | 2): CompileStep {
@@ -15,16 +15,7 @@ export function compileReduce(kind: 0 | 1 | 2): CompileStep {
     if (x.dtype !== "int8" && x.dtype !== "int16") return undefined;
     const post = kind === 0 ? layPost(context, 1) : 0;
     if (post === undefined) return undefined;
-    const axes = reducedAxes(node, intsAttr(node, "axes"), x.shape.length);
-    const steps = stridesOf(x.shape).map((step) => step * x.bytes);
-    const along = (inside: boolean) => {
-      const chosen = x.shape.map((_, axis) => axis).filter((axis) => axes.has(axis) === inside);
-      return stridedOffsets(
-        chosen.map((axis) => x.shape[axis]),
-        chosen.map((axis) => steps[axis]),
-      );
-    };
-    const [bases, members] = [along(false), along(true)];
+    const { bases, members } = groupsOf(node, x);
     const [basesAddress, membersAddress] = [layout.constant(bases), layout.constant(members)];
     const zero = intAttr(node, "x_zero", 0);
     const [room] = layout.scratch(bases.length * 4 + 32);
@@ -44,6 +35,45 @@ export function compileReduce(kind: 0 | 1 | 2): CompileStep {
       );
     };
   };
+}
+
+export const compileReduceL2: CompileStep = (context) => {
+  const { node, kernels, layout, output } = context;
+  const x = context.input(0);
+  const post = layPost(context, 1, { wide: true });
+  if (post === undefined) return undefined;
+  const { bases, members } = groupsOf(node, x);
+  const [basesAddress, membersAddress] = [layout.constant(bases), layout.constant(members)];
+  const zero = intAttr(node, "x_zero", 0);
+  const [room] = layout.scratch(bases.length * 8);
+  return () => {
+    kernels.rootGroups(
+      x.address,
+      x.bytes,
+      zero,
+      basesAddress,
+      bases.length,
+      membersAddress,
+      members.length,
+      room + layout.scratchAddress,
+      post,
+      output.address,
+    );
+  };
+};
+
+/** Byte offsets of the groups' first elements, and of a group's elements from there. */
+function groupsOf(node: Node, x: Slot): { bases: Int32Array; members: Int32Array } {
+  const axes = reducedAxes(node, intsAttr(node, "axes"), x.shape.length);
+  const steps = stridesOf(x.shape).map((step) => step * x.bytes);
+  const along = (inside: boolean) => {
+    const chosen = x.shape.map((_, axis) => axis).filter((axis) => axes.has(axis) === inside);
+    return stridedOffsets(
+      chosen.map((axis) => x.shape[axis]),
+      chosen.map((axis) => steps[axis]),
+    );
+  };
+  return { bases: along(false), members: along(true) };
 }
 
 /** npu.MaxPool and npu.AveragePool in one or two dimensions. */

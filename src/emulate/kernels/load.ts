@@ -39,6 +39,7 @@ export interface Kernels {
   layerNorm(...args: (number | bigint)[]): void;
   pool(...args: number[]): void;
   reduceGroups(...args: number[]): void;
+  rootGroups(...args: number[]): void;
   softmax(...args: number[]): void;
 }
 

@@ -218,7 +218,15 @@ function checkCommand(command: Command, context: Context): void {
       checkRead(x, context, SRAM, CODES);
       checkWrite(y, context, SRAM, CODES);
       if (!same(x.shape.slice(0, y.shape.length), y.shape)) fail(where, "the shapes of a reduction do not go together");
-      if ((post !== undefined) !== (command.operation === "sum")) fail(where, "a post stage is missing or too many");
+      const { operation, xZero } = command;
+      if (operation === "l2") {
+        const half = x.dtype === "int8" ? 128 : x.dtype === "int16" ? 32_768 : Number.POSITIVE_INFINITY;
+        const reach = Math.max(xZero + half, half - 1 - xZero);
+        const count = sizeOf(x.shape) / sizeOf(y.shape);
+        if (!(count * reach * reach < 2 ** 32)) fail(where, "a sum of squares can leave its 32 bits");
+      }
+      if ((post !== undefined) !== (operation === "sum" || operation === "l2"))
+        fail(where, "a post stage is missing or too many");
       if (post) checkPost(post, 1, context);
       return;
     }

@@ -69,6 +69,7 @@ export function runReduce(command: ReduceCommand, memories: Memories): void {
 }
 
 function fold(inner: Place, base: number, { operation, xZero }: ReduceCommand): number {
+  if (operation === "l2") return length(inner, base, xZero);
   let sum = 0;
   let most = Number.NEGATIVE_INFINITY;
   let least = Number.POSITIVE_INFINITY;
@@ -81,6 +82,27 @@ function fold(inner: Place, base: number, { operation, xZero }: ReduceCommand): 
     }
   });
   return operation === "sum" ? sum : operation === "max" ? most : least;
+}
+
+/** ⌊1024·√Σu²⌋: the sum is below 2^32, so that a double holds it with 20 more bits; the root is then corrected, not trusted. */
+function length(inner: Place, base: number, zero: number): number {
+  let squares = 0;
+  forEachRow(inner.shape, [inner.strides], (count, [offset], [step]) => {
+    for (let i = 0, from = base + offset; i < count; i++, from += step) {
+      const u = inner.data[from] - zero;
+      squares += u * u;
+    }
+  });
+  return wholeRoot(squares * 2 ** 20);
+}
+
+/** The largest integer whose square is at most `value`; beyond 2^53, where only a damaged program leads, some number near it. */
+function wholeRoot(value: number): number {
+  let root = Math.floor(Math.sqrt(value));
+  if (value >= 2 ** 53) return root;
+  while (root * root > value) root--;
+  while ((root + 1) * (root + 1) <= value) root++;
+  return root;
 }
 
 /** e = exp(x − max) in units of 2^−15, from the sealed table. */
@@ -171,9 +193,7 @@ function normalise(row: Float64Array, size: number, { center, epsilon }: NormCom
     scaled *= 4;
     scale *= 2;
   }
-  let root = Math.floor(Math.sqrt(scaled));
-  while (root * root > scaled) root--;
-  while ((root + 1) * (root + 1) <= scaled) root++;
+  const root = wholeRoot(scaled);
   const half = Math.floor(root / 2);
   for (let i = 0; i < size; i++) {
     const c = size * (row[i] - shift) - rest;

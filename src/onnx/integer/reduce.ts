@@ -1,5 +1,6 @@
 import { bug } from "../../error.ts";
 import { elementCount, intAttr, intsAttr } from "../../ir/graph.ts";
+import { ROOT_BITS } from "../../ops/shared/npu/root.ts";
 import { axisAttr } from "../../ops/shared/types.ts";
 import { windowOf } from "../../ops/shared/window.ts";
 import { centred, type Said } from "./emitter.ts";
@@ -14,6 +15,19 @@ export function sayReduceSum(said: Said): void {
   const sum = said.emit("ReduceSum", inputs, { keepdims: { i: intAttr(node, "keepdims", 1) } });
   const size = elementCount(x.shape) / elementCount(output.shape);
   emitPost(said, sum, { first: 1, shape: () => [], reach: size * (x.dtype === "int16" ? 32768 : 255) });
+}
+
+/** Q·2^20 is an integer below 2^52, so that the root in float64 has the true integer part. */
+export function sayReduceL2(said: Said): void {
+  const { node } = said;
+  const u = centred(said, said.input(0).name, intAttr(node, "x_zero", 0));
+  const squares = said.emit("Mul", [u, u]);
+  const axes = intsAttr(node, "axes");
+  const inputs = axes ? [squares, said.int64(axes)] : [squares];
+  const sum = said.emit("ReduceSum", inputs, { keepdims: { i: intAttr(node, "keepdims", 1) } });
+  const raised = said.emit("Mul", [sum, said.scalar("int64", 2 ** (2 * ROOT_BITS))]);
+  const root = said.emit("Floor", [said.emit("Sqrt", [said.cast(raised, "float64")])]);
+  emitPost(said, said.cast(root, "int64"), { first: 1, shape: () => [], reach: 2 ** 26, wide: true });
 }
 
 export function sayReduceExtreme(op: "ReduceMax" | "ReduceMin"): (said: Said) => void {

@@ -1,6 +1,7 @@
 import { elementCount, intAttr, intsAttr, stringAttr } from "../../ir/graph.ts";
 import { makeTensor } from "../../ir/tensor.ts";
 import type { IntegerLowering, LoweringContext } from "../integer.ts";
+import { ROOT_BITS, squaresFit } from "../shared/npu/root.ts";
 import { typeOfCode } from "./linear.ts";
 import { emitMove, ints, positive } from "./move.ts";
 import { multiplierOf } from "./multiplier.ts";
@@ -112,6 +113,32 @@ export function lowerReduce(
     return undefined;
   };
 }
+
+/** The root of a sum of squares, exact before it is stored; the sum must be proven to fit 32 bits. */
+export const lowerReduceL2: IntegerLowering = (context) => {
+  const x = context.input(0);
+  if (!x) return "its input has no quantization";
+  const axes = reducedAxes(context, x.shape.length);
+  if (typeof axes === "string") return axes;
+  const count = elementCount(axes.map((axis) => x.shape[axis]));
+  if (!squaresFit(count, reachOf(x)))
+    return `the squares of ${count} ${x.dtype} codes can sum to more than 32 bits hold`;
+  const post = postStage({ ...context, riding: undefined }, [scaleOf(x) / 2 ** ROOT_BITS], 2 ** 26, true);
+  const output = context.output(0);
+  context.emit({
+    op: "ReduceL2",
+    inputs: [x.name, ...post.inputs],
+    attrs: {
+      ...post.attrs,
+      x_zero: { i: zeroOf(x) },
+      axes: { ints: axes },
+      keepdims: { i: intAttr(context.node, "keepdims", 1) },
+    },
+    type: typeOfCode(output),
+    name: output.name,
+  });
+  return undefined;
+};
 
 function reducedAxes(context: LoweringContext, rank: number): number[] | string {
   const { node } = context;

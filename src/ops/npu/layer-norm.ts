@@ -2,6 +2,7 @@ import { elementCount, intAttr } from "../../ir/graph.ts";
 import type { Op } from "../op.ts";
 import { ACTIVATIONS, codesAt, codeType, makeCodes, requireChannels, storedType } from "../shared/npu/codes.ts";
 import { floorDivide, postStage } from "../shared/npu/requantize.ts";
+import { integerRoot } from "../shared/npu/root.ts";
 import { axisAttr } from "../shared/types.ts";
 import { tensorAt } from "../shared/values.ts";
 
@@ -46,9 +47,5 @@ export default {
 function scaledRoot(variance: bigint): { root: bigint; power: bigint } {
   let power = 0n;
   while (variance * 4n ** power < 2n ** 50n) power++;
-  const scaled = variance * 4n ** power;
-  let root = BigInt(Math.floor(Math.sqrt(Number(scaled))));
-  while (root * root > scaled) root--;
-  while ((root + 1n) * (root + 1n) <= scaled) root++;
-  return { root, power };
+  return { root: integerRoot(variance * 4n ** power), power };
 }

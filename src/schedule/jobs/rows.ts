@@ -67,6 +67,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
 
 const REDUCTIONS: ReadonlyMap<string, ReduceCommand["operation"]> = new Map([
   ["ReduceSum", "sum"],
+  ["ReduceL2", "l2"],
   ["ReduceMax", "max"],
   ["ReduceMin", "min"],
 ]);
@@ -83,13 +84,13 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
   const keptShape = kept.map((axis) => given.shape[axis]);
   const y = required(reshapeView(result, keptShape), "y");
   const operation = required(REDUCTIONS.get(node.op), node.op);
-  const sum = operation === "sum";
+  const staged = operation === "sum" || operation === "l2";
   return {
     kind: "tile",
     engine: "vector",
     name: nameOf(node),
     origin: node.origin,
-    inputs: sum ? [x, ...post] : [x],
+    inputs: staged ? [x, ...post] : [x],
     output: y,
     cuts: keptShape.map((_, axis) => ({ axis, quantum: 1 })),
     needs(box) {
@@ -97,7 +98,7 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
         start: [...box.start, ...gone.map(() => 0)],
         size: [...box.size, ...gone.map((axis) => given.shape[axis])],
       };
-      return sum ? [rows, ...post.map(allOf)] : [rows];
+      return staged ? [rows, ...post.map(allOf)] : [rows];
     },
     command: (_, operands, output) => ({
       kind: "reduce",
@@ -105,8 +106,8 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
       operation,
       x: required(operands[0], "x"),
       y: output,
-      xZero: sum ? intAttr(node, "x_zero", 0) : 0,
-      ...(sum ? { post: postOf(node, operands, 1) } : {}),
+      xZero: staged ? intAttr(node, "x_zero", 0) : 0,
+      ...(staged ? { post: postOf(node, operands, 1, operation === "l2" ? true : undefined) } : {}),
     }),
   };
 }

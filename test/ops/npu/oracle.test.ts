@@ -145,6 +145,31 @@ describe("windows and reductions", () => {
   });
 });
 
+describe("ReduceL2", () => {
+  // v has 10 fractional bits: half of 2^15 takes them and 5 more away again.
+  const wide = ["k: int32[1] = [16384]", "ks: int32[1] = [24]"];
+  test("a length, rounded by the post stage", () => {
+    const z = "z: int8[3,2] = [3, 4, 1, 1, -128, 127]";
+    expect(y('ReduceL2(z, k, ks) axes=[1] y_dtype="int16" wide=1', z, ...wide)).toEqual([5, 1, 180]);
+    expect(y("ReduceL2(z, k, ks) axes=[1] x_zero=1 keepdims=0 y_zero=-8 wide=1", z, ...wide)).toEqual([-4, -8, 127]);
+  });
+  test("the root is cut, not rounded: ⌊1024·√2⌋ is 1448", () => {
+    const one = ["k: int32[1] = [4]", "ks: int32[1] = [2]"];
+    const z = "z: int16[2,2] = [1, 1, 0, 0]";
+    expect(y('ReduceL2(z, k, ks) axes=[-1] y_dtype="int16" wide=1', z, ...one)).toEqual([1448, 0]);
+  });
+  test("the largest codes that fit", () => {
+    const last = ["k: int32[1] = [16384]", "ks: int32[1] = [25]"];
+    // √3·32768 / 2 = 28377.9
+    const z = "z: int16[1,3] = [-32768, -32768, -32768]";
+    expect(y('ReduceL2(z, k, ks) axes=[1] y_dtype="int16" wide=1', z, ...last)).toEqual([28378]);
+  });
+  test("refuses more than 32 bits of squares", () => {
+    const z = "z: int16[4] = [1, 2, 3, 4]";
+    expect(() => y("ReduceL2(z, k, ks) wide=1", z, ...wide)).toThrow(/squares of 4 int16 codes/);
+  });
+});
+
 describe("norms", () => {
   const halving = `t: int32[256] = [${Array.from({ length: 256 }, (_, d) => Math.floor(2 ** 15 / 2 ** d))}]`;
   test("Softmax: weights, and quotients in 8 and 16 bits", () => {

@@ -66,6 +66,15 @@ testLowering(
   ],
   [
     {
+      name: "the length of a short vector, which the chip has",
+      graph: `
+        input x: float32[3,4]
+        const axes: int64[1] = [0]
+        y = ReduceL2(x, axes)
+        return y
+      `,
+    },
+    {
       name: "a long product",
       graph: `
         input x: float32[2,17]

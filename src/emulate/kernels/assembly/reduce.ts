@@ -32,6 +32,23 @@ export function reduceGroups(
   if (kind == 0) postRow(changetype<Post>(post), 0, false, acc, groups, out);
 }
 
+/** ⌊√(Σ (x − zero)²·2^20)⌋ of each group, through the wide post stage; the sum is below 2^32. acc: room for groups int64. */
+export function rootGroups(
+  x: usize, bytes: i32, zero: i32, bases: usize, groups: i32, members: usize, size: i32, acc: usize, post: usize, out: usize,
+): void {
+  for (let g = 0; g < groups; g++) {
+    const base = x + load<u32>(bases + (<usize>g << 2));
+    let squares: i64 = 0;
+    for (let k = 0; k < size; k++) {
+      const u = <i64>(code(base + load<u32>(members + (<usize>k << 2)), bytes) - zero);
+      squares += u * u;
+    }
+    // Below 2^52 a double's root of an integer, rounded once, has the true integer part.
+    store<i64>(acc + (<usize>g << 3), <i64>floor(sqrt(<f64>(squares << 20))));
+  }
+  postRow64(changetype<Post>(post), acc, groups, out);
+}
+
 /** Pools over planes [height][width]; the average of a window takes the post stage's channel (cells counted − 1). */
 export function pool(
   average: bool, x: usize, bytes: i32, planes: i32, height: i32, width: i32, outHeight: i32, outWidth: i32,
