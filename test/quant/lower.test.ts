@@ -7,6 +7,7 @@ import { runPasses } from "../../src/passes.ts";
 import { interpret } from "../../src/run/interpret.ts";
 import { prepare, seededFeeds } from "../harness/pass.ts";
 import { CASES } from "./lower-cases.ts";
+import { GAINS } from "./lower-cases-gains.ts";
 import { MOVES } from "./lower-cases-moves.ts";
 
 function samplesOf(graph: Graph): Samples {
@@ -65,7 +66,7 @@ async function compare(text: string, activations: "int8" | "int16"): Promise<{ f
  * output's steps, for it rounds where reals do not), and the float graph (the whole error of quantization).
  */
 describe.each(["int8", "int16"] as const)("%s activations", (activations) => {
-  it.each([...CASES, ...MOVES])("$name", async ({ graph, steps, error }) => {
+  it.each([...CASES, ...MOVES, ...GAINS])("$name", async ({ graph, steps, error }) => {
     const { fake, real } = await compare(graph, activations);
     expect(fake.steps).toBeLessThanOrEqual(steps?.[activations] ?? (activations === "int8" ? 2.01 : 8));
     expect(real.relative).toBeLessThanOrEqual(error?.[activations] ?? (activations === "int8" ? 0.06 : 0.015));
