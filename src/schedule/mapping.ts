@@ -9,7 +9,7 @@ import type { CommandBody } from "./program.ts";
 const FEWEST_CHANNELS = 4;
 
 /** The part of the producer's time that the vector unit can use already, following tile by tile while the array cannot. */
-const LEAD = 0.75;
+const LEAD = 0.66;
 
 function arrayCycles(command: CommandBody | undefined, target: Target): number {
   return command?.engine === "array" ? engineCycles(command, target) : 0;
@@ -44,10 +44,10 @@ export function chooseMappings(
     if (away < FEWEST_CHANNELS) mapped.set(node, [{ ...array, start: 0, count: channels }]);
     else if (channels - away < FEWEST_CHANNELS) mapped.set(node, [{ ...vector, start: 0, count: channels }]);
     else {
-      const split = channels - away;
+      // The first channels are made first: the vector unit follows the producer while the array is still at it.
       mapped.set(node, [
-        { ...array, start: 0, count: split },
-        { ...vector, start: split, count: away },
+        { ...vector, start: 0, count: away },
+        { ...array, start: away, count: channels - away },
       ]);
     }
   }

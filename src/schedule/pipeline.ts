@@ -1,6 +1,6 @@
 /** Work on the vector unit is cut as its producer was, so that it follows tile by tile. */
 import type { Grid } from "./grid.ts";
-import type { TileJob } from "./job.ts";
+import type { Job, TileJob } from "./job.ts";
 import type { Root, View } from "./view.ts";
 
 /** By root: its axes and the sizes of the pieces that it is made in. */
@@ -13,6 +13,17 @@ function rootAxis(view: View, axis: number): number {
 export function recordGrid(job: TileJob, grid: Grid, producers: ProducerGrids): void {
   const cuts = grid.map(({ axis, size }) => ({ axis: rootAxis(job.output, axis), size }));
   if (cuts.every(({ axis }) => axis >= 0)) producers.set(job.output.root, cuts);
+}
+
+/** Roots that a depthwise layer reads: it follows channel by channel, where others need all channels of a row. */
+export function readByChannel(jobs: readonly Job[]): Set<Root> {
+  const roots = new Set<Root>();
+  for (const job of jobs) {
+    if (job.kind === "cpu" || !job.channelwise) continue;
+    const [x] = job.inputs;
+    if (x) roots.add(x.root);
+  }
+  return roots;
 }
 
 /** The grid of the producer of an input that has the output's shape, in the job's own axes. */

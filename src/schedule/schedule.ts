@@ -9,7 +9,7 @@ import { finestGrid, type Grid, memoryOf } from "./grid.ts";
 import type { CpuJob, Job, TileJob } from "./job.ts";
 import { type Lowered, lowerGraph } from "./lower.ts";
 import { chooseMappings } from "./mapping.ts";
-import { likeProducer, type ProducerGrids, recordGrid } from "./pipeline.ts";
+import { likeProducer, type ProducerGrids, readByChannel, recordGrid } from "./pipeline.ts";
 import {
   type Entry,
   type EntryPlan,
@@ -128,6 +128,7 @@ function planEntry({ transfers }: Prepared, target: Target, share: number, weigh
     skipped.add(job);
   }
   const producers: ProducerGrids = new Map();
+  const followed = readByChannel(jobs);
   const memo: GridMemo = new Map();
   const planned = jobs.map((job, index) => {
     if (job.kind === "cpu") return { job };
@@ -135,9 +136,10 @@ function planEntry({ transfers }: Prepared, target: Target, share: number, weigh
     if (skipped.has(job) || isIdle(job, isResident)) return { job, index, grid: [], places, tiles: [], items: [] };
     const free = target.sram.bytes - residency.top[index];
     const like = likeProducer(job, producers);
+    const byChannel = job.engine === "array" && followed.has(job.output.root);
     const found =
-      chooseGrid(job, places, Math.floor(free * share), like, target, memo) ??
-      chooseGrid(job, places, free, like, target, memo);
+      chooseGrid(job, places, Math.floor(free * share), like, byChannel, target, memo) ??
+      chooseGrid(job, places, free, like, byChannel, target, memo);
     const grid: Grid = found?.grid ?? refuse(job, places, target);
     recordGrid(job, grid, producers);
     return planJob(job, index, grid, places, weights);

@@ -74,13 +74,15 @@ function* gridsOver(
 
 /**
  * Everything but constants lies in SRAM: few tiles, cut so that the next engine can begin early, the array stays full and
- * constants arrive in pieces when they take longer than the work. `like`: cut as the producer was, if that is possible.
+ * constants arrive in pieces when they take longer than the work. `like`: cut as the producer was, if that is possible;
+ * `byChannel`: by channels only, since a depthwise reader follows channel by channel.
  */
 function residentGrid(
   job: TileJob,
   places: Places,
   budget: number,
   like: Grid | undefined,
+  byChannel: boolean,
   target: Target,
 ): GridCost | undefined {
   const perCycle = dramBytesPerCycle(target);
@@ -92,7 +94,7 @@ function residentGrid(
     if (same.double <= budget) return same;
   }
   const axes = job.cuts
-    .filter(({ axis }) => job.output.shape[axis] > 1)
+    .filter(({ axis }) => job.output.shape[axis] > 1 && (byChannel ? axis === 1 : true))
     .slice(0, 2)
     .map((cut, index) => {
       const constantsMove = index === 1 || places.inputs.every((place) => place !== "package");
@@ -161,9 +163,9 @@ function bestOf(job: TileJob, fitting: readonly GridMemory[], budget: number, pe
 /** Layers repeat: what was found for one holds for the next that is the same in everything that matters. */
 export type GridMemo = Map<string, GridCost | undefined>;
 
-function keyOf(job: TileJob, places: Places, budget: number, like: Grid | undefined): string {
+function keyOf(job: TileJob, places: Places, budget: number, like: Grid | undefined, byChannel: boolean): string {
   const command = sizedCommand(job, { start: job.output.shape.map(() => 0), size: job.output.shape });
-  return JSON.stringify([command, job.cuts, places, budget, like]);
+  return JSON.stringify([command, job.cuts, places, budget, like, byChannel]);
 }
 
 /** The grid of a job whose staging may take `budget` bytes; undefined where no grid fits. */
@@ -172,11 +174,12 @@ export function chooseGrid(
   places: Places,
   budget: number,
   like: Grid | undefined,
+  byChannel: boolean,
   target: Target,
   memo: GridMemo,
 ): GridCost | undefined {
-  const key = keyOf(job, places, budget, like);
-  if (!memo.has(key)) memo.set(key, searchGrid(job, places, budget, like, target));
+  const key = keyOf(job, places, budget, like, byChannel);
+  if (!memo.has(key)) memo.set(key, searchGrid(job, places, budget, like, byChannel, target));
   return memo.get(key);
 }
 
@@ -185,10 +188,11 @@ function searchGrid(
   places: Places,
   budget: number,
   like: Grid | undefined,
+  byChannel: boolean,
   target: Target,
 ): GridCost | undefined {
   const staged = [...places.inputs, places.output].includes("stage");
   return staged
     ? stagedGrid(job, places, budget, target)
-    : (residentGrid(job, places, budget, like, target) ?? stagedGrid(job, places, budget, target));
+    : (residentGrid(job, places, budget, like, byChannel, target) ?? stagedGrid(job, places, budget, target));
 }
