@@ -10,13 +10,24 @@ import type { PlannedJob, StreamItem, Tile } from "./stream.ts";
 import { boxView, compactOperand, extentOf, operandOf, type Root, rootBox, type View } from "./view.ts";
 
 /** The current tile found no room although the plan promised it: the caller plans with more thrift. */
-export class OutOfSram extends Error {}
+export class OutOfSram extends Error {
+  readonly layer: string;
+  readonly bytes: number;
+
+  constructor(layer: string, bytes: number) {
+    super(`no room for ${bytes} bytes of ${layer}`);
+    this.layer = layer;
+    this.bytes = bytes;
+  }
+}
 
 export interface EmitInput {
   readonly jobs: readonly (PlannedJob | { readonly job: CpuJob })[];
   readonly residency: Residency;
   readonly sramBytes: number;
   readonly alignment: number;
+  /** Whether blocks are loaded ahead of their tile. */
+  readonly prefetch: boolean;
   /** DRAM address of a root that has one. */
   readonly dramAddress: (root: Root) => number;
 }
@@ -193,7 +204,7 @@ class Emitter {
       if (tile !== undefined && must.size === 0) return;
       if (!must.has(item) && !this.ready(item, now)) return;
       if (!this.load(item, now)) {
-        if (must.size > 0) throw new OutOfSram(`no room for ${item.bytes} bytes at job ${now}`);
+        if (must.size > 0) throw new OutOfSram(this.input.jobs[item.job].job.name, item.bytes);
         return;
       }
       must.delete(item);
@@ -237,7 +248,7 @@ class Emitter {
       if (item && item.last === number) this.free(item, job.name);
     // Inputs come before the constants that wait behind them.
     const loading = job.direct?.input !== undefined && number + 1 < tiles.length;
-    if (!loading) this.advance(index, undefined);
+    if (this.input.prefetch && !loading) this.advance(index, undefined);
   }
 
   private free(item: StreamItem, name: string): void {

@@ -83,16 +83,16 @@ function extraTraffic({ root, reads }: Span): number {
 
 /**
  * Takes roots out of SRAM, the cheapest first, until every job finds room, then gives the rest addresses. `thrift` in
- * (0, 1] scales the room that tiles are promised. Throws model/layer-too-large, which names the layer, the need and the limit.
+ * (0, 1] scales the room that tiles are promised; `alone`: nothing stays. Throws model/layer-too-large, which names the layer, the need and the limit.
  */
-export function chooseResidents(jobs: readonly Job[], target: Target, thrift: number): Residency {
+export function chooseResidents(jobs: readonly Job[], target: Target, thrift: number, alone: boolean): Residency {
   const capacity = target.sram.bytes;
   const spans = spansOf(jobs);
   const banished = new Set<Root>();
   for (const job of jobs) {
     if (job.kind === "cpu") for (const { root } of [...job.inputs, ...job.outputs]) banished.add(root);
   }
-  for (const root of spans.keys()) if (alignUp(root.bytes, 64) > capacity) banished.add(root);
+  for (const root of spans.keys()) if (alone || alignUp(root.bytes, 64) > capacity) banished.add(root);
   const isResident = (root: Root) => !banished.has(root);
   for (let limit = capacity; ; ) {
     banish(jobs, spans, banished, limit, target, thrift);

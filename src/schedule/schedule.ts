@@ -51,12 +51,27 @@ export function schedule(graph: Graph, target: Target, options: ScheduleOptions 
   return scheduleEntries([{ name: "main", graph }], target, options);
 }
 
-/** Shares of the free SRAM that tiles may plan with; less where fragmentation gets in the way. */
-const SHARES = [0.9, 0.6, 0.4, 0.25];
+/** How SRAM is planned. */
+interface Thrift {
+  /** Of the free SRAM that tiles may plan with. */
+  readonly share: number;
+  /** A tile at a time: nothing stays in SRAM and nothing is loaded ahead. */
+  readonly alone: boolean;
+}
+
+/** From the fastest to the most modest: the next one is for where fragmentation gets in the way. */
+const ATTEMPTS: readonly Thrift[] = [
+  { share: 0.9, alone: false },
+  { share: 0.6, alone: false },
+  { share: 0.4, alone: false },
+  { share: 0.25, alone: false },
+  { share: 1, alone: true },
+];
 
 /**
  * Several graphs in one Program: shape buckets, prefill and decode. Equal constants are stored once; states of one name
- * share one buffer. Throws model/cpu-fallback, model/layer-too-large, model/state-mismatch.
+ * share one buffer. Throws model/cpu-fallback, model/layer-too-large, model/does-not-fit,
+ * model/state-mismatch.
  */
 export function scheduleEntries(
   entries: readonly EntryGraph[],
@@ -66,16 +81,21 @@ export function scheduleEntries(
   const bytes = Math.min(given.sram.bytes, options.sramBytes ?? given.sram.bytes);
   const target: Target = { ...given, sram: { ...given.sram, bytes } };
   const prepared = entries.map((entry) => prepare(entry, target, options));
-  for (const share of SHARES) {
+  let short: OutOfSram | undefined;
+  for (const thrift of ATTEMPTS) {
     const weights = new Weights();
     try {
-      const planned = prepared.map((entry) => planEntry(entry, target, share, weights));
-      return assemble(prepared, planned, weights, target);
+      const planned = prepared.map((entry) => planEntry(entry, target, thrift, weights));
+      return assemble(prepared, planned, weights, target, !thrift.alone);
     } catch (error) {
       if (!(error instanceof OutOfSram)) throw error;
+      short = error;
     }
   }
-  throw new CompileError("model/does-not-fit", `the program does not fit into ${bytes} bytes of SRAM`, {
+  const where = short?.layer ?? "";
+  const need = `the layer ${where} finds no room for ${short?.bytes ?? 0} bytes`;
+  throw new CompileError("model/does-not-fit", `${need} among its other data in ${bytes} bytes of SRAM`, {
+    where,
     remedy: "choose a target with more SRAM",
   });
 }
@@ -116,9 +136,9 @@ interface Planned {
   readonly merged: ReadonlyMap<Root, Root>;
 }
 
-function planEntry({ transfers }: Prepared, target: Target, share: number, weights: Weights): Planned {
+function planEntry({ transfers }: Prepared, target: Target, { share, alone }: Thrift, weights: Weights): Planned {
   const { jobs, inPlace } = transfers;
-  const residency = chooseResidents(jobs, target, share);
+  const residency = chooseResidents(jobs, target, share, alone);
   const isResident = (root: Root) => residency.resident.has(root);
   const merged = new Map<Root, Root>();
   const skipped = new Set<Job>();
@@ -150,7 +170,7 @@ function planEntry({ transfers }: Prepared, target: Target, share: number, weigh
 function refuse(job: TileJob, places: PlannedJob["places"], target: Target): never {
   const least = memoryOf(job, places, finestGrid(job), target).single;
   if (least > target.sram.bytes) return tooLarge(job, least, target);
-  throw new OutOfSram(`no grid of ${job.name} fits`);
+  throw new OutOfSram(job.name, least);
 }
 
 /** Hands out DRAM behind the weights. */
@@ -208,6 +228,7 @@ function assemble(
   planned: readonly Planned[],
   weights: Weights,
   target: Target,
+  prefetch: boolean,
 ): Scheduled {
   addDirectConstants(planned, weights);
   const weightBytes = weights.byteLength;
@@ -231,7 +252,7 @@ function assemble(
     const dramAddress = (root: Root) => dram.address(root);
     const { alignmentBytes } = target.sram;
     const sramBytes = usefulBytes(jobs, residency, target);
-    const result = emit({ jobs, residency, sramBytes, alignment: alignmentBytes, dramAddress });
+    const result = emit({ jobs, residency, sramBytes, alignment: alignmentBytes, dramAddress, prefetch });
     emitted.push(result);
     const inputs = graph.inputs
       .filter((input) => !fedInputs.has(input))

@@ -26,6 +26,7 @@ const SHORT_TILE_CYCLES = 64;
 function sizesOf(job: TileJob, { axis, quantum }: Cut, unit: number, most: number): number[] {
   const length = job.output.shape[axis];
   const sizes = new Set<number>([length]);
+  if (most >= Math.ceil(length / quantum)) sizes.add(Math.min(quantum, length));
   for (const pieces of PIECES) {
     if (pieces > most || pieces > Math.ceil(length / quantum)) break;
     const size = Math.ceil(length / quantum / pieces) * quantum;

@@ -73,6 +73,21 @@ test("a layer that cannot be cut small enough names itself, the need and the lim
   expect(() => schedule(graph(SMALL), tiny)).toThrow(/the layer \w+ needs \d+ bytes .* ai4 has 128/);
 });
 
+test("where a layer fits only alone, it is run alone", () => {
+  const text = `
+    input x: int8[1,7,476]
+    const g: int16[476] = ones
+    const b: int32[476] = zeros
+    const m: int32[1] = [16384]
+    const s: int32[1] = [40]
+    n: int8[1,7,476] = npu.LayerNorm(x, g, b, m, s)
+    y: int8[1,7,476] = npu.Max(n, x)
+    return y
+  `;
+  const { program } = schedule(graph(text), loadTarget("ai4", { set: ["sram=4096"] }));
+  expect(program.entries[0].commands.filter(({ kind }) => kind === "norm")).toHaveLength(7);
+});
+
 describe("several entries", () => {
   const step = (length: number) => `
     input x: int8[1,${length}]
