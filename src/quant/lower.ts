@@ -1,4 +1,5 @@
 import { CompileError } from "../error.ts";
+import { quantize } from "../ir/codes.ts";
 import {
   freshName,
   type Graph,
@@ -168,8 +169,14 @@ class Emitter {
     const constants = new Map([...this.constants].filter(([name]) => used.has(name)));
     const types = new Map([...this.types].filter(([name]) => made.has(name)));
     const opsets = new Map(this.graph.opsets).set("npu", 1);
-    return { ...this.graph, nodes: this.nodes, constants, types, opsets };
+    const states = this.graph.states.map((state) => ({ ...state, init: codesOf(state.init, types.get(state.input)) }));
+    return { ...this.graph, nodes: this.nodes, constants, types, opsets, states };
   }
+}
+
+/** What a state begins with, as the codes that it is stored in. */
+function codesOf(init: Tensor, type: Type | undefined): Tensor {
+  return type?.quant && !init.quant && isReal(init) ? quantize(init, type.dtype, type.quant) : init;
 }
 
 /** Scales that no multiplier can say are a reason to refuse, not a bug. */
