@@ -1,3 +1,4 @@
+import { CompileError } from "../../error.ts";
 import type { Operand, Storage } from "../../schedule/program.ts";
 
 export type NumberArray =
@@ -11,6 +12,18 @@ export type NumberArray =
   | Float64Array;
 export type AnyArray = NumberArray | BigInt64Array | BigUint64Array;
 
+/** Zeroed bytes. Throws trust/too-large where the host has not as many. */
+function reserve(byteLength: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(byteLength);
+  } catch (cause) {
+    throw new CompileError("trust/too-large", `the program needs a memory of ${byteLength} bytes`, {
+      remedy: "run it on a host with more memory, if you trust where it comes from",
+      cause,
+    });
+  }
+}
+
 /** A memory as bytes, and the same bytes as every type. */
 export class Memory {
   readonly bytes: Uint8Array;
@@ -19,7 +32,7 @@ export class Memory {
   private readonly arrays: Readonly<Record<Storage, AnyArray>>;
 
   constructor(byteLength: number) {
-    const buffer = new ArrayBuffer(Math.ceil(byteLength / 8) * 8);
+    const buffer = reserve(Math.ceil(byteLength / 8) * 8);
     this.bytes = new Uint8Array(buffer);
     this.int8 = new Int8Array(buffer);
     this.int16 = new Int16Array(buffer);
