@@ -68,9 +68,9 @@ const LOWER: readonly PassSpec[] = [
   "lower/reduce",
   "lower/cum-sum",
   "lower/variadic",
-  // Selections become arithmetic. A mask's −∞ must go before anything is calibrated.
-  "lower/select",
+  // A mask's −∞ must go before anything is calibrated, and before selections become arithmetic, which would multiply it.
   "lower/mask",
+  "lower/select",
   "lower/clip",
   "lower/p-relu",
   "lower/conv-3d",

@@ -8,9 +8,6 @@ import type { Pass } from "../../src/pass.ts";
 const STEEP = 2 ** 24;
 /** TensorProto.DataType of float32. */
 const FLOAT = 1;
-/** Numbers beyond this stand for −∞ in what is selected; e^−128 is nothing to a Softmax. */
-const [MEANT_AS_NOTHING, MASKED] = [-1000, -128];
-
 /**
  * Truth as 0 and 1: `a > b` is `clip(2²⁴·(a − b), 0, 1)`, `a = b` is `1 − |clip(2²⁴·(a − b), −1, 1)|`, and, or and not are product,
  * maximum and 1 − c. A selection is `c·x + (1 − c)·y`. On codes all of this is exact: a difference of one code saturates.
@@ -139,11 +136,5 @@ function part({ graph, build }: Truth, name: string, weight: string | (() => str
   if (constant && values?.length === 1 && values[0] === 0) return undefined;
   const by = typeof weight === "string" ? weight : weight();
   if (constant && values?.length === 1 && values[0] === 1 && constant.shape.length === 0) return by;
-  const masked = values?.some((value) => value < MEANT_AS_NOTHING)
-    ? float32(
-        constant?.shape ?? [],
-        values.map((value) => (value < MEANT_AS_NOTHING ? MASKED : value)),
-      )
-    : name;
-  return build.node("Mul", [by, masked]);
+  return build.node("Mul", [by, name]);
 }

@@ -14,6 +14,7 @@ import { bytesOf } from "../ir/tensor.ts";
 import { namesOf, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import type { Code, Emission, LoweringContext, Riding } from "../ops/integer.ts";
+import type { Op } from "../ops/op.ts";
 import { fusionGroups, type Group, isReal } from "./groups.ts";
 import type { Range } from "./ranges.ts";
 
@@ -74,7 +75,7 @@ class Emitter {
     if (node.domain === "npu") return this.keep(node) as undefined;
     if (!op?.integer) return `${node.op} has no integer form on this chip`;
     const outputs = group ? [group.output] : node.outputs;
-    const reason = this.readiness(node, outputs);
+    const reason = this.readiness(node, outputs) ?? this.unfit(node, op);
     if (reason) return reason;
     const origin = group
       ? [...new Set([node, ...group.activations].flatMap((each) => each.origin))].sort()
@@ -95,6 +96,19 @@ class Emitter {
     return outputs.every((name) => name === "" || typeOf(this.graph, name)?.quant || !isReal(typeOf(this.graph, name)))
       ? undefined
       : "its output was not quantized";
+  }
+
+  /** Counting in int64 or bool is the host's work: the chip computes with quantized numbers, and moves what it can store. */
+  private unfit(node: Node, op: Op): string | undefined {
+    const moves = op.passesThrough === true || node.op === "Concat";
+    for (const index of op.operands?.data ?? node.inputs.keys()) {
+      const name = node.inputs[index];
+      const type = name ? (this.constants.get(name) ?? this.types.get(name)) : undefined;
+      if (!type || type.quant || (moves && STORED.has(type.dtype))) continue;
+      if (isReal(type)) return `"${name}" was not quantized`;
+      return moves ? `it moves ${type.dtype}, which the chip does not store` : `it computes with ${type.dtype}`;
+    }
+    return undefined;
   }
 
   private context(
@@ -178,6 +192,9 @@ class Emitter {
 function codesOf(init: Tensor, type: Type | undefined): Tensor {
   return type?.quant && !init.quant && isReal(init) ? quantize(init, type.dtype, type.quant) : init;
 }
+
+/** What the chip stores besides quantized numbers. */
+const STORED: ReadonlySet<string> = new Set(["int8", "uint8", "int16", "int32"]);
 
 /** Scales that no multiplier can say are a reason to refuse, not a bug. */
 function attempt(lowering: () => string | undefined): string | undefined {

@@ -14,8 +14,55 @@ testLowering(
       `,
       ops: "Add Softmax",
     },
+    {
+      name: "a mask that is made at run time, shared by two layers",
+      graph: `
+        input a: float32[2,3]
+        input b: float32[2,3]
+        input seen: float32[1,3]
+        const one: float32[] = [1]
+        const never: float32[] = [-10000]
+        const shape: int64[1] = [3]
+        s = Relu(seen)
+        m0 = Ceil(s)
+        m1 = Min(m0, one)
+        m2 = Sub(one, m1)
+        m3 = Mul(m2, never)
+        m = Reshape(m3, shape)
+        c = Add(a, m)
+        y = Softmax(c)
+        d = Add(b, m)
+        z = Softmax(d)
+        return y, z
+      `,
+      ops: "Relu Ceil Min Sub Mul Reshape Add Softmax Add Softmax",
+    },
+    {
+      name: "a choice",
+      graph: `
+        input a: float32[2,3]
+        input b: float32[2,3]
+        const low: float32[] = [-1e9]
+        c = Less(a, b)
+        m = Where(c, a, low)
+        y = Softmax(m)
+        return y
+      `,
+      ops: "Less Where Softmax",
+    },
   ],
   [
+    {
+      name: "numbers that something else reads",
+      graph: `
+        input a: float32[2,3]
+        const low: float32[3] = [0, -1e9, 0]
+        m = Add(a, low)
+        y = Softmax(m)
+        z = Relu(m)
+        return y, z
+      `,
+    },
     {
       name: "offsets of scores",
       graph: `

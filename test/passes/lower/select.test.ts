@@ -53,19 +53,6 @@ testLowering(
       `,
       ops: "Identity Mul Sub Mul Add",
     },
-    {
-      name: "a mask",
-      graph: `
-        input a: float32[2,3]
-        input b: float32[2,3]
-        const low: float32[] = [-1e9]
-        c = Less(a, b)
-        m = Where(c, a, low)
-        y = Softmax(m)
-        return y
-      `,
-      ops: "Sub Mul Clip Mul Sub Mul Add Softmax",
-    },
   ],
   [
     {
