@@ -103,4 +103,27 @@ export const MOVES: readonly LoweringCase[] = [
       return y
     `,
   },
+  {
+    name: "Resize, cubic",
+    graph: `
+      input x: float32[1,2,5,4]
+      const scales: float32[4] = [1,1,1.6,2]
+      y = Resize(x, _, scales) mode="cubic"
+      return y
+    `,
+    // Overshoots saturate at the ends of the input's range.
+    steps: { int8: 32, int16: 8000 },
+    error: { int8: 0.15, int16: 0.15 },
+  },
+  {
+    name: "Resize, cubic without what lies outside",
+    graph: `
+      input x: float32[1,2,5,4]
+      const scales: float32[4] = [1,1,2,1]
+      y = Resize(x, _, scales) mode="cubic" exclude_outside=1 coordinate_transformation_mode="asymmetric"
+      return y
+    `,
+    steps: { int8: 32, int16: 8000 },
+    error: { int8: 0.15, int16: 0.15 },
+  },
 ];

@@ -1,4 +1,4 @@
-import { stringAttr } from "../../ir/graph.ts";
+import { floatAttr, intAttr, stringAttr } from "../../ir/graph.ts";
 import { makeTensor } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
 import { emitRescale } from "./elementwise.ts";
@@ -8,7 +8,7 @@ import { multiplierOf } from "./multiplier.ts";
 import { codeRange, scaleOf, zeroOf } from "./post.ts";
 
 /**
- * Resize, axis by axis: nearest is a Gather with constant indices; linear is a product with the constant matrix of
+ * Resize, axis by axis: nearest is a Gather with constant indices; linear and cubic are products with the constant matrix of
  * interpolation weights (7 fractional bits), since that is what the array does best.
  */
 export const lowerResize: IntegerLowering = (context) => {
@@ -16,7 +16,6 @@ export const lowerResize: IntegerLowering = (context) => {
   if (!x) return "its input has no quantization";
   const { node } = context;
   const mode = stringAttr(node, "mode", "nearest");
-  if (mode === "cubic") return "cubic interpolation has no integer form";
   const given = node.attrs.get("antialias");
   if (given && "i" in given && Number(given.i) !== 0) return "antialiasing has no integer form";
   const output = context.output(0);
@@ -25,17 +24,23 @@ export const lowerResize: IntegerLowering = (context) => {
   const position = positionRule(stringAttr(node, "coordinate_transformation_mode", "half_pixel"));
   // The region of interest (input 1) counts for tf_crop_and_resize only.
   if (!position) return "its coordinate transformation has no integer form";
+  const cubic = {
+    coefficient: floatAttr(node, "cubic_coeff_a", -0.75),
+    exclude: intAttr(node, "exclude_outside", 0) !== 0,
+  };
   let value = x;
   for (const [step, axis] of axes.entries()) {
     const sources = Array.from({ length: output.shape[axis] }, (_, index) =>
       position(index, scales[axis], x.shape[axis], output.shape[axis]),
     );
+    const tapsOf = (source: number): readonly Tap[] =>
+      mode === "cubic" ? cubicTaps(source, x.shape[axis], cubic) : linearTaps(source, x.shape[axis]);
     const shape = value.shape.map((size, at) => (at === axis ? output.shape[axis] : size));
     const last = step === axes.length - 1;
     value =
       mode === "nearest"
         ? gather(context, value, axis, nearestIndices(node.attrs, sources, x.shape[axis]), shape)
-        : interpolate(context, value, axis, sources, shape, last ? output : undefined);
+        : interpolate(context, value, axis, sources.map(tapsOf), shape, last ? output : undefined);
   }
   if (value.name === output.name) return undefined;
   return emitMove(context, "Reshape", [value.name], { shape: { ints: output.shape } }, value);
@@ -100,25 +105,61 @@ function gather(context: LoweringContext, x: Code, axis: number, indices: readon
 
 const FRACTION = 64;
 
+/** A source cell and its share of the result; the shares of one result are 1 together. */
+interface Tap {
+  readonly index: number;
+  readonly weight: number;
+}
+
+function linearTaps(source: number, size: number): Tap[] {
+  const inside = Math.min(size - 1, Math.max(0, source));
+  const floor = Math.min(size - 1, Math.floor(inside));
+  const share = inside - floor;
+  return [
+    { index: floor, weight: 1 - share },
+    { index: Math.min(size - 1, floor + 1), weight: share },
+  ];
+}
+
+/** Keys' cubic convolution over four cells; beyond the ends the last cell counts again, or nothing with `exclude`. */
+function cubicTaps(
+  source: number,
+  size: number,
+  rule: { readonly coefficient: number; readonly exclude: boolean },
+): Tap[] {
+  const a = rule.coefficient;
+  const floor = Math.floor(source);
+  const weightAt = (distance: number) => {
+    const d = Math.abs(distance);
+    if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+    return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0;
+  };
+  const taps = [-1, 0, 1, 2].map((step) => ({ at: floor + step, weight: weightAt(source - floor - step) }));
+  const counted = taps.filter(({ at }) => !rule.exclude || (at >= 0 && at < size));
+  const total = counted.reduce((sum, { weight }) => sum + weight, 0);
+  return counted.map(({ at, weight }) => ({ index: Math.min(size - 1, Math.max(0, at)), weight: weight / total }));
+}
+
 /** [.., size, ..] → [.., resized, ..]: the axis is brought last, multiplied with [size, resized], and brought back. */
 function interpolate(
   context: LoweringContext,
   x: Code,
   axis: number,
-  sources: readonly number[],
+  columns: readonly (readonly Tap[])[],
   shape: readonly number[],
   target: Code | undefined,
 ): Code {
   const size = x.shape[axis];
-  const resized = sources.length;
+  const resized = columns.length;
   const weights = new Int8Array(size * resized);
-  sources.forEach((source, column) => {
-    const inside = Math.min(size - 1, Math.max(0, source));
-    const floor = Math.min(size - 1, Math.floor(inside));
-    const upper = Math.min(size - 1, floor + 1);
-    const share = Math.round((inside - floor) * FRACTION);
-    weights[floor * resized + column] += FRACTION - share;
-    weights[upper * resized + column] += share;
+  columns.forEach((taps, column) => {
+    const codes = taps.map(({ weight }) => Math.round(weight * FRACTION));
+    // What rounding lost or won goes to the heaviest: a constant stays what it is.
+    const heaviest = taps.reduce((best, tap, at) => (tap.weight > taps[best].weight ? at : best), 0);
+    codes[heaviest] += FRACTION - codes.reduce((sum, code) => sum + code, 0);
+    taps.forEach(({ index }, at) => {
+      weights[index * resized + column] += codes[at];
+    });
   });
   const rank = x.shape.length;
   const last = axis === rank - 1;
