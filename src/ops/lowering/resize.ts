@@ -1,7 +1,6 @@
 import { floatAttr, intAttr, stringAttr } from "../../ir/graph.ts";
 import { makeTensor } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
-import { emitRescale } from "./elementwise.ts";
 import { transposeCode, typeOfCode } from "./linear.ts";
 import { emitMove } from "./move.ts";
 import { multiplierOf } from "./multiplier.ts";
@@ -166,11 +165,11 @@ function interpolate(
   const perm = x.shape.map((_, at) => (at === axis ? rank - 1 : at === rank - 1 ? axis : at));
   const rows = last ? x : transposeCode(context, x, perm);
   const b = context.add(makeTensor("int8", [size, resized], weights), `${x.name}/interpolation`);
-  const pair = multiplierOf(1 / FRACTION, 31);
-  const [low, high] = codeRange(x.dtype);
-  const wide: Code = { ...x, shape: [...rows.shape.slice(0, -1), resized], name: "" };
+  // The last step stores the result as it is to be; those before it keep the input's codes.
+  const made: Code = { ...(target ?? x), shape: [...rows.shape.slice(0, -1), resized], name: "" };
+  const [low, high] = codeRange(made.dtype);
   const isWide = x.dtype === "int16";
-  const factor = isWide ? multiplierOf(1 / FRACTION, 15) : pair;
+  const factor = multiplierOf(scaleOf(x) / FRACTION / scaleOf(made), isWide ? 15 : 31);
   const product = context.emit({
     op: "MatMul",
     inputs: [
@@ -183,16 +182,15 @@ function interpolate(
     attrs: {
       a_zero: { i: zeroOf(x) },
       b_zero: { i: 0 },
-      y_zero: { i: zeroOf(x) },
+      y_zero: { i: zeroOf(made) },
       y_min: { i: low },
       y_max: { i: high },
-      y_dtype: { s: x.dtype },
+      y_dtype: { s: made.dtype },
       wide: isWide ? { i: 1 } : undefined,
     },
-    type: typeOfCode(wide),
+    type: typeOfCode(made),
+    name: last ? target?.name : undefined,
   });
-  const back = last ? { ...wide, name: product } : transposeCode(context, { ...wide, name: product }, perm);
-  if (!target) return { ...back, shape };
-  const same = target.dtype === x.dtype && scaleOf(target) === scaleOf(x) && zeroOf(target) === zeroOf(x);
-  return same ? { ...back, shape } : { ...target, name: emitRescale(context, { ...back, shape }, target) };
+  if (last) return { ...made, name: product, shape };
+  return { ...transposeCode(context, { ...made, name: product }, perm, target?.name), shape };
 }
