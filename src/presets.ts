@@ -67,6 +67,7 @@ const LOWER: readonly PassSpec[] = [
   "lower/log-softmax",
   "lower/reduce",
   "lower/cum-sum",
+  "lower/trilu",
   "lower/variadic",
   // A mask's −∞ must go before anything is calibrated, and before selections become arithmetic, which would multiply it.
   "lower/mask",

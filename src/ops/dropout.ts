@@ -1,14 +1,22 @@
+import type { IntegerLowering } from "./integer.ts";
+import { scalarOf as numberAt } from "./lowering/elementwise.ts";
 import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { FLOATS, makeType, typeAt } from "./shared/types.ts";
 import { doublesOf, fromDoubles, optionalTensorAt, scalarOf, tensorAt } from "./shared/values.ts";
+
+const integer: IntegerLowering = (context) => {
+  if (context.node.outputs[1]) return "its mask has no integer form";
+  if (context.node.inputs[2] && numberAt(context, 2) !== 0) return "it drops at random";
+  return lowerReshape(context);
+};
 
 /**
  * In training mode (input 2) every element is dropped with probability `ratio` (input 1) and the rest are divided by
  * 1 − ratio; otherwise the data pass unchanged. Output 1 tells what was kept.
  */
 const op: Op = {
-  integer: lowerReshape,
+  integer,
   operands: { data: [0] },
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);

@@ -188,6 +188,10 @@ function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>
     }
     return inputs === node.inputs ? node : { ...node, inputs };
   });
+  // What the host computes beside quantized values reads them as float32: so must its constants be.
+  for (const [name, tensor] of constants) {
+    if (!tensor.quant && tensor.dtype !== "float32" && isReal(tensor)) constants.set(name, real(tensor));
+  }
   const used = new Set(nodes.flatMap(readsOf));
   for (const name of constants.keys()) if (!used.has(name) && !graph.outputs.includes(name)) constants.delete(name);
   return { ...graph, nodes, constants };

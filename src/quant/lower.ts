@@ -1,6 +1,7 @@
 import { CompileError } from "../error.ts";
 import { quantize } from "../ir/codes.ts";
 import {
+  elementCount,
   freshName,
   type Graph,
   isStatic,
@@ -92,6 +93,7 @@ class Emitter {
       const type = typeOf(this.graph, name);
       if (type?.container) return "it works on sequences or optionals";
       if (!isStatic(type?.shape)) return `the shape of "${name}" is not known before it runs`;
+      if (elementCount(type.shape) === 0 && !this.constants.has(name)) return `"${name}" is empty`;
     }
     return outputs.every((name) => name === "" || typeOf(this.graph, name)?.quant || !isReal(typeOf(this.graph, name)))
       ? undefined
@@ -100,7 +102,7 @@ class Emitter {
 
   /** Counting in int64 or bool is the host's work: the chip computes with quantized numbers, and moves what it can store. */
   private unfit(node: Node, op: Op): string | undefined {
-    const moves = op.passesThrough === true || node.op === "Concat";
+    const moves = (op.passesThrough === true && node.op !== "MaxPool") || node.op === "Concat";
     for (const index of op.operands?.data ?? node.inputs.keys()) {
       const name = node.inputs[index];
       const type = name ? (this.constants.get(name) ?? this.types.get(name)) : undefined;

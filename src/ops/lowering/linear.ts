@@ -129,15 +129,37 @@ export const lowerConv: IntegerLowering = (context) => {
   });
 };
 
+/** output_shape as pads: what is too much goes, the larger half first (ONNX ConvTranspose). */
+function padsFor(
+  context: LoweringContext,
+  x: Code,
+  w: Code,
+  given: Record<string, Attr | undefined>,
+): Record<string, Attr | undefined> {
+  const { node } = context;
+  const spatial = x.shape.slice(2);
+  const of = (name: string, otherwise: number) => intsAttr(node, name) ?? spatial.map(() => otherwise);
+  const [strides, dilations, extra] = [of("strides", 1), of("dilations", 1), of("output_padding", 0)];
+  const begin: number[] = [];
+  const end: number[] = [];
+  for (const [axis, size] of spatial.entries()) {
+    const extent = (w.shape[axis + 2] - 1) * dilations[axis] + 1;
+    const total = strides[axis] * (size - 1) + extra[axis] + extent - context.output(0).shape[axis + 2];
+    begin.push(Math.max(0, total - Math.floor(total / 2)));
+    end.push(total - begin[axis]);
+  }
+  return { ...given, pads: { ints: [...begin, ...end] } };
+}
+
 export const lowerConvTranspose: IntegerLowering = (context) => {
   const x = context.input(0);
   const w = context.input(1);
   if (!x || !w) return "an input has no quantization";
   const spatial = x.shape.length - 2;
   if (spatial < 1 || spatial > 2) return `a transposed convolution over ${spatial} axes has no mapping on the array`;
-  if (intsAttr(context.node, "output_shape")) return "output_shape was not made into pads";
-  const window = windowAttrs(context.node, spatial);
-  if (typeof window === "string") return window;
+  const given = windowAttrs(context.node, spatial);
+  if (typeof given === "string") return given;
+  const window = intsAttr(context.node, "output_shape") ? padsFor(context, x, w, given) : given;
   const group = intAttr(context.node, "group", 1);
   const perGroup = w.shape[1];
   const channels = perGroup * group;

@@ -39,6 +39,8 @@ interface Shape {
   readonly hidden: number;
   readonly directions: number;
   readonly activations: readonly string[];
+  /** layout = 1: the batch is the first axis of everything that is fed and given. */
+  readonly batchFirst: boolean;
 }
 
 /**
@@ -56,7 +58,8 @@ export function unrollRecurrent(
   if (!shape) return undefined;
   const { steps, batch, features, directions } = shape;
   const wide: string[] = [];
-  const rows = build.reshape(node.inputs[0], [steps * batch, features]);
+  const byStep = swapped(node.inputs[0], [1, 0, 2], shape, build);
+  const rows = build.reshape(byStep, [steps * batch, features]);
   const outputs: string[][] = [];
   const last: string[][] = [];
   for (let direction = 0; direction < directions; direction++) {
@@ -91,49 +94,63 @@ export function unrollRecurrent(
 }
 
 function shapeOf(graph: Graph, node: Node, kind: Recurrence): Shape | undefined {
-  const x = typeOf(graph, node.inputs[0])?.shape;
+  const given = typeOf(graph, node.inputs[0])?.shape;
+  const batchFirst = intAttr(node, "layout", 0) === 1;
+  const x = batchFirst && isStatic(given) ? [given[1], given[0], given[2]] : given;
   const [w, r] = [graph.constants.get(node.inputs[1]), graph.constants.get(node.inputs[2])];
   if (!isStatic(x) || x[0] > STEPS || !w || !r || w.quant || r.quant || w.dtype !== "float32") return undefined;
   if (node.inputs[3] && !graph.constants.has(node.inputs[3])) return undefined;
   const lengths = node.inputs[4] ? graph.constants.get(node.inputs[4]) : undefined;
   if (node.inputs[4] && !(lengths && numbersOf(lengths).every((length) => length === x[0]))) return undefined;
   if (node.inputs[7] || node.attrs.has("clip")) return undefined;
-  if (intAttr(node, "layout", 0) !== 0 || intAttr(node, "input_forget", 0) !== 0) return undefined;
+  if (intAttr(node, "input_forget", 0) !== 0) return undefined;
   if (node.attrs.has("activation_alpha") || node.attrs.has("activation_beta")) return undefined;
-  const given = node.attrs.get("activations");
-  const names = given && "strings" in given && given.strings.length > 0 ? given.strings : undefined;
+  const list = node.attrs.get("activations");
+  const names = list && "strings" in list && list.strings.length > 0 ? list.strings : undefined;
   const directions = w.shape[0];
   const activations = names ?? Array.from({ length: directions }, () => kind.activations).flat();
   if (!activations.every((name) => ACTIVATIONS.has(name))) return undefined;
-  return { steps: x[0], batch: x[1], features: x[2], hidden: r.shape[2], directions, activations };
+  return { steps: x[0], batch: x[1], features: x[2], hidden: r.shape[2], directions, activations, batchFirst };
 }
 
 /** Y [steps, directions, batch, hidden]; Y_h, and Y_c where there is a cell, [directions, batch, hidden]. */
 function finish(
   node: Node,
-  { steps, batch, directions, hidden }: Shape,
+  { steps, batch, directions, hidden, batchFirst }: Shape,
   outputs: readonly string[][],
   last: readonly string[][],
   build: Builder,
 ): void {
-  const join = (parts: readonly string[], shape: readonly number[], name: string | undefined): void => {
+  const join = (
+    parts: readonly string[],
+    shape: readonly number[],
+    perm: readonly number[],
+    name: string | undefined,
+  ): void => {
     if (!name) return;
     const all = parts.length === 1 ? parts[0] : build.node("Concat", parts, { axis: { i: 0 } });
-    build.reshape(all, shape, name);
+    if (!batchFirst) build.reshape(all, shape, name);
+    else build.node("Transpose", [build.reshape(all, shape)], { perm: { ints: perm } }, name);
   };
   const byStep = outputs[0].flatMap((_, step) => outputs.map((hs) => hs[step]));
-  join(byStep, [steps, directions, batch, hidden], node.outputs[0]);
+  join(byStep, [steps, directions, batch, hidden], [2, 0, 1, 3], node.outputs[0]);
   last[0].forEach((_, state) => {
     const ends = last.map((states) => states[state]);
-    join(ends, [directions, batch, hidden], node.outputs[1 + state]);
+    join(ends, [directions, batch, hidden], [1, 0, 2], node.outputs[1 + state]);
   });
+}
+
+/** The value with its batch behind, as everything here has it. */
+function swapped(value: string, perm: readonly number[], { batchFirst }: Shape, build: Builder): string {
+  return batchFirst ? build.node("Transpose", [value], { perm: { ints: perm } }) : value;
 }
 
 function initial(node: Node, index: number, direction: number, shape: Shape, build: Builder): string {
   const { batch, hidden, directions } = shape;
   const given = node.inputs[index];
   if (!given) return build.node("Identity", [float32([batch, hidden], new Float32Array(batch * hidden))]);
-  const own = directions === 1 ? given : build.slice(given, 0, direction, direction + 1);
+  const byDirection = swapped(given, [1, 0, 2], shape, build);
+  const own = directions === 1 ? byDirection : build.slice(byDirection, 0, direction, direction + 1);
   return build.reshape(own, [batch, hidden]);
 }
 

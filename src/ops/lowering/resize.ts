@@ -17,9 +17,13 @@ export const lowerResize: IntegerLowering = (context) => {
   const mode = stringAttr(node, "mode", "nearest");
   const given = node.attrs.get("antialias");
   if (given && "i" in given && Number(given.i) !== 0) return "antialiasing has no integer form";
+  if (node.inputs[2] && !context.constant(2)) return "its scales are computed at run time";
+  if (!node.inputs[2] && stringAttr(node, "keep_aspect_ratio_policy", "stretch") !== "stretch") {
+    return "sizes that keep the aspect ratio were not made into scales";
+  }
   const output = context.output(0);
-  const axes = x.shape.map((_, axis) => axis).filter((axis) => x.shape[axis] !== output.shape[axis]);
   const scales = scalesOf(context, x, output);
+  const axes = [...x.shape.keys()].filter((axis) => x.shape[axis] !== output.shape[axis] || scales[axis] !== 1);
   const position = positionRule(stringAttr(node, "coordinate_transformation_mode", "half_pixel"));
   // The region of interest (input 1) counts for tf_crop_and_resize only.
   if (!position) return "its coordinate transformation has no integer form";

@@ -28,3 +28,17 @@ it("lower/rnn leaves what it cannot say alone", async () => {
   `);
   expect((await runPasses(graph, ["lower/rnn"])).graph).toBe(graph);
 });
+
+it.each([1, 2])("lower/rnn: the batch first, %s ways", async (ways) => {
+  const graph = prepare(`
+    input x: float32[2,4,3]
+    input h: float32[2,${ways},5]
+    const w: float32[${ways},5,3] = random(1)
+    const r: float32[${ways},5,5] = random(2)
+    y, yh = RNN(x, w, r, _, _, h) hidden_size=5 layout=1 direction="${ways === 2 ? "bidirectional" : "reverse"}"
+    return y, yh
+  `);
+  const after = (await runPasses(graph, ["lower/rnn"])).graph;
+  expect(after.nodes.map((node) => node.op)).not.toContain("RNN");
+  expectSameNumbers(graph, after, 1e-5);
+});
