@@ -11,6 +11,7 @@ import { scheduleGraph } from "./build/schedule.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
 import { checkProfile } from "./certify/measure.ts";
+import { loadInteger } from "./emulate/integer.ts";
 import { decodeRecord, encodeRecord } from "./ir/record.ts";
 import { runPasses } from "./passes.ts";
 import type { Recipe } from "./recipe.ts";
@@ -59,7 +60,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const { signal, progress } = options;
   const target = loadTarget(recipe.target);
   checkProfile(target, recipe.profile);
-  const passes = passesOf(recipe);
+  const passes = passesOf(recipe, target);
   const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
 
   await enter("import", options, watch);
@@ -73,6 +74,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     ...{ target, calibration: data.calibration, data: data.data, jobs: recipe.jobs, seed: recipe.seed },
     ...(recipe.check && { check: checkOf(data.calibration) }),
     ...(signal && { signal }),
+    execute: loadInteger,
     log: { info: (text) => progress?.detail(text), warn: (text) => progress?.warn(text) },
     onPass: (name) => progress?.detail(name),
   });

@@ -19,6 +19,13 @@ export interface Log {
   warn(message: string): void;
 }
 
+/** A compiled graph of integer operators: codes in, codes out. */
+export interface Runner {
+  run(feeds: Feeds): Map<string, Tensor>;
+}
+
+export type Execute = (graph: Graph) => Runner;
+
 /** What a pass may use besides the graph. Everything here is injected by `build`; absent parts were not given. */
 export interface Context<O = Record<string, never>> {
   readonly options: O;
@@ -36,6 +43,8 @@ export interface Context<O = Record<string, never>> {
   cost?(graph: Graph): { readonly cycles: number; readonly dramBytes: number };
   /** Worker threads that a pass may use; 1 if absent. The result does not depend on it. */
   readonly jobs?: number;
+  /** Runs integer graphs fast; absent means the interpreter has to do. */
+  readonly execute?: Execute;
   readonly signal?: AbortSignal;
   /** Keeps something beside the graph: a ranking, a record, a checkpoint. */
   notes(key: string, value: unknown): void;

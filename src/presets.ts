@@ -95,8 +95,11 @@ const INT8: readonly PassSpec[] = [
   { repeat: [...SIMPLIFY, "lower/sink-reshape"] },
   // By value names, so when these are settled.
   "lower/wide-states",
+  "quantize/equalize",
   "quantize/int8",
   "lower/integer",
+  // Biases are moved last: only now are all roundings there whose offsets they take back.
+  "quantize/correct-bias",
   "simplify/common-subexpression",
   "simplify/dead-code",
 ];

@@ -3,11 +3,12 @@ import { CompileError } from "../../src/error.ts";
 import type { Graph } from "../../src/ir/graph.ts";
 import type { Context, Pass } from "../../src/pass.ts";
 import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
-import { correctBias } from "../../src/quant/bias.ts";
-import { calibrate } from "../../src/quant/calibrate.ts";
+import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
+import { calibrate, type Wanted } from "../../src/quant/calibrate.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
+import type { FloatMean } from "../../src/quant/sweep.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
@@ -40,17 +41,35 @@ const pass: Pass<Options> = {
         remedy: "add data.calibration to the recipe",
       });
     }
-    const calibration = await calibrate(graph, values, context.calibration, {
-      samples: context.options.samples,
-      jobs: context.jobs ?? 1,
-      signal: context.signal,
-    });
-    const { histograms, means } = calibration;
+    const { samples, biasCorrection } = context.options;
+    const calibration = context.calibration;
+    const look = (wanted: Wanted, limit: number) =>
+      calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
+    const { histograms } = await look({ values, channels: [] }, samples);
     const rounded = quantized(graph, histograms, context);
-    const corrected = context.options.biasCorrection ? correctBias(rounded, graph, means) : rounded;
-    return withInnerRanges(withoutWishes(corrected), histograms);
+    const notes = withInnerRanges(withoutWishes(rounded), histograms);
+    if (!biasCorrection) return notes;
+    const limit = Math.min(samples, MEAN_SAMPLES);
+    const requests = meanRequests(rounded);
+    const linear = linearOutputs(graph);
+    const { channels } = await look({ values: [], channels: [...requests, ...linear] }, limit);
+    const corrected = correctBias(notes, graph, requests, channels);
+    const means = linear.map(({ value, output }, index): [string, FloatMean] => {
+      const { minimum, maximum } = histograms.get(value) as Histogram;
+      return [output, { means: [...channels[requests.length + index].means], reach: Math.max(-minimum, maximum) }];
+    });
+    return {
+      ...corrected,
+      metadata: new Map(corrected.metadata).set(FLOAT_MEANS, JSON.stringify({ samples: limit, means })),
+    };
   },
 };
+
+/** Means settle sooner than tails. */
+const MEAN_SAMPLES = 64;
+
+/** Metadata for `quantize/correct-bias`, which sees the integer graph only. */
+const FLOAT_MEANS = "quantize/float-means";
 
 function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
   const { int16, biasCorrection: _, ...plan } = context.options;

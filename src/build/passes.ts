@@ -6,32 +6,40 @@ import { loadPass } from "../passes.ts";
 import { presetPasses } from "../presets.ts";
 import type { Recipe } from "../recipe.ts";
 import { createSession } from "../run/ort.ts";
+import type { Target } from "../target/schema.ts";
 
 /** Samples that a pass is checked on: enough to meet both sides of most branches. */
 const CHECKED_SAMPLES = 2;
 
 /**
- * The recipe's passes in order, all of which are there: a mistyped name shows before anything is computed.
- * What `quantize` says goes to the quantizing pass, which may say otherwise itself.
+ * The recipe's passes in order, all of which are there: a mistyped name shows before anything is computed. What `quantize`
+ * says goes to the quantizing passes and what the target's arithmetic is to the lowering; an option that stands in the
+ * list itself comes first.
  */
-export function passesOf(recipe: Recipe): PassSpec[] {
+export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
   const list = typeof recipe.passes === "string" ? presetPasses(recipe.passes) : recipe.passes;
-  return list.map((spec) => withQuantization(spec, recipe));
+  const { equalize, ...quantize } = recipe.quantize;
+  const { samples } = quantize;
+  const defaults = new Map<string, object>([
+    ["quantize/equalize", { enabled: equalize, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
+    ["quantize/int8", quantize],
+    ["quantize/correct-bias", { enabled: quantize.biasCorrection }],
+    ["lower/integer", { round: target.round, accumulatorBits: Math.min(32, target.array.accumulatorBits) }],
+  ]);
+  return list.map((spec) => withDefaults(spec, defaults));
 }
 
-function withQuantization(spec: PassSpec, recipe: Recipe): PassSpec {
+/** Channel ranges settle sooner than the tails that clipping is about. */
+const EQUALIZING_SAMPLES = 64;
+
+function withDefaults(spec: PassSpec, defaults: ReadonlyMap<string, object>): PassSpec {
   if (typeof spec === "object" && "repeat" in spec) {
-    return { repeat: (spec.repeat as readonly PassSpec[]).map((inner) => withQuantization(inner, recipe)) };
+    return { repeat: (spec.repeat as readonly PassSpec[]).map((inner) => withDefaults(inner, defaults)) };
   }
   const { pass, ...options } = (typeof spec === "string" ? { pass: spec } : spec) as { readonly pass: string };
   loadPass(pass);
-  return pass === "quantize/int8" ? { pass, ...quantization(recipe), ...options } : spec;
-}
-
-function quantization({ quantize }: Recipe): object {
-  const { activations, calibrator, samples, int16 } = quantize;
-  const { name, ...options } = typeof calibrator === "string" ? { name: calibrator } : calibrator;
-  return { activations, calibrator: name, samples, int16, ...options };
+  const given = defaults.get(pass);
+  return given ? { pass, ...given, ...options } : spec;
 }
 
 /** Each pass's graph runs beside the one before it under ONNX Runtime. */

@@ -1,9 +1,11 @@
 import { dequantize } from "../ir/codes.ts";
-import { type Graph, intAttr, type Node, type Tensor, typeOf } from "../ir/graph.ts";
+import { floatAttr, type Graph, intAttr, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
+import { codeRange } from "../ops/lowering/post.ts";
 import type { ChannelStatistics } from "./calibrate.ts";
+import { fusionGroups } from "./groups.ts";
 import type { ChannelRequest } from "./observe.ts";
 
 /** Nodes whose weights are rounded, and so shift the mean of what they make. */
@@ -20,29 +22,66 @@ function channelAxis(graph: Graph, node: Node): number | undefined {
   return rank === 2 && intAttr(node, "transA", 0) === 0 ? 1 : undefined;
 }
 
-/** The values whose channel means `correctBias` needs. */
+/**
+ * What `correctBias` must know: every value that rounded weights are multiplied with, twice, as it is and as its codes
+ * tell it.
+ */
 export function meanRequests(graph: Graph): ChannelRequest[] {
   const requests = new Map<string, ChannelRequest>();
   for (const node of graph.nodes) {
+    const value = node.inputs[0];
     const axis = isLinear(graph, node) ? channelAxis(graph, node) : undefined;
-    if (axis !== undefined && !graph.constants.has(node.inputs[0])) {
-      requests.set(node.inputs[0], { value: node.inputs[0], axis });
-    }
+    if (axis !== undefined && !graph.constants.has(value)) requests.set(value, { value, axis });
   }
-  return [...requests.values()];
+  return [...requests.values()].flatMap((request) => {
+    const grid = gridOf(graph.types.get(request.value));
+    return grid ? [request, { ...request, grid }] : [];
+  });
+}
+
+/** Linear operators: the value before any activation, and the value of the group that is stored. */
+export function linearOutputs(graph: Graph): (ChannelRequest & { readonly output: string })[] {
+  const { byAnchor } = fusionGroups(graph);
+  return graph.nodes.flatMap((node) => {
+    if (!isLinear(graph, node) || (node.op === "Gemm" && channelAxis(graph, node) === undefined)) return [];
+    const group = byAnchor.get(node);
+    return [{ value: node.outputs[0], axis: 1, output: group?.output ?? node.outputs[0] }];
+  });
+}
+
+function gridOf(type: Type | undefined) {
+  if (!type?.quant || type.quant.scale.length !== 1) return undefined;
+  const [low, high] = codeRange(type.dtype);
+  return { scale: type.quant.scale[0], zero: type.quant.zeroPoint[0], low, high };
+}
+
+/** Mean of each channel of a linear node's input: exact, and after rounding. */
+interface Means {
+  readonly exact: Float64Array;
+  readonly rounded: Float64Array;
 }
 
 /**
- * Analytic bias correction (Nagel et al. 2019, data-free quantization, §4.2, with measured means): rounded weights ŵ shift
- * the mean of output o by `Σ_c (ŵ − w)[o, c]·E[x_c]`, which the bias takes back. Borders, where padding is seen, count
- * as the inside.
+ * Bias correction (Nagel et al. 2019, "Data-free quantization", §4.2, with measured means): with rounded weights ŵ and rounded
+ * inputs x̂ the mean of output o is off by `Σ_c ŵ[o,c]·E[x̂_c] − w[o,c]·E[x_c]`, which the bias takes back. The inputs matter
+ * where many elements are the same number (a saturated activation), whose rounding error then is no noise but an offset.
+ * Borders, where padding is seen, count as the inside.
  */
-export function correctBias(graph: Graph, before: Graph, channels: ReadonlyMap<string, ChannelStatistics>): Graph {
+export function correctBias(
+  graph: Graph,
+  before: Graph,
+  requests: readonly ChannelRequest[],
+  statistics: readonly ChannelStatistics[],
+): Graph {
+  const means = new Map<string, Means>();
+  for (let index = 0; index < requests.length; index += 2) {
+    means.set(requests[index].value, { exact: statistics[index].means, rounded: statistics[index + 1].means });
+  }
   const constants = new Map(graph.constants);
   const nodes = graph.nodes.map((node, index) => {
     const original = before.nodes[index];
     if (!isLinear(before, original)) return node;
-    const mean = channels.get(node.inputs[0])?.means;
+    const mean = means.get(node.inputs[0]);
     const codes = constants.get(node.inputs[1]);
     const real = before.constants.get(original.inputs[1]);
     const shift = mean && codes?.quant && real && !real.quant ? meanShift(node, codes, real, mean) : undefined;
@@ -50,7 +89,8 @@ export function correctBias(graph: Graph, before: Graph, channels: ReadonlyMap<s
     const old = node.inputs[2] ? constants.get(node.inputs[2]) : undefined;
     if (node.inputs[2] && (!old || old.quant)) return node;
     const values = old ? Array.from(decode(old) as ArrayLike<number>) : [];
-    const gain = node.op === "Gemm" ? gainOf(node) : 1;
+    // Gemm is alpha·A·B + beta·C: how much C must change to shift the output by one.
+    const gain = node.op === "Gemm" ? floatAttr(node, "alpha", 1) / floatAttr(node, "beta", 1) : 1;
     if (!(gain > 0) || (values.length > 0 && values.length !== shift.length)) return node;
     const name = `${node.outputs[0]}/corrected-bias`;
     const data = Float32Array.from(shift, (value, channel) => (values[channel] ?? 0) - value * gain);
@@ -62,17 +102,8 @@ export function correctBias(graph: Graph, before: Graph, channels: ReadonlyMap<s
   return { ...graph, nodes, constants };
 }
 
-/** Gemm is alpha·A·B + beta·C: how much C must change to shift the output by one. */
-function gainOf(node: Node): number {
-  const attr = (name: string): number => {
-    const found = node.attrs.get(name);
-    return found && "f" in found ? found.f : 1;
-  };
-  return attr("alpha") / attr("beta");
-}
-
-/** Σ_c (ŵ − w)[o, c]·mean[c] for every output channel o. */
-function meanShift(node: Node, codes: Tensor, real: Tensor, mean: Float64Array): Float64Array | undefined {
+/** Σ_c ŵ[o,c]·E[x̂_c] − w[o,c]·E[x_c] for every output channel o. */
+function meanShift(node: Node, codes: Tensor, real: Tensor, mean: Means): Float64Array | undefined {
   const rounded = dequantize(codes).data as Float32Array;
   const exact = decode(real) as ArrayLike<number>;
   const [first, second] = real.shape;
@@ -81,7 +112,7 @@ function meanShift(node: Node, codes: Tensor, real: Tensor, mean: Float64Array):
   const outputs = isConv || transposed ? first : second;
   const group = isConv ? intAttr(node, "group", 1) : 1;
   const depth = isConv || transposed ? second : first;
-  if (depth * group !== mean.length) return undefined;
+  if (depth * group !== mean.exact.length) return undefined;
   const strides = stridesOf(real.shape);
   const [alongOutput, alongInput] = isConv || transposed ? [strides[0], strides[1]] : [strides[1], strides[0]];
   const kernel = isConv ? strides[1] : 1;
@@ -89,12 +120,13 @@ function meanShift(node: Node, codes: Tensor, real: Tensor, mean: Float64Array):
   for (let output = 0; output < outputs; output++) {
     const start = Math.floor(output / (outputs / group)) * depth;
     for (let input = 0; input < depth; input++) {
-      let error = 0;
+      let [sum, was] = [0, 0];
       for (let tap = 0; tap < kernel; tap++) {
         const at = output * alongOutput + input * alongInput + tap;
-        error += rounded[at] - exact[at];
+        sum += rounded[at];
+        was += exact[at];
       }
-      shift[output] += error * mean[start + input];
+      shift[output] += sum * mean.rounded[start + input] - was * mean.exact[start + input];
     }
   }
   return shift;

@@ -2,11 +2,12 @@ import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
 import { createPool } from "../run/pool.ts";
-import { meanRequests } from "./bias.ts";
 import { emptyHistogram, type Histogram, merge } from "./histogram.ts";
 import {
+  type ChannelRequest,
   type ChannelSums,
   mergeSums,
+  NO_SUMS,
   type Observation,
   type ObserveInit,
   type ObserveTask,
@@ -27,24 +28,40 @@ export interface CalibrateOptions {
 /** Samples that one task runs: small enough to share out, large enough to pay for its histograms. */
 const CHUNK = 16;
 
+/** What calibration is to look at. */
+export interface Wanted {
+  /** Values whose histograms are wanted. */
+  readonly values: readonly string[];
+  /** Values whose channels are wanted one by one. */
+  readonly channels: readonly ChannelRequest[];
+}
+
 /** What calibration found out about the float graph. */
 export interface Calibration {
   readonly histograms: ReadonlyMap<string, Histogram>;
-  /** Mean of each channel of the values that constant weights are multiplied with. */
-  readonly means: ReadonlyMap<string, Float64Array>;
+  /** In the order in which they were wanted. */
+  readonly channels: readonly ChannelStatistics[];
 }
 
-/** Histograms of `values` over the calibration samples; equal for any number of workers. */
+export interface ChannelStatistics {
+  readonly means: Float64Array;
+  /** (E|x|⁸)^⅛ of each channel: close to its largest magnitude, but not at the mercy of a single one. */
+  readonly magnitudes: Float64Array;
+}
+
+/** Runs the graph over the calibration samples; the result is equal for any number of workers. */
 export async function calibrate(
   graph: Graph,
-  values: readonly string[],
+  { values, channels }: Wanted,
   samples: Samples,
   options: CalibrateOptions,
 ): Promise<Calibration> {
-  const means = meanRequests(graph);
-  const init: ObserveInit = { model: observedModel(graph, values), values, means, states: graph.states };
+  // A graph of integers alone has nothing to calibrate.
+  if (values.length === 0 && channels.length === 0) return { histograms: new Map(), channels: [] };
+  const model = observedModel(graph, [...values, ...channels.map(({ value }) => value)]);
+  const init: ObserveInit = { model, values, channels, states: graph.states };
   const merged = values.map(emptyHistogram);
-  const totals = means.map((): ChannelSums => ({ sums: new Float64Array(0), count: 0 }));
+  const totals = channels.map(() => NO_SUMS);
   let any = false;
   for await (const { histograms, sums } of observations(init, tasksOf(samples, options.samples), options)) {
     histograms.forEach((histogram, index) => {
@@ -58,11 +75,15 @@ export async function calibrate(
   if (!any) throw new CompileError("usage/no-calibration", "the calibration split is empty");
   const found = new Map(values.map((name, index) => [name, merged[index]]));
   requireFinite(found);
-  const averages = means.map(({ value }, index): [string, Float64Array] => {
-    const { sums, count } = totals[index];
-    return [value, sums.map((sum) => sum / count)];
-  });
-  return { histograms: found, means: new Map(averages) };
+  return { histograms: found, channels: totals.map(summarise) };
+}
+
+function summarise({ sums, eighths, count }: ChannelSums): ChannelStatistics {
+  return {
+    means: sums.map((sum) => sum / count),
+    // Three square roots, since Math.pow is not the same on every machine.
+    magnitudes: eighths.map((eighth) => Math.sqrt(Math.sqrt(Math.sqrt(eighth / count)))),
+  };
 }
 
 async function* observations(
@@ -104,7 +125,7 @@ async function* tasksOf(samples: Samples, limit: number): AsyncGenerator<Observe
 }
 
 /** Evenly spread indices; sequences are taken from the front, whole as far as the limit goes. */
-function* chosen(samples: Samples, limit: number): Generator<number> {
+export function* chosen(samples: Samples, limit: number): Generator<number> {
   const count = Math.min(limit, samples.size);
   const streams = samples.sequence?.(0) !== undefined;
   for (let index = 0; index < count; index++) yield streams ? index : Math.floor((index * samples.size) / count);

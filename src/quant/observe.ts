@@ -1,5 +1,6 @@
 import { CompileError } from "../error.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
+import { decode, isFloat } from "../ir/numbers.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession, type Session } from "../run/ort.ts";
 import { emptyHistogram, type Histogram, observe } from "./histogram.ts";
@@ -18,48 +19,62 @@ export interface ObserveTask {
   readonly samples: readonly ReadonlyMap<string, Tensor>[];
 }
 
-/** What a task saw: a histogram of each value, and for each of `means` the sum of every channel. */
+/** What a task saw: a histogram of each value, and sums for every channel of those in `channels`. */
 export interface Observation {
   readonly histograms: readonly Histogram[];
   readonly sums: readonly ChannelSums[];
 }
 
-/** Sums over everything but the channel axis, in the order of the samples. */
+/** Sums over everything but the channel axis, in the order of the samples: Σx and Σx⁸. */
 export interface ChannelSums {
   readonly sums: Float64Array;
-  count: number;
+  readonly eighths: Float64Array;
+  readonly count: number;
 }
 
-/** A value whose channel means are wanted. */
-export interface MeanRequest {
+export const NO_SUMS: ChannelSums = { sums: new Float64Array(0), eighths: new Float64Array(0), count: 0 };
+
+/** A value whose channels are wanted one by one; with `grid`, as they come back from its codes. */
+export interface ChannelRequest {
   readonly value: string;
   readonly axis: number;
+  readonly grid?: Grid;
+}
+
+/** Codes [low, high] of step `scale` around `zero`. */
+export interface Grid {
+  readonly scale: number;
+  readonly zero: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 export interface ObserveInit {
   readonly model: Uint8Array;
   readonly values: readonly string[];
-  readonly means: readonly MeanRequest[];
+  readonly channels: readonly ChannelRequest[];
   readonly states: readonly { readonly input: string; readonly output: string; readonly init: Tensor }[];
 }
 
 /** Runs a task's samples and gives the histograms of the observed values. Inputs are observed too. */
 export async function observeTask(session: Session, init: ObserveInit, task: ObserveTask): Promise<Observation> {
   const histograms = init.values.map(emptyHistogram);
-  const sums = init.means.map((): ChannelSums => ({ sums: new Float64Array(0), count: 0 }));
+  const sums = init.channels.map(() => NO_SUMS);
   const state = new Map(init.states.map((entry) => [entry.input, entry.init]));
   for (const sample of task.samples) {
     const feeds = new Map([...state, ...sample]);
-    const outputs = await session.run(feeds);
+    // Where only inputs are looked at there is nothing to run.
+    const outputs = session.outputs.length === 0 ? new Map<string, Tensor>() : await session.run(feeds);
     const seen = (name: string) => outputs.get(name) ?? feeds.get(name);
     init.values.forEach((name, index) => {
       const values = floatsOf(seen(name));
       if (values) observe(histograms[index], values);
     });
-    init.means.forEach(({ value, axis }, index) => {
+    init.channels.forEach(({ value, axis, grid }, index) => {
       const tensor = seen(value);
       const values = floatsOf(tensor);
-      if (tensor && values) sums[index] = addChannels(sums[index], values, tensor.shape, axis);
+      if (!tensor || !values) return;
+      sums[index] = addChannels(sums[index], grid ? throughGrid(values, grid) : values, tensor.shape, axis);
     });
     for (const entry of init.states) {
       const next = outputs.get(entry.output);
@@ -70,26 +85,43 @@ export async function observeTask(session: Session, init: ObserveInit, task: Obs
 }
 
 function floatsOf(tensor: Tensor | undefined): Float32Array | undefined {
-  if (tensor?.dtype === "float32") return tensor.data as Float32Array;
-  return tensor?.dtype === "float64" ? Float32Array.from(tensor.data as Float64Array) : undefined;
+  if (tensor === undefined || !isFloat(tensor.dtype)) return undefined;
+  return tensor.dtype === "float32"
+    ? (tensor.data as Float32Array)
+    : Float32Array.from(decode(tensor) as ArrayLike<number>);
+}
+
+/** The numbers as their codes tell them: rounded, and cut at the ends. */
+function throughGrid(values: Float32Array, { scale, zero, low, high }: Grid): Float32Array {
+  return values.map((value) => (Math.min(high, Math.max(low, Math.round(value / scale) + zero)) - zero) * scale);
 }
 
 function addChannels(into: ChannelSums, values: Float32Array, shape: readonly number[], axis: number): ChannelSums {
   const channels = shape[axis];
   const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
-  const sums = into.sums.length === channels ? into.sums : new Float64Array(channels);
+  const isNew = into.sums.length !== channels;
+  const sums = isNew ? new Float64Array(channels) : into.sums;
+  const eighths = isNew ? new Float64Array(channels) : into.eighths;
   for (let start = 0; start < values.length; start += inner) {
     let sum = 0;
-    for (let index = start; index < start + inner; index++) sum += values[index];
+    let eighth = 0;
+    for (let index = start; index < start + inner; index++) {
+      const value = values[index];
+      const fourth = value * value * value * value;
+      sum += value;
+      eighth += fourth * fourth;
+    }
     sums[(start / inner) % channels] += sum;
+    eighths[(start / inner) % channels] += eighth;
   }
-  return { sums, count: into.count + values.length / channels };
+  return { sums, eighths, count: into.count + values.length / channels };
 }
 
 /** Adds in the order of the tasks: floating-point sums depend on it. */
 export function mergeSums(a: ChannelSums, b: ChannelSums): ChannelSums {
   if (a.count === 0) return b;
-  return { sums: a.sums.map((sum, channel) => sum + (b.sums[channel] ?? 0)), count: a.count + b.count };
+  const add = (x: Float64Array, y: Float64Array) => x.map((sum, channel) => sum + (y[channel] ?? 0));
+  return { sums: add(a.sums, b.sums), eighths: add(a.eighths, b.eighths), count: a.count + b.count };
 }
 
 export async function openObserver(init: ObserveInit): Promise<Session> {

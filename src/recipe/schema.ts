@@ -79,6 +79,8 @@ const quantize = z.strictObject({
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
+  equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
+  biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
 });
 
 export const recipeSchema = z.strictObject({
