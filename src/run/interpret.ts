@@ -1,7 +1,7 @@
 import { CompileError } from "../error.ts";
 import { dequantize, quantize } from "../ir/codes.ts";
 import type { DType, Graph, Node, RuntimeValue, Tensor, Type } from "../ir/graph.ts";
-import { decode, encode } from "../ir/numbers.ts";
+import { decode, encode, isFloat } from "../ir/numbers.ts";
 import { seededRandom } from "../ir/random.ts";
 import { countUses, readsOf } from "../ir/uses.ts";
 import { opOf } from "../ops/find.ts";
@@ -153,7 +153,8 @@ function store(value: RuntimeValue, type: Type | undefined): RuntimeValue {
   if (isSequence(value)) return value.map((each) => store(each, { dtype: type.dtype }) as Tensor);
   if (type.quant !== undefined) {
     if (value.quant !== undefined) return value;
-    return value.dtype === "float32" ? quantize(value, type.dtype, type.quant) : { ...value, quant: type.quant };
+    // Real numbers of any width become codes; an npu operator gives codes already.
+    return isFloat(value.dtype) ? quantize(value, type.dtype, type.quant) : { ...value, quant: type.quant };
   }
   if (!isNarrow(type.dtype) || value.dtype !== "float32") return value;
   return { dtype: type.dtype, shape: value.shape, data: encode(type.dtype, decode(value) as Float32Array) };

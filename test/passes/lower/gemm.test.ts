@@ -47,6 +47,27 @@ testLowering(
       ops: "MatMul",
     },
     {
+      name: "factors of constants",
+      graph: `
+        input x: float32[4,3]
+        const w: float32[5,4] = random(1)
+        const c: float32[5] = random(2)
+        y = Gemm(x, w, c) transA=1 transB=1 alpha=0.5 beta=-3.0
+        return y
+      `,
+      ops: "Transpose Gemm",
+    },
+    {
+      name: "a negative factor of what is computed",
+      graph: `
+        input x: float32[3,4]
+        input w: float32[4,5]
+        y = Gemm(x, w) alpha=-1.0
+        return y
+      `,
+      ops: "MatMul Mul",
+    },
+    {
       name: "a negative factor",
       graph: `
         input x: float32[3,4]
@@ -54,7 +75,7 @@ testLowering(
         y = Gemm(x, w) alpha=-1.0
         return y
       `,
-      ops: "MatMul Mul",
+      ops: "Gemm",
     },
   ],
   [
