@@ -74,9 +74,10 @@ class Emitter {
   lower(node: Node, group: Group | undefined, options: LowerOptions): string | undefined {
     const op = findOp(node.domain, node.op);
     if (node.domain === "npu") return this.keep(node) as undefined;
-    if (!op?.integer) return `${node.op} has no integer form on this chip`;
     const outputs = group ? [group.output] : node.outputs;
-    const reason = this.readiness(node, outputs) ?? this.unfit(node, op);
+    const unready = this.readiness(node, outputs);
+    if (!op?.integer) return `${node.op} has no integer form on this chip`;
+    const reason = unready ?? this.unfit(node, op);
     if (reason) return reason;
     const origin = group
       ? [...new Set([node, ...group.activations].flatMap((each) => each.origin))].sort()
@@ -93,7 +94,12 @@ class Emitter {
       const type = typeOf(this.graph, name);
       if (type?.container) return "it works on sequences or optionals";
       if (!isStatic(type?.shape)) return `the shape of "${name}" is not known before it runs`;
-      if (elementCount(type.shape) === 0 && !this.constants.has(name)) return `"${name}" is empty`;
+      if (elementCount(type.shape) === 0 && !this.constants.has(name)) {
+        throw new CompileError("model/empty-value", `"${name}" has the shape [${type.shape}]: it holds nothing`, {
+          where: `node ${node.origin[0] ?? node.op}`,
+          remedy: "bind the inputs to shapes at which every value holds something",
+        });
+      }
     }
     return outputs.every((name) => name === "" || typeOf(this.graph, name)?.quant || !isReal(typeOf(this.graph, name)))
       ? undefined

@@ -79,6 +79,16 @@ export const CASES: readonly LoweringCase[] = [
     `,
   },
   {
+    name: "Conv with a channel of next to nothing and a bias",
+    graph: `
+      input x: float32[1,1,3,3]
+      const w: float32[2,1,1,1] = [1e-9, 1]
+      const b: float32[2] = [-1.5, 0.5]
+      y = Conv(x, w, b)
+      return y
+    `,
+  },
+  {
     name: "Conv over one axis",
     graph: `
       input x: float32[2,4,9]
@@ -332,6 +342,15 @@ export const CASES: readonly LoweringCase[] = [
       return y
     `,
   })),
+  {
+    name: "ReduceL2",
+    graph: `
+      input x: float32[2,3,4,5]
+      const axes: int64[1] = [1]
+      y = ReduceL2(x, axes) keepdims=0
+      return y
+    `,
+  },
   ...["GlobalAveragePool", "GlobalMaxPool"].map((op) => ({
     name: op,
     graph: `
@@ -342,15 +361,6 @@ export const CASES: readonly LoweringCase[] = [
   })),
   {
     name: "MaxPool",
-  {
-    name: "ReduceL2",
-    graph: `
-      input x: float32[2,3,4,5]
-      const axes: int64[1] = [1]
-      y = ReduceL2(x, axes) keepdims=0
-      return y
-    `,
-  },
     graph: `
       input x: float32[1,3,7,7]
       y = MaxPool(x) kernel_shape=[3,2] strides=[2,2] pads=[1,0,1,1] ceil_mode=1

@@ -73,6 +73,41 @@ describe("lower/integer", () => {
     ]);
   });
 
+  it("leaves integers and truths to the CPU, moved or computed, and refuses values that hold nothing", async () => {
+    const { graph } = await lower(`
+      input x: float32[20,8]
+      input ids: int64[1,6]
+      const k: int64[] = [1]
+      const shape: int64[1] = [6]
+      a = Add(ids, k)
+      b = Reshape(a, shape)
+      y = Gather(x, b)
+      return y
+    `);
+    expect(ops(graph)).toBe("Add Reshape npu.Gather");
+    const empty = lower(`
+      input x: float32[2,4]
+      const at: int64[1] = [4]
+      const axis: int64[1] = [1]
+      y = Slice(x, at, at, axis)
+      return y
+    `);
+    await expect(empty).rejects.toMatchObject({ code: "model/empty-value" });
+  });
+
+  it("reads the half floats that a model computes with", async () => {
+    const { graph } = await lower(`
+      input x: float16[2,4]
+      const w: float16[4,3] = random(1)
+      a = MatMul(x, w)
+      y = Sigmoid(a)
+      return y
+    `);
+    expect(ops(graph)).toBe("npu.MatMul");
+    // Six seeded samples in [-3, 3) reach far beyond the 1 that an unseen value would be given.
+    expect(graph.types.get("x")?.quant?.scale[0]).toBeGreaterThan(4 / 255);
+  });
+
   it("refuses a layer whose sum does not fit the accumulator", async () => {
     const text = `
       input x: float32[1,64]
