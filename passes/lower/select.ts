@@ -3,6 +3,7 @@ import { type Graph, intAttr, type Node, type Tensor, typeOf } from "../../src/i
 import { decode } from "../../src/ir/numbers.ts";
 import { float32, scalar } from "../../src/ir/tensor.ts";
 import type { Pass } from "../../src/pass.ts";
+import { wantInt16 } from "../../src/quant/wishes.ts";
 
 /** A difference times this is beyond 1 unless it is (nearly) nothing: 2^24 tells single-precision numbers apart from 1 on. */
 const STEEP = 2 ** 24;
@@ -17,17 +18,19 @@ const pass: Pass = {
   run(graph) {
     const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name): [string, Node] => [name, node])));
     const known = new Map<string, string>();
-    return rebuild(graph, (node, build) => {
+    const wide: string[] = [];
+    const next = rebuild(graph, (node, build) => {
       if (node.domain !== "" || typeOf(graph, node.outputs[0])?.dtype !== "float32") return false;
       const isCast = node.op === "Cast" && intAttr(node, "to", 0) === FLOAT && isTruth(graph, node.inputs[0]);
       if (!isCast && node.op !== "Where") return false;
       const [condition, x, y] = node.inputs;
       if (!expressible(graph, makers, condition)) return false;
-      const truth = { graph, makers, known, build };
+      const truth = { graph, makers, known, wide, build };
       if (isCast) build.node("Identity", [express(truth, condition)], {}, node.outputs[0]);
       else select(truth, node, condition, x, y);
       return true;
     });
+    return next === graph ? graph : wantInt16(next, wide);
   },
 };
 
@@ -38,6 +41,8 @@ interface Truth {
   readonly makers: ReadonlyMap<string, Node>;
   /** Truths that were expressed already, by the boolean value's name. */
   readonly known: Map<string, string>;
+  /** What is compared: in 8 bits much would be equal that is not. */
+  readonly wide: string[];
   readonly build: Builder;
 }
 
@@ -79,6 +84,7 @@ function express(truth: Truth, name: string): string {
 function expressNode(truth: Truth, node: Node): string {
   const { build } = truth;
   const [a, b] = node.inputs;
+  if (COMPARISONS.has(node.op)) truth.wide.push(...[a, b].filter((name) => !truth.graph.constants.has(name)));
   const steep = (left: string, right: string, low: number) =>
     build.node("Clip", [
       build.node("Mul", [build.node("Sub", [left, right]), scalar("float32", STEEP)]),
