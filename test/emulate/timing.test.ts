@@ -20,9 +20,9 @@ function operand(shape: readonly number[]): Operand {
 
 /** A convolution without addresses. */
 function conv(x: readonly number[], w: readonly number[], y: readonly number[], stride = 1, groups = 1) {
-  const any = operand([1]);
+  const anywhere = operand([1]);
   const numbers = { wide: false, yZero: 0, yMin: 0, yMax: 0 };
-  const post = { multiplier: any, shift: any, round: "tosa-single" as const, ...numbers };
+  const post = { multiplier: anywhere, shift: anywhere, round: "tosa-single" as const, ...numbers };
   const strides = [stride, stride] as const;
   return { x: operand(x), w: operand(w), y: operand(y), strides, dilations: [1, 1] as const, groups, post };
 }
