@@ -93,6 +93,8 @@ const INT8: readonly PassSpec[] = [
   // The Reshapes and Slices that this brings are tidied before scales are decided for their values; functions go back
   // to the products that they can ride on.
   { repeat: [...SIMPLIFY, "lower/sink-reshape"] },
+  // Codes that a model came with, as the chip has them.
+  "lower/codes",
   // By value names, so when these are settled.
   "lower/wide-states",
   "quantize/equalize",

@@ -11,6 +11,7 @@ function target(node: Node): DType {
 
 /** Converts every element to the dtype that `to` names (TensorProto.DataType). The rules are in shared/cast.ts. */
 const op: Op = {
+  hostOnly: "it changes between integers, truths and real numbers, and the chip computes with quantized numbers only",
   infer: (node, inputs) => [makeType(target(node), typeAt(node, inputs, 0).shape)],
   evaluate: (node, inputs) => [
     castTensor(node, tensorAt(node, inputs, 0), target(node), intAttr(node, "saturate", 1) === 1),

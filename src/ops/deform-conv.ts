@@ -20,6 +20,7 @@ function sample(plane: (row: number, column: number) => number, row: number, col
  * weighted by a mask (input 4, optional), in two spatial dimensions. Dai et al., "Deformable Convolutional Networks".
  */
 const op: Op = {
+  hostOnly: "it reads at places that are computed at run time",
   infer(node, inputs) {
     const [input, weights] = [typeAt(node, inputs, 0, FLOATS), typeAt(node, inputs, 1, FLOATS)];
     requireRank(node, input, 0, 4, 4);

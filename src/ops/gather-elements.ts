@@ -7,6 +7,7 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
 
 /** `y[i] = x[i with i[axis] replaced by indices[i]]`: x and the indices have one rank, the result the indices' shape. */
 const op: Op = {
+  hostOnly: "it reads each element from a place of its own; Gather along one axis is what the chip moves",
   infer(node, inputs) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     const indices = typeAt(node, inputs, 1, INDICES).shape;

@@ -9,6 +9,7 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
  * data; the first `batch_dims` axes of both run side by side.
  */
 const op: Op = {
+  hostOnly: "it reads each element from a place of its own; Gather along one axis is what the chip moves",
   infer(node, inputs) {
     const data = typeAt(node, inputs, 0);
     const given = typeAt(node, inputs, 1, INDICES);

@@ -47,6 +47,7 @@ function reflect(place: number, low: number, high: number): number {
  * centres of the corner pixels with align_corners, else their outer edges. `padding_mode` says what lies outside.
  */
 const op: Op = {
+  hostOnly: "it reads at places that are computed at run time",
   infer(node, inputs) {
     const [type, grid] = [typeAt(node, inputs, 0), typeAt(node, inputs, 1, FLOATS)];
     requireRank(node, type, 0, 3);

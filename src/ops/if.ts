@@ -23,6 +23,7 @@ function either(node: Node, a: Type, b: Type): Type {
 
 /** Runs `then_branch` where the condition is true, else `else_branch`; both read values of the graphs around them. */
 const op: Op = {
+  hostOnly: "its branches differ in shape or do more than compute real numbers; a constant condition removes it",
   infer(node, inputs, context) {
     typeAt(node, inputs, 0, BOOL);
     const condition = context.constant(0);

@@ -51,6 +51,7 @@ function sameShape(a: Type, b: Type): boolean {
  * round, the condition and the carried values, and gives the condition, the carried values and one slice of each scan output.
  */
 const op: Op = {
+  hostOnly: "it repeats a graph, and the chip runs a program from end to end; export the model with the loop unrolled",
   infer(node, inputs, context) {
     const { body, carried } = bodyOf(node);
     const control = [makeType("int64", []), makeType("bool", [])];

@@ -29,6 +29,7 @@ function unpooled(node: Node, shape: readonly Dim[]): Dim[] {
 
 /** Puts each element where MaxPool's index says it came from; the rest is 0. A larger `output_shape` adds zeros at the ends. */
 const op: Op = {
+  hostOnly: "it writes at places that are computed at run time",
   infer(node, inputs, context) {
     const x = typeAt(node, inputs, 0, FLOATS);
     requireRank(node, x, 0, 3);

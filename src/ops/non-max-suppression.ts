@@ -44,6 +44,7 @@ function numberAt(node: Node, inputs: readonly RuntimeValue[], index: number, fa
  * threshold. Rows are [batch, class, box].
  */
 const op: Op = {
+  hostOnly: "how much it finds depends on the data, and the chip's commands have fixed sizes",
   infer(node, inputs) {
     requireRank(node, typeAt(node, inputs, 0, FLOATS), 0, 3, 3);
     requireRank(node, typeAt(node, inputs, 1, FLOATS), 1, 3, 3);

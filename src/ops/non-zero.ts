@@ -6,6 +6,7 @@ import { elementsOf, tensorAt } from "./shared/values.ts";
 
 /** The indices of the elements that are not zero, in row-major order: shape [rank, count]. */
 const op: Op = {
+  hostOnly: "how much it finds depends on the data, and the chip's commands have fixed sizes",
   infer(node, inputs) {
     const { shape } = typeAt(node, inputs, 0);
     return [makeType("int64", [shape === undefined ? "?" : shape.length, "?"])];

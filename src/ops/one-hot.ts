@@ -6,6 +6,7 @@ import { elementsOf, fromElements, integersOf, room, scalarOf, tensorAt } from "
 
 /** A new axis of `depth` entries: `values[1]` at the index (which may count from the end), `values[0]` elsewhere. */
 const op: Op = {
+  hostOnly: "it turns integers into truths; a Gather of the rows of an identity matrix says the same",
   infer(node, inputs, context) {
     const { shape } = typeAt(node, inputs, 0, NUMBERS);
     typeAt(node, inputs, 1, NUMBERS);

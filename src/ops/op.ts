@@ -32,6 +32,8 @@ export interface Op {
   readonly passesThrough?: boolean;
   /** How the operator is said with the chip's integer operators, once its values carry `quant`. */
   readonly integer?: IntegerLowering;
+  /** Without an `integer` form: why not, and what would help. It ends the sentence "X stays on the CPU: …". */
+  readonly hostOnly?: string;
   /** Its accumulator can take a riding activation before it is stored. */
   readonly carries?: boolean;
   /** Which inputs are codes once quantized; all of them where this is absent. The rest are parameters, read as reals. */

@@ -49,6 +49,7 @@ function neighbours(y: number, x: number, height: number, width: number): [numbe
  * neighbours. Inputs: x [n, c, h, w], regions [k, 4] as x1, y1, x2, y2, and the image of each region [k].
  */
 const op: Op = {
+  hostOnly: "it reads at places that are computed at run time",
   infer(node, inputs) {
     const x = typeAt(node, inputs, 0, FLOATS);
     const rois = typeAt(node, inputs, 1, FLOATS);

@@ -11,6 +11,7 @@ import { elementsOf, fromElements, integersOf, room, tensorAt } from "./shared/v
  * `axis` replaced by the index takes the update (or is combined with it: add, mul, max, min).
  */
 const op: Op = {
+  hostOnly: "it writes at places of its own, and the chip's commands write whole blocks",
   infer(node, inputs) {
     const data = typeAt(node, inputs, 0);
     const indices = typeAt(node, inputs, 1, INDICES);

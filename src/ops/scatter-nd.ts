@@ -16,6 +16,7 @@ function offsetOfRow(node: Node, row: readonly number[], shape: readonly number[
 
 /** A copy of the data in which each row of `indices` names a slice that takes (or is combined with) its update. */
 const op: Op = {
+  hostOnly: "it writes at places of its own, and the chip's commands write whole blocks",
   infer(node, inputs) {
     const data = typeAt(node, inputs, 0);
     requireRank(node, data, 0, 1);

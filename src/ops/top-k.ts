@@ -18,6 +18,7 @@ function compare(a: Element, b: Element): number {
 
 /** The k greatest (or least) elements along an axis, in order, and their indices; the lower index wins a tie. */
 const op: Op = {
+  hostOnly: "it sorts, and the chip does not compare numbers with each other in an order that depends on them",
   passesThrough: true,
   infer(node, inputs, context) {
     const { dtype, shape } = typeAt(node, inputs, 0, NUMBERS);

@@ -17,6 +17,7 @@ function compareSlices(a: readonly Element[], b: readonly Element[]): number {
  * each first appears, which one each input element is, and how often each occurs.
  */
 const op: Op = {
+  hostOnly: "how much it finds depends on the data, and the chip's commands have fixed sizes",
   infer(node, inputs) {
     const { dtype, shape } = typeAt(node, inputs, 0);
     const list = makeType("int64", ["?"]);

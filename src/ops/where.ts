@@ -6,6 +6,7 @@ import { fromElements, room, tensorAt } from "./shared/values.ts";
 
 /** Elements of input 1 where the condition holds, else of input 2; all three are broadcast. */
 const op: Op = {
+  hostOnly: "its condition is not made of comparisons of real numbers, or it selects integers",
   infer(node, inputs) {
     const types = [typeAt(node, inputs, 0, BOOL), typeAt(node, inputs, 1), typeAt(node, inputs, 2)];
     requireSameDType(node, inputs, 1, 2);

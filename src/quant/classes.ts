@@ -33,7 +33,7 @@ export function valueClasses(graph: Graph, skip: ReadonlySet<string>): Map<strin
   for (const node of graph.nodes) {
     for (const [from, to] of moves(node)) {
       if (graph.constants.has(from)) add(from);
-      if (!parent.has(from) || !parent.has(to)) continue;
+      if (!parent.has(from) || !parent.has(to) || differ(graph, from, to)) continue;
       join(to, from);
       moved.add(to);
     }
@@ -44,6 +44,13 @@ export function valueClasses(graph: Graph, skip: ReadonlySet<string>): Map<strin
     join(state.output, state.input);
   }
   return collect(graph, parent, find, moved);
+}
+
+/** Both came quantized, each its own way: then a Rescale lies between them. */
+function differ(graph: Graph, a: string, b: string): boolean {
+  const [left, right] = [typeOf(graph, a)?.quant, typeOf(graph, b)?.quant];
+  if (!left || !right) return false;
+  return left.scale[0] !== right.scale[0] || left.zeroPoint[0] !== right.zeroPoint[0];
 }
 
 /** Pairs (from, to) of values between which a node only moves numbers. */
@@ -60,7 +67,8 @@ function joinConcats(graph: Graph, parent: Map<string, string>, join: (a: string
   for (const node of graph.nodes) {
     if (node.op !== "Concat" || node.domain !== "" || !parent.has(node.outputs[0])) continue;
     for (const name of node.inputs) {
-      if (parent.has(name) && readers.get(name) === 1 && !fixed.has(name)) join(name, node.outputs[0]);
+      const free = readers.get(name) === 1 && !fixed.has(name) && !differ(graph, name, node.outputs[0]);
+      if (parent.has(name) && free) join(name, node.outputs[0]);
     }
   }
 }

@@ -76,7 +76,7 @@ class Emitter {
     if (node.domain === "npu") return this.keep(node) as undefined;
     const outputs = group ? [group.output] : node.outputs;
     const unready = this.readiness(node, outputs);
-    if (!op?.integer) return `${node.op} has no integer form on this chip`;
+    if (!op?.integer) return op?.hostOnly ?? `${node.op} has no integer form on this chip`;
     const reason = unready ?? this.unfit(node, op);
     if (reason) return reason;
     const origin = group

@@ -10,6 +10,7 @@ export function arg(better: (a: Element, b: Element) => boolean): Op {
   const shapeOf = <D>(shape: readonly D[], axis: number, keep: boolean): (D | 1)[] =>
     keep ? shape.map((dim, at) => (at === axis ? 1 : dim)) : shape.filter((_, at) => at !== axis);
   return {
+    hostOnly: "its result is a place, which the host finds in the dequantized numbers",
     infer(node, inputs) {
       const { shape } = typeAt(node, inputs, 0, NUMBERS);
       if (shape === undefined) return [makeType("int64")];

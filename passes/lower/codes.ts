@@ -1,0 +1,71 @@
+import { dequantize } from "../../src/ir/codes.ts";
+import type { Graph, Node, Quant, Tensor, Type } from "../../src/ir/graph.ts";
+import { makeTensor, valuesOf } from "../../src/ir/tensor.ts";
+import { findOp } from "../../src/ops/find.ts";
+import type { Pass } from "../../src/pass.ts";
+import { quantizeWeights } from "../../src/quant/weights.ts";
+
+/** Half of what uint8 holds: what its codes are moved by. */
+const OFFSET = 128;
+
+/**
+ * Models that come quantized say it with uint8 as often as with int8, and their weights may have zero points, 4 bits or blocks. The
+ * chip's activations are int8, the same reals with code and zero point 128 lower; its weights are int8 without a zero point, so
+ * others are rounded again.
+ */
+const pass: Pass = {
+  summary: "Brings the codes of a model that came quantized to the chip's: int8, and weights without zero points.",
+  lossy: true,
+  run(graph) {
+    const types = new Map(graph.types);
+    const constants = new Map(graph.constants);
+    for (const [name, type] of graph.types) if (isUnsigned(type)) types.set(name, signedType(type));
+    for (const node of graph.nodes) {
+      const found = foreignWeights(graph, node);
+      if (found) constants.set(found.name, rounded(found.tensor, found.axis));
+    }
+    for (const [name, tensor] of constants) if (isUnsigned(tensor)) constants.set(name, signed(tensor));
+    const changed = (before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string, unknown>) =>
+      [...after].some(([name, value]) => before.get(name) !== value);
+    if (!changed(graph.types, types) && !changed(graph.constants, constants)) return graph;
+    return { ...graph, types, constants };
+  },
+};
+
+export default pass;
+
+function isUnsigned(type: { readonly dtype: string; readonly quant?: Quant | undefined }): boolean {
+  return type.dtype === "uint8" && type.quant !== undefined;
+}
+
+function lowered(quant: Quant): Quant {
+  return { ...quant, zeroPoint: quant.zeroPoint.map((zero) => zero - OFFSET) };
+}
+
+function signedType(type: Type): Type {
+  return { ...type, dtype: "int8", quant: lowered(type.quant as Quant) };
+}
+
+function signed(tensor: Tensor): Tensor {
+  const codes = Int8Array.from(valuesOf(tensor) as Uint8Array, (code) => code - OFFSET);
+  return makeTensor("int8", tensor.shape, codes, lowered(tensor.quant as Quant));
+}
+
+/** A node's quantized weights where the array does not take them as they are. */
+function foreignWeights(graph: Graph, node: Node): { name: string; tensor: Tensor; axis: number } | undefined {
+  const weights = findOp(node.domain, node.op)?.operands?.weights;
+  const name = weights && node.inputs[weights.input];
+  const tensor = name ? graph.constants.get(name) : undefined;
+  if (!weights || !name || !tensor?.quant) return undefined;
+  const { quant } = tensor;
+  const axis = weights.axis(node, tensor.shape.length);
+  const plain = quant.block === undefined && (quant.scale.length === 1 || quant.axis === axis);
+  const offset = tensor.dtype === "uint8" ? OFFSET : 0;
+  const fits =
+    (tensor.dtype === "int8" || tensor.dtype === "uint8") && quant.zeroPoint.every((zero) => zero === offset);
+  return plain && fits ? undefined : { name, tensor, axis };
+}
+
+function rounded(tensor: Tensor, axis: number): Tensor {
+  return quantizeWeights(dequantize(tensor), axis);
+}
