@@ -88,6 +88,8 @@ const INT8: readonly PassSpec[] = [
   // Conditions that are known go first, then both branches of the others are computed: what they bring in is fused below.
   { repeat: SIMPLIFY },
   "lower/if",
+  // Products that were quantized at run time are real again before anything looks for products.
+  "lower/dynamic-quantization",
   ...FLOAT,
   ...LOWER,
   // The Reshapes and Slices that this brings are tidied before scales are decided for their values; functions go back
