@@ -13,7 +13,7 @@ import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
   .object({
-    calibrator: z.enum(CALIBRATORS).default("percentile"),
+    calibrator: z.enum(CALIBRATORS).default("min-max"),
     percentile: z.number().gt(50).max(100).default(99.999),
     weights: z.literal("int8").default("int8"),
     activations: z.enum(["int8", "int16"]).default("int8"),

@@ -50,9 +50,10 @@ export function linearOutputs(graph: Graph): (ChannelRequest & { readonly output
 }
 
 function gridOf(type: Type | undefined) {
-  if (!type?.quant || type.quant.scale.length !== 1) return undefined;
-  const [low, high] = codeRange(type.dtype);
-  return { scale: type.quant.scale[0], zero: type.quant.zeroPoint[0], low, high };
+  const quant = type?.quant;
+  if (quant?.scale.length !== 1) return undefined;
+  const [low, high] = codeRange(type?.dtype ?? "int8");
+  return { scale: quant.scale[0], zero: quant.zeroPoint[0], low, high };
 }
 
 /** Mean of each channel of a linear node's input: exact, and after rounding. */
