@@ -85,9 +85,9 @@ const LOWER: readonly PassSpec[] = [
 ];
 
 const INT8: readonly PassSpec[] = [
-  // Conditions that are known go first, then both branches of the others are computed: what they bring in is fused below.
-  { repeat: SIMPLIFY },
-  "lower/if",
+  // The chip runs from end to end: loops of known length are written out, and of branches that are not known both are
+  // computed. What they bring in is fused below; it may hold further ones, hence until nothing changes.
+  { repeat: [...SIMPLIFY, "lower/unroll", "lower/if"] },
   // Products that were quantized at run time are real again before anything looks for products.
   "lower/dynamic-quantization",
   ...FLOAT,

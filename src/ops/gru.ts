@@ -39,7 +39,7 @@ const kind: Recurrent = {
 };
 
 const op: Op = {
-  hostOnly: "it is unrolled for constant weights and at most 64 steps of one length, without clipping",
+  hostOnly: "it is unrolled for constant weights and at most 128 steps of one length, without clipping",
   infer: (node, inputs) => inferRecurrent(kind, node, inputs),
   evaluate: (node, inputs) => evaluateRecurrent(kind, node, inputs),
   macs: (_, inputs) => recurrentMacs(inputs),

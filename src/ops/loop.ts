@@ -51,7 +51,8 @@ function sameShape(a: Type, b: Type): boolean {
  * round, the condition and the carried values, and gives the condition, the carried values and one slice of each scan output.
  */
 const op: Op = {
-  hostOnly: "it repeats a graph, and the chip runs a program from end to end; export the model with the loop unrolled",
+  hostOnly:
+    "how often it runs is decided at run time, or it is more than 64 times; the chip runs a program from end to end",
   infer(node, inputs, context) {
     const { body, carried } = bodyOf(node);
     const control = [makeType("int64", []), makeType("bool", [])];

@@ -47,7 +47,7 @@ function sliceAt(tensor: Tensor, axis: number, index: number): Tensor {
 
 /** Runs `body` once for each slice of the scanned inputs, carrying states along and stacking its further outputs. */
 const op: Op = {
-  hostOnly: "it runs a graph for every step; export the model with the steps unrolled",
+  hostOnly: "it runs a graph for more than 64 steps, or for a number that is not known",
   infer(node, inputs, context) {
     const { body, states, inputAxes, outputAxes } = planOf(node);
     let steps: Dim = "?";

@@ -3,7 +3,7 @@ import { type Graph, intAttr, isStatic, type Node, stringAttr, type Tensor, type
 import { float32, numbersOf, valuesOf } from "../../ir/tensor.ts";
 
 /** Steps that are unrolled at most: a longer sequence wants a program that loops, and stays for the CPU. */
-const STEPS = 64;
+const STEPS = 128;
 
 /** Activations that are operators of their own, of the same name and the same defaults. */
 const ACTIVATIONS = new Set(["Sigmoid", "Tanh", "Relu", "HardSigmoid", "Softsign"]);
@@ -46,7 +46,7 @@ interface Shape {
 /**
  * Unrolls a recurrent node of fixed length: W·x of all steps is one product a gate, the rest is said step by step. Returns
  * the values that want 16 bits; undefined, with nothing built, where the node uses what no step says: peepholes, clipping,
- * sequences of different lengths, weights computed at run time, more than 64 steps.
+ * sequences of different lengths, weights computed at run time, more than 128 steps.
  */
 export function unrollRecurrent(
   graph: Graph,
