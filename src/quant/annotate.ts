@@ -4,6 +4,7 @@ import { type DType, type Graph, intAttr, type Node, type Tensor, type Type, typ
 import { decode } from "../ir/numbers.ts";
 import { countUses, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
+import { linearOutputs } from "./bias.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
 import { fusionGroups, isReal } from "./groups.ts";
 import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
@@ -20,10 +21,18 @@ export interface Plan {
   readonly outputs: "int8" | "int16";
 }
 
-/** Values whose ranges calibration must see: stored ones, and what lies between a producer and a table that rides on it. */
+/**
+ * Values whose ranges calibration must see: one for each class of stored values where the numbers are new, and what a
+ * linear operator holds before a function rides on it. What is only moved, or never stored, has no range of its own.
+ */
 export function valuesToObserve(graph: Graph): string[] {
+  const groups = [...fusionGroups(graph).byAnchor.values()];
+  const classes = valueClasses(graph, new Set(groups.flatMap(({ hidden }) => hidden)));
+  const wanted = new Set(groups.map(({ inner }) => inner));
+  for (const { roots } of new Set(classes.values())) for (const name of roots) wanted.add(name);
+  for (const { value } of linearOutputs(graph)) wanted.add(value);
   const names = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)];
-  return names.filter((name) => name !== "" && isReal(typeOf(graph, name)));
+  return names.filter((name) => wanted.has(name) && isReal(typeOf(graph, name)));
 }
 
 /**

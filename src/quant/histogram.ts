@@ -39,24 +39,40 @@ export function binCentre(histogram: Histogram, index: number): number {
 }
 
 export function observe(histogram: Histogram, values: Float32Array): void {
+  const { low, high, broken } = extent(values);
+  histogram.broken += broken;
+  if (low > high) return;
+  histogram.minimum = Math.min(histogram.minimum, low);
+  histogram.maximum = Math.max(histogram.maximum, high);
+  growTo(histogram, Math.max(high, -low));
+  const factor = HALF / 2 ** histogram.exponent;
+  if (broken === 0) countAll(histogram.counts, values, factor);
+  else countAll(histogram.counts, values.filter(Number.isFinite), factor);
+}
+
+/** Smallest and largest finite value, and how many are not finite. */
+function extent(values: Float32Array): { low: number; high: number; broken: number } {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
+  // x − x is 0 for every finite x and NaN for the others: one sum tells whether there are any.
+  let test = 0;
   for (let index = 0; index < values.length; index++) {
     const value = values[index];
-    if (value < low && value !== Number.NEGATIVE_INFINITY) low = value;
-    if (value > high && value !== Number.POSITIVE_INFINITY) high = value;
+    if (value < low) low = value;
+    if (value > high) high = value;
+    test += value - value;
   }
-  if (low <= high) {
-    histogram.minimum = Math.min(histogram.minimum, low);
-    histogram.maximum = Math.max(histogram.maximum, high);
-    growTo(histogram, Math.max(high, -low));
-  }
-  const factor = HALF / 2 ** histogram.exponent;
-  const { counts } = histogram;
+  if (test === 0) return { low, high, broken: 0 };
+  const finite = values.filter(Number.isFinite);
+  return { ...extent(finite), broken: values.length - finite.length };
+}
+
+function countAll(counts: Float64Array, values: Float32Array, factor: number): void {
   for (let index = 0; index < values.length; index++) {
-    const value = values[index];
-    if (value >= low && value <= high) counts[Math.floor(value * factor) + HALF]++;
-    else histogram.broken++;
+    const place = values[index] * factor;
+    // The floor, by truncation: the product is exact, and |place| stays below 2,048.
+    const whole = place | 0;
+    counts[(place < whole ? whole - 1 : whole) + HALF]++;
   }
 }
 

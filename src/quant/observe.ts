@@ -93,7 +93,12 @@ function floatsOf(tensor: Tensor | undefined): Float32Array | undefined {
 
 /** The numbers as their codes tell them: rounded, and cut at the ends. */
 function throughGrid(values: Float32Array, { scale, zero, low, high }: Grid): Float32Array {
-  return values.map((value) => (Math.min(high, Math.max(low, Math.round(value / scale) + zero)) - zero) * scale);
+  const result = new Float32Array(values.length);
+  for (let index = 0; index < values.length; index++) {
+    const code = Math.floor(values[index] / scale + 0.5) + zero;
+    result[index] = ((code < low ? low : code > high ? high : code) - zero) * scale;
+  }
+  return result;
 }
 
 function addChannels(into: ChannelSums, values: Float32Array, shape: readonly number[], axis: number): ChannelSums {
