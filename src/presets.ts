@@ -69,6 +69,8 @@ const LOWER: readonly PassSpec[] = [
   "lower/cum-sum",
   "lower/trilu",
   "lower/variadic",
+  // Integers become real before they are moved.
+  "lower/cast-first",
   // A mask's −∞ must go before anything is calibrated, and before selections become arithmetic, which would multiply it.
   "lower/mask",
   "lower/select",

@@ -12,6 +12,7 @@ import {
   type Type,
   typeOf,
 } from "../ir/graph.ts";
+import { isFloat } from "../ir/numbers.ts";
 import { bytesOf, viewBytes } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
 import { inferTypes } from "../ops/infer.ts";
@@ -92,7 +93,7 @@ class Program implements IntegerProgram {
     if (!type || !isStatic(type.shape)) return feed;
     const { dtype, quant } = type;
     const fits = feed.shape.length === type.shape.length && feed.shape.every((dim, axis) => dim === type.shape?.[axis]);
-    const codes = quant && feed.dtype === "float32" && dtype !== "float32" ? quantize(feed, dtype, quant) : feed;
+    const codes = quant && isFloat(feed.dtype) && !isFloat(dtype) ? quantize(feed, dtype, quant) : feed;
     if (fits && codes.dtype === dtype) return codes;
     const message = `it is ${feed.dtype} [${feed.shape}]; the graph reads ${dtype} [${type.shape}]`;
     throw new CompileError("usage/wrong-input", message, { where: `input ${name}` });

@@ -1,4 +1,5 @@
 import { type DType, intAttr, type Node } from "../ir/graph.ts";
+import { lowerCast } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { castTensor, dtypeOfCode } from "./shared/cast.ts";
 import { makeType, reject, typeAt } from "./shared/types.ts";
@@ -11,7 +12,9 @@ function target(node: Node): DType {
 
 /** Converts every element to the dtype that `to` names (TensorProto.DataType). The rules are in shared/cast.ts. */
 const op: Op = {
-  hostOnly: "it changes between integers, truths and real numbers, and the chip computes with quantized numbers only",
+  integer: lowerCast,
+  operands: { data: [0] },
+  passesThrough: true,
   infer: (node, inputs) => [makeType(target(node), typeAt(node, inputs, 0).shape)],
   evaluate: (node, inputs) => [
     castTensor(node, tensorAt(node, inputs, 0), target(node), intAttr(node, "saturate", 1) === 1),

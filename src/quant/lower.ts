@@ -108,6 +108,8 @@ class Emitter {
 
   /** Counting in int64 or bool is the host's work: the chip computes with quantized numbers, and moves what it can store. */
   private unfit(node: Node, op: Op): string | undefined {
+    // A Cast knows itself which integers it takes.
+    if (node.op === "Cast") return undefined;
     const moves = (op.passesThrough === true && node.op !== "MaxPool") || node.op === "Concat";
     for (const index of op.operands?.data ?? node.inputs.keys()) {
       const name = node.inputs[index];

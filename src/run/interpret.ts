@@ -61,7 +61,7 @@ function feedOf(graph: Graph, name: string, feeds: ReadonlyMap<string, Tensor>):
 }
 
 function misfit(feed: Tensor, type: Type): string | undefined {
-  const real = type.quant !== undefined && feed.dtype === "float32";
+  const real = type.quant !== undefined && isFloat(feed.dtype);
   if (feed.dtype !== type.dtype && !real) return `it is ${feed.dtype}; the graph reads ${type.dtype}`;
   const { shape } = type;
   if (shape === undefined) return undefined;

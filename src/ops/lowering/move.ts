@@ -1,7 +1,7 @@
 import { type Attr, intAttr, intsAttr, type Tensor } from "../../ir/graph.ts";
 import { makeTensor, numbersOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
-import { alignTo, copyTo } from "./elementwise.ts";
+import { alignTo, copyTo, emitRescale } from "./elementwise.ts";
 import { reshapeCode, transposeCode, typeOfCode } from "./linear.ts";
 import { codeRange, scaleOf, zeroOf } from "./post.ts";
 
@@ -199,6 +199,59 @@ export const lowerSpaceToDepth: IntegerLowering = (context) => {
   const moved = transposeCode(context, split, [0, 3, 5, 1, 2, 4]);
   return emitMove(context, "Reshape", [moved.name], { shape: { ints: context.output(0).shape } }, moved);
 };
+
+/** Integers that the chip stores; they become real numbers by way of int16, in which every one that the scales know is exact. */
+const WHOLE: ReadonlySet<string> = new Set(["int8", "uint8", "int16", "int32"]);
+
+/** Between real types the numbers stay. Integers are codes of scale 1; between integer types no number is computed. */
+export const lowerCast: IntegerLowering = (context) => {
+  const x = context.input(0);
+  const output = context.output(0);
+  if (!x) return "its input has no quantization";
+  if (x.quant && output.quant) return lowerReshape(context);
+  if (x.quant) return `it makes ${output.dtype} of real numbers, which are codes here`;
+  if (x.dtype === "int64" && output.quant) return lookUp(context, x, output);
+  if (!WHOLE.has(x.dtype)) return `it reads ${x.dtype}, which the chip does not store`;
+  if (!output.quant) {
+    if (!WHOLE.has(output.dtype)) return `it makes ${output.dtype}, which the chip does not store`;
+    const attrs = { to: { s: output.dtype } };
+    context.emit({ op: "Cast", inputs: [x.name], attrs, type: typeOfCode(output), name: output.name });
+    return undefined;
+  }
+  const [low, high] = codeRange(output.dtype);
+  const reach = scaleOf(output) * Math.max(zeroOf(output) - low, high - zeroOf(output));
+  if (x.dtype === "int32" && reach > 32767) return `it reads integers up to ${reach}, beyond 16 bits`;
+  const quant = { scale: Float32Array.of(1), zeroPoint: Int32Array.of(0) };
+  const whole: Code = { name: "", dtype: "int16", shape: x.shape, quant };
+  const stored = { dtype: whole.dtype, shape: whole.shape };
+  const name =
+    x.dtype === "int16"
+      ? x.name
+      : context.emit({ op: "Cast", inputs: [x.name], attrs: { to: { s: "int16" } }, type: stored });
+  emitRescale(context, { ...whole, name }, output);
+  return undefined;
+};
+
+/** Largest integer that is looked up: more want another form of the model. */
+const LOOKED_UP = 4096;
+
+/**
+ * int64 is only an index to the chip, so its real number is looked up: at i for i ≥ 0, counted from the end for i < 0. The
+ * table goes far beyond what calibration saw.
+ */
+function lookUp(context: LoweringContext, x: Code, output: Code): string | undefined {
+  const [low, high] = codeRange(output.dtype);
+  const reach = scaleOf(output) * Math.max(zeroOf(output) - low, high - zeroOf(output));
+  const half = Math.max(256, Math.ceil(4 * reach));
+  if (half > LOOKED_UP) return `it reads int64 numbers up to ${reach}, more than a table holds`;
+  const values = Array.from({ length: 2 * half }, (_, at) => (at < half ? at : at - 2 * half));
+  const codes = values.map((value) => codeOf(value, output));
+  const data = output.dtype === "int16" ? Int16Array.from(codes) : Int8Array.from(codes);
+  const table = context.add(makeTensor(output.dtype, [2 * half], data, output.quant), `${output.name}/integers`);
+  const attrs = { axis: { i: 0 } };
+  context.emit({ op: "Gather", inputs: [table, x.name], attrs, type: typeOfCode(output), name: output.name });
+  return undefined;
+}
 
 /** The integers of a constant input; undefined where it is absent or computed. */
 export function ints(context: LoweringContext, index: number): number[] | undefined {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { intAttr } from "../../../src/ir/graph.ts";
+import { relativeError } from "../../../src/check.ts";
+import { dequantize } from "../../../src/ir/codes.ts";
+import { intAttr, type Tensor } from "../../../src/ir/graph.ts";
 import { runPasses } from "../../../src/passes.ts";
+import { interpret } from "../../../src/run/interpret.ts";
 import { prepare, seededFeeds } from "../../harness/pass.ts";
 
 async function lower(text: string, options: Readonly<Record<string, unknown>> = {}) {
@@ -93,6 +96,28 @@ describe("lower/integer", () => {
       return y
     `);
     await expect(empty).rejects.toMatchObject({ code: "model/empty-value" });
+  });
+
+  it("makes real numbers of the integers that are fed: bytes are codes of scale 1, int64 is looked up", async () => {
+    const text = `
+      input x: float32[2,4]
+      input pixels: uint8[2,4]
+      input mask: int64[2,4]
+      const k: float32[] = [0.00392157]
+      p = Cast(pixels) to=1
+      q = Mul(p, k)
+      m = Cast(mask) to=1
+      a = Mul(x, m)
+      y = Add(a, q)
+      return y
+    `;
+    const { graph } = await lower(text);
+    expect(ops(graph)).toMatch(/^npu\.Cast npu\.Rescale .*npu\.Gather/);
+    expect(graph.nodes.every((node) => node.domain === "npu")).toBe(true);
+    const float = prepare(text);
+    const feeds = seededFeeds(float, 2);
+    const [want, got] = [interpret(float, feeds), interpret(graph, feeds)];
+    expect(relativeError(want.get("y"), dequantize(got.get("y") as Tensor))).toBeLessThan(0.03);
   });
 
   it("reads the half floats that a model computes with", async () => {
