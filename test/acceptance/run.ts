@@ -6,10 +6,18 @@ import { agreement } from "./agreement.ts";
 import type { AcceptanceCheck } from "./check.ts";
 import { determinism } from "./determinism.ts";
 import { hostile } from "./hostile.ts";
+import { lowering } from "./lowering.ts";
 import { recipes } from "./recipes.ts";
 import { unseen } from "./unseen.ts";
 
-const checks: Readonly<Record<string, AcceptanceCheck>> = { agreement, determinism, recipes, hostile, unseen };
+const checks: Readonly<Record<string, AcceptanceCheck>> = {
+  agreement,
+  determinism,
+  lowering,
+  recipes,
+  hostile,
+  unseen,
+};
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { samples: { type: "string" } } });
 const wanted = positionals.length === 0 ? Object.keys(checks) : positionals;
