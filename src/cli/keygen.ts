@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { CompileError } from "../error.ts";
@@ -21,7 +21,10 @@ export const keygen = new Command("keygen")
   .option("--force", "replace keys that are there already")
   .option("--json", "print one JSON document")
   .action(async (names: string[], flags: Flags) => {
-    const { writeKeyPair } = await import("../artifact/keys.ts");
+    const [{ writeKeyPair }, { writeFileAtomic }] = await Promise.all([
+      import("../artifact/keys.ts"),
+      import("../artifact/file.ts"),
+    ]);
     const paths = names.map((name) => join(flags.out, `${name.replace(/\.pem$/, "")}.pem`));
     for (const path of paths) {
       if (flags.force || !existsSync(path)) continue;
@@ -32,12 +35,20 @@ export const keygen = new Command("keygen")
     }
     mkdirSync(flags.out, { recursive: true });
     const keys = paths.map((path) => ({ privateKey: path, ...writeKeyPair(path, flags.type) }));
-    if (flags.json) return printJson({ schema: "optimus-compile/keygen@1", keys });
+    const both = names.join() === ROLES.join() ? join(flags.out, "public.pem") : undefined;
+    if (both)
+      writeFileAtomic(
+        both,
+        keys.map(({ publicPath }) => readFileSync(publicPath, "utf8")),
+      );
+    if (flags.json) return printJson({ schema: "optimus-compile/keygen@1", keys, ...(both && { public: both }) });
     for (const { privateKey, publicPath, fingerprint } of keys) {
       print(`${privateKey} (keep it secret)\n${publicPath}\n  ${fingerprint}\n`);
     }
-    if (names.join() === ROLES.join()) {
+    if (both) {
       const [build, certifier] = paths.map((path) => resolve(path));
+      print(`${both}\n  both public keys, in the order that verify wants\n`);
       print(`\nnext: in the recipe\n  key: ${build}\n  certifierKey: ${certifier}\n`);
+      print(`then: optimus-compile verify ARTIFACT --key ${resolve(both)}\n`);
     }
   });
