@@ -64,7 +64,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
 
   await enter("import", options, watch);
-  const teacher = importTeacher(recipe);
+  const teacher = await importTeacher(recipe);
 
   await enter("data", options, watch);
   const data = await openBuildData(recipe, teacher.graph);

@@ -6,6 +6,7 @@ import { type GraphSize, sizeOf } from "../inspect.ts";
 import type { Graph } from "../ir/graph.ts";
 import { type InputBinding, importOnnx } from "../onnx/import.ts";
 import { inferTypes } from "../ops/infer.ts";
+import { runPasses } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 
 export interface ImportedTeacher {
@@ -16,13 +17,21 @@ export interface ImportedTeacher {
 }
 
 /** The recipe's model: bound, in canonical form, typed. Throws what importOnnx throws, and usage/no-such-file. */
-export function importTeacher(recipe: Recipe): ImportedTeacher {
+export async function importTeacher(recipe: Recipe): Promise<ImportedTeacher> {
   const bytes = readRegularFile(recipe.model, "model", Number.MAX_SAFE_INTEGER);
   const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   const graph = inferTypes(
     importOnnx(recipe.model, { inputs: bindingsOf(recipe), dims: new Map(Object.entries(recipe.dims)) }),
   );
-  return { graph, size: sizeOf(graph), bytes: bytes.length, lineage: { file: basename(recipe.model), digest } };
+  const size = await sizeKnown(graph);
+  return { graph, size, bytes: bytes.length, lineage: { file: basename(recipe.model), digest } };
+}
+
+/** Shapes inside branches are known once it is known which one is taken; the multiplications are then those of that one. */
+async function sizeKnown(graph: Graph): Promise<GraphSize> {
+  const size = sizeOf(graph);
+  if (size.macs !== undefined) return size;
+  return { ...size, macs: sizeOf((await runPasses(graph, ["simplify"])).graph).macs };
 }
 
 function bindingsOf(recipe: Recipe): Map<string, InputBinding> {
