@@ -64,16 +64,19 @@ export function createPool(jobs: number): Pool {
         idleTimeout: Number.POSITIVE_INFINITY,
         atomics: "disabled",
       });
+      const pending: Promise<Reply>[] = [];
       try {
-        const pending: Promise<Reply>[] = [];
         for await (const item of items) {
-          const task: Promise<Reply> = threads.run(item, signal ? { signal } : {});
+          signal?.throwIfAborted();
+          const task: Promise<Reply> = threads.run(item);
           task.catch(() => undefined); // told when its turn comes; until then it must not count as unhandled
           pending.push(task);
           if (pending.length >= jobs * AHEAD) yield (await next(pending, signal)) as Awaited<Result>;
         }
         while (pending.length > 0) yield (await next(pending, signal)) as Awaited<Result>;
       } finally {
+        // A thread that is ended inside ONNX Runtime takes the process with it: what runs is let finish, a few items at most.
+        await Promise.allSettled(pending);
         await threads.destroy();
       }
     },
@@ -81,6 +84,7 @@ export function createPool(jobs: number): Pool {
 }
 
 async function next(pending: Promise<Reply>[], signal: AbortSignal | undefined): Promise<unknown> {
+  signal?.throwIfAborted();
   let reply: Reply;
   try {
     reply = (await pending.shift()) as Reply;

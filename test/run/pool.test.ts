@@ -68,3 +68,12 @@ test("a model runs over samples in workers", async () => {
     [-3, 3],
   ]);
 });
+
+test("workers that never get an item set nothing up, and end quietly", async () => {
+  const counter = new Int32Array(new SharedArrayBuffer(4));
+  const counting = new URL("./counting-worker.ts", import.meta.url);
+  for (let round = 1; round <= 3; round++) {
+    expect(await collect(createPool(4).map<Int32Array, number, number>(counting, counter, [7]))).toEqual([7]);
+    expect(counter[0]).toBe(round);
+  }
+});
