@@ -16,6 +16,7 @@ import { decodeRecord, encodeRecord } from "./ir/record.ts";
 import { runPasses } from "./passes.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
+import { cost } from "./schedule/cost.ts";
 import { loadTarget } from "./target/load.ts";
 
 export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"] as const;
@@ -75,6 +76,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     ...(recipe.check && { check: checkOf(data.calibration) }),
     ...(signal && { signal }),
     execute: loadInteger,
+    cost: (graph) => cost(graph, target, { profile: recipe.profile }),
     log: { info: (text) => progress?.detail(text), warn: (text) => progress?.warn(text) },
     onPass: (name) => progress?.detail(name),
   });
