@@ -1,54 +1,45 @@
-/** The back end on its reference networks: how near schedules come to the bound, and how fast the machine executes. */
-import { boundOf } from "../src/emulate/bound.ts";
-import type { AnyArray } from "../src/emulate/machine/memory.ts";
-import { createMachine } from "../src/emulate/machine.ts";
-import { timeProgram } from "../src/emulate/timing.ts";
-import { elementCount } from "../src/ir/graph.ts";
-import { seededRandom } from "../src/ir/random.ts";
-import { encodeProgram } from "../src/schedule/encode.ts";
-import type { Program } from "../src/schedule/program.ts";
-import { schedule } from "../src/schedule/schedule.ts";
-import { loadTarget } from "../src/target/load.ts";
-import { NETWORKS } from "./backend/networks.ts";
+/**
+ * The back end on its reference networks and memory instances; one JSON line a figure.
+ * `allocate FILE.csv [--capacity BYTES]`, `schedule NAME [--target T] [--profile P] [--npus N] [--set k=v]`, or names of
+ * figures (all where none is named).
+ */
+import { CompileError, exitCodeOf } from "../src/error.ts";
+import { solveFile } from "./backend/allocate.ts";
+import { FIGURES } from "./backend/figures.ts";
+import { measureNetwork } from "./backend/measure.ts";
+import { type BenchCommand, type BenchOptions, parseCommand } from "./backend/options.ts";
 
-/** Names of networks and settings of the target (`sram=1MiB`); all networks where none is named. */
-const given = process.argv.slice(2);
-const target = loadTarget("ai4", { set: given.filter((text) => text.includes("=")) });
-const named = given.filter((text) => !text.includes("="));
+const print = (line: object): void => console.log(JSON.stringify(line));
 
-for (const name of named.length > 0 ? named : NETWORKS.keys()) {
-  const make = NETWORKS.get(name);
-  if (!make) {
-    console.error(`there is no network ${name}; there are ${[...NETWORKS.keys()].join(", ")}`);
-    process.exit(2);
-  }
-  const graph = make();
-  const begin = performance.now();
-  const { program } = schedule(graph, target);
-  const ms = performance.now() - begin;
-  const { cycles, dramBytes, sramPeakBytes } = timeProgram(program, target);
-  const { boundCycles, rooflineCycles, macs } = boundOf(graph, target);
-  const figures = { cycles, boundCycles, rooflineCycles, dramBytes, sramPeakBytes, scheduleMs: Math.round(ms) };
-  console.log(JSON.stringify({ bench: "backend", network: name, target: target.name, ...figures }));
-  if (named.length > 0) execute(name, program, macs);
+function single(words: readonly string[], what: string): string {
+  if (words.length === 1) return words[0];
+  throw new CompileError("usage/bad-option", `expected one ${what}, got ${words.length}`);
 }
 
-/** The second run: the first one warms the kernels up. */
-function execute(network: string, program: Program, macs: number): void {
-  const machine = createMachine(encodeProgram(program));
-  const random = seededRandom(network);
-  const inputs = new Map<string, AnyArray>();
-  for (const { name, shape } of program.entries[0].inputs) {
-    inputs.set(
-      name,
-      Int8Array.from({ length: elementCount(shape) }, () => Math.floor(random() * 256) - 128),
-    );
+function run({ words, options }: BenchCommand): void {
+  const [command, ...rest] = words;
+  if (command === "allocate") print(solveFile(single(rest, "file"), options));
+  else if (command === "schedule") print(measureNetwork(single(rest, "network"), options).figures);
+  else runFigures(words, options);
+}
+
+function runFigures(words: readonly string[], options: BenchOptions): void {
+  const unknown = words.find((name) => !FIGURES.has(name));
+  if (unknown !== undefined) {
+    throw new CompileError("usage/unknown-figure", `there is no figure "${unknown.slice(0, 40)}"`, {
+      remedy: `choose allocate, schedule, or figures among ${[...FIGURES.keys()].join(", ")}`,
+    });
   }
-  machine.run("main", inputs);
-  const begin = performance.now();
-  machine.run("main", inputs);
-  const seconds = (performance.now() - begin) / 1000;
-  console.log(
-    JSON.stringify({ bench: "machine", network, seconds, megaMacsPerSecond: Math.round(macs / seconds / 1e6) }),
-  );
+  for (const name of words.length > 0 ? words : FIGURES.keys()) {
+    for (const line of FIGURES.get(name)?.(options) ?? []) print({ bench: "backend", figure: name, ...line });
+  }
+}
+
+try {
+  run(parseCommand(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof CompileError)) throw error;
+  const { code, message, where, remedy } = error;
+  console.error([`${code}: ${where ? `${where}: ` : ""}${message}`, ...(remedy ? [remedy] : [])].join("\n"));
+  process.exitCode = exitCodeOf(error);
 }

@@ -1,0 +1,70 @@
+/** The figures that one run without arguments prints; each begins with what it is, so that one can be asked for by name. */
+
+import type { AnyArray } from "../../src/emulate/machine/memory.ts";
+import { createMachine } from "../../src/emulate/machine.ts";
+import { elementCount, type Graph } from "../../src/ir/graph.ts";
+import { seededRandom } from "../../src/ir/random.ts";
+import { encodeProgram } from "../../src/schedule/encode.ts";
+import { Network } from "./builder.ts";
+import { measureGraph, measureNetwork } from "./measure.ts";
+import { NETWORKS } from "./networks.ts";
+import type { BenchOptions } from "./options.ts";
+
+/** One line of output: what was measured, without the name of the figure. */
+export type Line = Readonly<Record<string, string | number>>;
+export type Figure = (options: BenchOptions) => Iterable<Line>;
+
+const ratio = (a: number, b: number): number => Math.round((a / b) * 1000) / 1000;
+
+/** Cycles against both bounds, network by network. */
+function* networks(options: BenchOptions): Iterable<Line> {
+  for (const name of NETWORKS.keys()) {
+    const { figures, timing } = measureNetwork(name, options);
+    yield {
+      ...figures,
+      ratio: ratio(figures.cycles, figures.boundCycles),
+      rooflineRatio: ratio(figures.cycles, figures.rooflineCycles),
+      sramPeakBytes: timing.sramPeakBytes,
+    };
+  }
+}
+
+function largeGraph(): Graph {
+  const net = new Network("large");
+  let x = net.input("x", [1, 16, 16, 16]);
+  for (let block = 0; block < 3333; block++) x = net.sum(net.conv(net.conv(x, 16, 1), 16, 3), x);
+  return net.finish([net.conv(x, 16, 1)]);
+}
+
+/** Residual blocks without end: the time to schedule 10,000 layers. */
+function* large(options: BenchOptions): Iterable<Line> {
+  const graph = largeGraph();
+  yield { ...measureGraph("large", graph, options).figures, nodes: graph.nodes.length };
+}
+
+/** Multiplications a second of the machine executor on one core; the first run warms its kernels up. */
+function* machine(options: BenchOptions): Iterable<Line> {
+  const { program, macs } = measureNetwork("resnet50", options);
+  const executor = createMachine(encodeProgram(program));
+  const random = seededRandom("machine");
+  const inputs = new Map<string, AnyArray>();
+  for (const { name, shape } of program.entries[0].inputs) {
+    const code = () => Math.floor(random() * 256) - 128;
+    inputs.set(name, Int8Array.from({ length: elementCount(shape) }, code));
+  }
+  executor.run("main", inputs);
+  const begin = performance.now();
+  executor.run("main", inputs);
+  const seconds = (performance.now() - begin) / 1000;
+  yield {
+    network: "resnet50",
+    seconds: Math.round(seconds * 1000) / 1000,
+    megaMacsPerSecond: Math.round(macs / seconds / 1e6),
+  };
+}
+
+export const FIGURES: ReadonlyMap<string, Figure> = new Map([
+  ["networks", networks],
+  ["large", large],
+  ["machine", machine],
+]);

@@ -1,0 +1,53 @@
+/** One graph under one description: its schedule, the time that it takes, and the bounds that it is quoted against. */
+import { boundOf } from "../../src/emulate/bound.ts";
+import { type Timing, timeProgram } from "../../src/emulate/timing.ts";
+import { CompileError } from "../../src/error.ts";
+import type { Graph } from "../../src/ir/graph.ts";
+import type { Program } from "../../src/schedule/program.ts";
+import { schedule } from "../../src/schedule/schedule.ts";
+import { NETWORKS } from "./networks.ts";
+import { type BenchOptions, targetOf } from "./options.ts";
+
+export interface NetworkFigures {
+  readonly network: string;
+  readonly target: string;
+  readonly profile: string;
+  readonly cycles: number;
+  readonly boundCycles: number;
+  readonly rooflineCycles: number;
+  readonly dramBytes: number;
+  /** To schedule and time, in this process as it stands: nothing is warmed up on purpose. */
+  readonly ms: number;
+}
+
+export interface Measured {
+  readonly figures: NetworkFigures;
+  readonly program: Program;
+  readonly timing: Timing;
+  readonly macs: number;
+}
+
+/** Throws usage/unknown-network. */
+export function networkGraph(name: string): Graph {
+  const make = NETWORKS.get(name);
+  if (make) return make();
+  throw new CompileError("usage/unknown-network", `there is no network "${name.slice(0, 40)}"`, {
+    remedy: `choose one of ${[...NETWORKS.keys()].join(", ")}`,
+  });
+}
+
+export function measureGraph(network: string, graph: Graph, options: BenchOptions): Measured {
+  const { target, profile } = targetOf(options);
+  if (options.npus !== 1) throw new CompileError("usage/bad-option", "programs for several NPUs are not measured yet");
+  const begin = performance.now();
+  const { program } = schedule(graph, target);
+  const timing = timeProgram(program, target, { profile });
+  const ms = Math.round((performance.now() - begin) * 10) / 10;
+  const { boundCycles, rooflineCycles, macs } = boundOf(graph, target, profile);
+  const { cycles, dramBytes } = timing;
+  const figures = { network, target: target.name, profile, cycles, boundCycles, rooflineCycles, dramBytes, ms };
+  return { figures, program, timing, macs };
+}
+
+export const measureNetwork = (name: string, options: BenchOptions): Measured =>
+  measureGraph(name, networkGraph(name), options);
