@@ -1,103 +1,37 @@
 import { z } from "zod";
+import { arraySchema } from "./schema/array.ts";
+import { count, figure, nonNegative, positive } from "./schema/figure.ts";
+import { dmaSchema, dramSchema, sramSchema } from "./schema/memory.ts";
+import { energySchema, powerSchema } from "./schema/power.ts";
+import { profileSchema } from "./schema/profile.ts";
+import { cpuSchema, poolSchema, vectorSchema } from "./schema/vector.ts";
 
-/**
- * A figure is a value with where it comes from: `source` (read somewhere) or `assumed` (our inference, with its reason).
- * A file with a bare number in a figure's place is rejected, so that no number is anonymous.
- */
-function figure<T extends z.ZodType>(value: T) {
-  return z
-    .strictObject({
-      value,
-      source: z.string().min(1).optional(),
-      assumed: z.string().min(1).optional(),
-      confidence: z.enum(["high", "medium", "low"]),
-    })
-    .refine((given) => (given.source === undefined) !== (given.assumed === undefined), {
-      message: "a figure has either a source or the reason why it is assumed",
-    });
-}
-
-const count = () => figure(z.int().positive().max(1_000_000));
-const bytes = () =>
-  figure(
-    z
-      .int()
-      .positive()
-      .max(2 ** 40),
-  );
-const positive = () => figure(z.number().positive().finite());
-const nonNegative = () => figure(z.number().nonnegative().finite());
-const range = () =>
-  figure(
-    z.strictObject({ low: z.number().nonnegative(), mid: z.number().nonnegative(), high: z.number().nonnegative() }),
-  );
-
-/** Work of the vector unit, in passes of all lanes over the elements. */
-export const VECTOR_STEPS = [
-  "add",
-  "mul",
-  "max",
-  "min",
-  "scale",
-  "table",
-  "interpolate",
-  "reduce",
-  "root",
-  "softmax",
-  "norm",
-  "move",
-  "fill",
-  "gather",
-  "mac",
-] as const;
-export type VectorStep = (typeof VECTOR_STEPS)[number];
-
-const steps = z.strictObject(
-  Object.fromEntries(VECTOR_STEPS.map((step) => [step, positive()])) as Record<VectorStep, ReturnType<typeof positive>>,
-);
-
-const profile = z.strictObject({
-  summary: z.string(),
-  /** What the other clients leave of the sustained DRAM bandwidth. */
-  dramShare: figure(z.number().positive().max(1)),
-  /** Whether the SoCs run the same program and compare, or work on their own. */
-  socs: figure(z.enum(["redundant", "independent"])),
-  deadlineMs: positive().optional(),
-});
+export type { VectorStep } from "./schema/vector.ts";
 
 /** What `targets/*.yaml` says. Units: bytes, cycles of the NPU's clock, GHz, GB/s (10^9), watts, picojoules. */
 export const targetSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]+$/),
   summary: z.string(),
   socs: count(),
+  /** In one SoC. */
   npus: count(),
   clockGHz: positive(),
-  array: z.strictObject({
-    rows: count(),
-    columns: count(),
-    accumulatorBits: figure(z.int().min(16).max(48)),
-    activationPortBytes: count(),
-    weightPortBytes: count(),
-    drainColumnsPerCycle: positive(),
-    int16Passes: count(),
-    int4Rate: positive(),
-  }),
-  sram: z.strictObject({ bytes: bytes(), alignmentBytes: count() }),
-  vector: z.strictObject({ lanes: count(), steps }),
-  pool: z.strictObject({ lanes: count() }),
-  dma: z.strictObject({ burstBytes: count(), latencyCycles: nonNegative(), alignmentBytes: count() }),
-  dram: z.strictObject({ bytes: bytes(), GBps: positive(), sustained: figure(z.number().positive().max(1)) }),
+  array: arraySchema,
+  sram: sramSchema,
+  vector: vectorSchema,
+  pool: poolSchema,
+  dma: dmaSchema,
+  dram: dramSchema,
+  /** Before a command begins. */
   issueCycles: nonNegative(),
-  cpu: z.strictObject({ callCycles: nonNegative(), cyclesPerElement: nonNegative() }),
-  power: z.strictObject({ boardWatts: positive(), idleWatts: nonNegative() }),
-  energy: z.strictObject({
-    macInt8: range(),
-    vectorOperation: range(),
-    sramByte: range(),
-    dramByte: range(),
-    leakageWatts: range(),
-  }),
+  cpu: cpuSchema,
+  power: powerSchema,
+  energy: energySchema,
+  /** How an accumulator is requantized (docs/integer-semantics.md). */
   round: figure(z.enum(["tosa-single", "tosa-double", "ort-f32-rne"])),
+  /** Operators of docs/operators.md, domain `npu`, that this chip has not. */
+  lacks: figure(z.array(z.string())),
+  /** What the address generators can count to. */
   limits: z.strictObject({
     kernel: count(),
     stride: count(),
@@ -105,7 +39,7 @@ export const targetSchema = z.strictObject({
     poolKernel: count(),
     rank: count(),
   }),
-  profiles: z.record(z.string().regex(/^[a-z0-9-]+$/), profile),
+  profiles: z.record(z.string().regex(/^[a-z0-9-]+$/), profileSchema),
   defaultProfile: z.string(),
 });
 

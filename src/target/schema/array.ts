@@ -1,0 +1,46 @@
+/** The MAC array: what it takes at once, what feeds it and what it leaves. */
+import { z } from "zod";
+import { count, figure, nonNegative, positive } from "./figure.ts";
+
+/** Ways to put a depthwise convolution on the array, or off it (`vector`). */
+export const DEPTHWISE = ["column", "toeplitz", "channels", "vector"] as const;
+
+/**
+ * `rows` output pixels × `columns` output channels × `inputs` channels of the reduction are multiplied in a step, which
+ * takes a cycle where the ports keep up. AI4: 96 × 96 × 1; NVDLA: 1 × atomic-K × atomic-C; Ethos-U55-256: 4 × 8 × 8.
+ */
+export const arraySchema = z
+  .strictObject({
+    /** Output pixels at once. */
+    rows: count(),
+    /** Output channels at once. */
+    columns: count(),
+    /** Channels of the reduction at once, summed in the array. */
+    inputs: count(),
+    /** What lies on the rows: x, y and batch in one sequence, or a rectangle of one image, whose edges stay idle. */
+    pixels: figure(z.union([z.literal("fused"), z.strictObject({ width: z.int().min(1), height: z.int().min(1) })])),
+    accumulatorBits: figure(z.int().min(16).max(48)),
+    /** Bytes of activations and of weights that reach the array in a cycle. */
+    activationPortBytes: count(),
+    weightPortBytes: count(),
+    /** Steps on neighbouring pixels that one load of weights serves; 1 where each step brings its own. */
+    weightHold: count(),
+    /** Cycles of a tile in which the array fills and empties, not hidden by the next tile: a systolic array's skew. */
+    skewCycles: nonNegative(),
+    /** Used columns whose accumulators leave in a cycle. */
+    drainColumnsPerCycle: positive(),
+    /** Whether a second set of accumulators lets the next tile begin while the last one leaves. */
+    drainHidden: figure(z.boolean()),
+    /** Passes of a product with 16-bit operands. */
+    int16Passes: count(),
+    /** Products with 4-bit weights in the time of one with 8-bit weights. */
+    int4Rate: positive(),
+    /** How 4-bit weights lie in memory: two in a byte, unpacked before the array, or not at all. */
+    int4Storage: figure(z.enum(["packed", "none"])),
+    /** What is legal for a layer of one input channel a group; `column`: one column at a time; `channels`: a channel a column. */
+    depthwise: figure(z.array(z.enum(DEPTHWISE)).min(1)),
+  })
+  .refine(({ rows, pixels }) => pixels.value === "fused" || pixels.value.width * pixels.value.height === rows.value, {
+    message: "the rectangle of pixels has as many as there are rows",
+    path: ["pixels"],
+  });

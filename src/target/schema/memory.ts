@@ -1,0 +1,27 @@
+/** SRAM, DMA and DRAM. */
+import { z } from "zod";
+import { bytes, count, figure, nonNegative, positive, share } from "./figure.ts";
+
+export const sramSchema = z.strictObject({
+  /** One NPU's. */
+  bytes: bytes(),
+  alignmentBytes: count(),
+  banks: count(),
+  /** Over all ports, for array and vector unit. */
+  readBytesPerCycle: count(),
+  writeBytesPerCycle: count(),
+  /** `tensors`: results may stay for the next layer. `operands`: filled by DMA only, so every result goes to DRAM. */
+  keeps: figure(z.enum(["tensors", "operands"])),
+});
+
+export const dmaSchema = z.strictObject({
+  /** Independent engines a direction, in one NPU. */
+  engines: count(),
+  /** What one of them moves in a cycle at most. */
+  bytesPerCycle: positive(),
+  burstBytes: count(),
+  latencyCycles: nonNegative(),
+  alignmentBytes: count(),
+});
+
+export const dramSchema = z.strictObject({ bytes: bytes(), GBps: positive(), sustained: share() });

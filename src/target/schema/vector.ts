@@ -1,0 +1,40 @@
+/** The units beside the array: element-wise and row-wise work, pooling, the host. */
+import { z } from "zod";
+import { count, nonNegative, positive } from "./figure.ts";
+
+/** Work of the vector unit, in passes of all lanes over the elements. */
+export const VECTOR_STEPS = [
+  "add",
+  "mul",
+  "max",
+  "min",
+  "scale",
+  "table",
+  "interpolate",
+  "reduce",
+  "root",
+  "softmax",
+  "norm",
+  "move",
+  "fill",
+  "gather",
+  "mac",
+] as const;
+export type VectorStep = (typeof VECTOR_STEPS)[number];
+
+const steps = z.strictObject(
+  Object.fromEntries(VECTOR_STEPS.map((step) => [step, positive()])) as Record<VectorStep, ReturnType<typeof positive>>,
+);
+
+export const vectorSchema = z.strictObject({
+  /** Stored bytes that a pass takes in a cycle. */
+  lanes: count(),
+  /** Passes an element. */
+  steps,
+});
+
+/** Window cells that the pooling unit takes in a cycle. */
+export const poolSchema = z.strictObject({ lanes: count() });
+
+/** A node on the host: a call, and every element read and written. */
+export const cpuSchema = z.strictObject({ callCycles: nonNegative(), cyclesPerElement: nonNegative() });
