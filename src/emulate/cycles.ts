@@ -52,11 +52,16 @@ function drainPerColumn(y: Operand, post: Post, divides: boolean, target: Target
   return Math.max(1 / array.drainColumnsPerCycle, stored, computed);
 }
 
+/** A tile's drain: whole cycles for the columns used. */
+function drainOf(columns: number, perColumn: number): number {
+  return Math.ceil(columns * perColumn);
+}
+
 /** Σ over the tiles of one group of `columns` channels: max(reduction, drain of the columns used). */
 function columnTiles(columns: number, reduction: number, drain: number, width: number): number {
   const full = Math.floor(columns / width);
   const rest = columns % width;
-  return full * Math.max(reduction, width * drain) + (rest > 0 ? Math.max(reduction, rest * drain) : 0);
+  return full * Math.max(reduction, drainOf(width, drain)) + (rest > 0 ? Math.max(reduction, drainOf(rest, drain)) : 0);
 }
 
 /** 96 pixels at stride s span 96·s bytes: a stride of 3 and more starves the activation port. */
@@ -75,10 +80,10 @@ type ConvShape = Pick<ConvCommand, "x" | "w" | "y" | "strides" | "dilations" | "
 function denseCycles({ x, w, y, strides, groups, post }: ConvShape, target: Target): number {
   const { rows, columns } = target.array;
   const pixels = y.shape[0] * y.shape[2] * y.shape[3];
-  const reduction =
-    w.shape[1] * w.shape[2] * w.shape[3] * passesOf(x, target) * portFactor(strides[1], BYTES[x.dtype], target);
+  const steps = w.shape[1] * w.shape[2] * w.shape[3] * passesOf(x, target);
+  const reduction = Math.ceil(steps * portFactor(strides[1], BYTES[x.dtype], target));
   const drain = drainPerColumn(y, post, false, target);
-  return Math.ceil(Math.ceil(pixels / rows) * groups * columnTiles(w.shape[0] / groups, reduction, drain, columns));
+  return Math.ceil(pixels / rows) * groups * columnTiles(w.shape[0] / groups, reduction, drain, columns);
 }
 
 /**
@@ -90,7 +95,7 @@ function toeplitzCycles({ x, w, y, strides, dilations, post }: ConvShape, block:
   const reach = (Math.min(block, width) - 1) * strides[1] + (w.shape[3] - 1) * dilations[1] + 1;
   const tiles = Math.ceil((batch * height * Math.ceil(width / block)) / target.array.rows);
   const drain = drainPerColumn(y, post, false, target);
-  return Math.ceil(channels * tiles * Math.max(w.shape[2] * reach * passesOf(x, target), block * drain));
+  return channels * tiles * Math.max(w.shape[2] * reach * passesOf(x, target), drainOf(block, drain));
 }
 
 function macCycles({ x, w, y }: ConvShape, target: Target): number {
@@ -156,7 +161,7 @@ function matMulCycles(
   const reduction = a.shape[rank - 1] * passesOf(a, target);
   const drain = drainPerColumn(y, post, normalise, target);
   const tiles = Math.ceil(pixels / target.array.rows);
-  return Math.ceil(products * tiles * columnTiles(y.shape[rank - 1], reduction, drain, target.array.columns));
+  return products * tiles * columnTiles(y.shape[rank - 1], reduction, drain, target.array.columns);
 }
 
 /** Multiply-accumulates that a command does for its outputs, padding included. */
