@@ -19,8 +19,10 @@ import { CompileError } from "./error.ts";
 import { type Evaluation, evaluate, type SampleRecord } from "./evidence/evaluate.ts";
 import { type GateResult, judge, type Measured, type Verdict } from "./evidence/gates.ts";
 import { loadMetric } from "./evidence/metric.ts";
+import { alphaOfLook } from "./evidence/statistics/spending.ts";
 import type { Recipe } from "./recipe.ts";
 import { createPool } from "./run/pool.ts";
+import { didYouMean } from "./suggest.ts";
 
 const workerUrl = new URL(`./certify/worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 
@@ -66,8 +68,9 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   if (options.first && before.length > 0) throw openedBefore(before.length);
   const { records, digest: dataDigest, source } = await runSamples(artifact, lineage, recipe, options);
   const metric = await loadMetric(recipe.metric, recipe.folder);
-  const accuracy = evaluate(metric, records, { seed: recipe.seed });
-  const measured = { ...measure(artifact), accuracy, artifactBytes: sizeOf(artifact) };
+  const accuracy = evaluate(metric, records, { seed: recipe.seed, alpha: alphaOfLook(before.length + 1) });
+  const slices = slicesNamed(accuracy, recipe.slices);
+  const measured = { ...measure(artifact), accuracy, slices, artifactBytes: sizeOf(artifact) };
   const { verdict, gates } = judge(recipe.gates, measured);
   const openings = [...before, { number: before.length + 1, data: dataDigest, samples: records.length }];
   const result = { digest: artifact.digest, verdict, ...measured, gates, openings };
@@ -99,6 +102,19 @@ function checkTeacher(path: string, { teacher }: Lineage): void {
     where: `${path}: ${found}, wanted ${teacher.digest}`,
     remedy: "Certify with the recipe that the artifact was built with.",
   });
+}
+
+/** The slices that the gates are about. Throws usage/unknown-slice for a key that no sample has. */
+function slicesNamed({ slices }: Evaluation, keys: readonly string[]): Evaluation["slices"] {
+  const known = [...new Set(slices.map(({ key }) => key))];
+  for (const key of keys) {
+    if (known.includes(key)) continue;
+    throw new CompileError("usage/unknown-slice", `no sample has the slice key "${key}"`, {
+      where: "slices",
+      remedy: known.length === 0 ? "this data has no slices" : didYouMean(key, known),
+    });
+  }
+  return slices.filter(({ key }) => keys.includes(key));
 }
 
 const sizeOf = (artifact: SealedArtifact): number =>

@@ -1,5 +1,8 @@
-import type { Metric } from "./metric.ts";
-import { type Interval, isOneClass, pairedInterval } from "./statistics.ts";
+import { type Flips, flipsOf } from "./flips.ts";
+import { isOneClass, type Metric } from "./metric.ts";
+import { byGroup } from "./statistics/clusters.ts";
+import { type DropLimits, dropLimits, MIN_GROUPS } from "./statistics/drop.ts";
+import { metricLimits, type ShareLimits, shareLimits } from "./statistics/shares.ts";
 
 /** One sample's evidence, kept as it is: what is not kept now cannot be computed later. JSON. */
 export interface SampleRecord {
@@ -27,11 +30,40 @@ export interface Summary {
   readonly agreement: number;
 }
 
-export interface Evaluation extends Summary {
-  /** Of the drop, 95 %, resampled by group; absent where there are too few groups or the metric cannot be resampled. */
-  readonly interval?: Interval;
-  readonly slices: readonly (Summary & { readonly key: string; readonly value: string })[];
+/** Two-sided, 95 %. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+  readonly level: number;
+  readonly method: DropLimits["method"];
 }
+
+export interface Slice extends Summary {
+  readonly key: string;
+  readonly value: string;
+  /** Absent where the slice has too few groups to say anything about others. */
+  readonly limits?: DropLimits;
+}
+
+export interface Evaluation extends Summary {
+  /** Of the drop; absent where there are too few groups or the metric cannot be resampled. */
+  readonly interval?: Interval;
+  /** What gates are judged by: one-sided limits at the alpha that this look at the data has. */
+  readonly limits?: DropLimits;
+  readonly metricLimits?: ShareLimits;
+  readonly agreementLimits: ShareLimits;
+  readonly flips: Flips;
+  readonly slices: readonly Slice[];
+}
+
+export interface EvaluateOptions {
+  /** Fixes the resampling. */
+  readonly seed: number;
+  /** How often, at most, a gate may be passed by a model that is worse than it: `alphaOfLook`. */
+  readonly alpha: number;
+}
+
+const LEVEL = 0.95;
 
 /** The metric of both models and what lies between them. */
 export function summarise(metric: Metric, records: readonly SampleRecord[]): Summary {
@@ -39,27 +71,52 @@ export function summarise(metric: Metric, records: readonly SampleRecord[]): Sum
   const compiledOutcomes = records.map(({ compiled }) => compiled);
   const teacher = metric.combine(teacherOutcomes, teacherOutcomes);
   const compiled = metric.combine(compiledOutcomes, teacherOutcomes);
+  const [equal, total] = sameness(metric, records);
+  const drop = metric.direction === "higher" ? teacher - compiled : compiled - teacher;
+  const groups = new Set(records.map(({ group }) => group)).size;
+  return { metric: metric.name, teacher, compiled, drop, n: records.length, groups, agreement: equal / total };
+}
+
+function sameness(metric: Metric, records: readonly SampleRecord[]): readonly [equal: number, total: number] {
   let [equal, total] = [0, 0];
   for (const record of records) {
     const same = metric.same(record.teacher, record.compiled);
     equal += same.equal;
     total += same.total;
   }
-  const drop = metric.direction === "higher" ? teacher - compiled : compiled - teacher;
-  const groups = new Set(records.map(({ group }) => group)).size;
-  return { metric: metric.name, teacher, compiled, drop, n: records.length, groups, agreement: equal / total };
+  return [equal, total];
 }
 
-/** The whole evaluation: all samples, each slice, and the interval of the drop. `seed` fixes the resampling. */
-export function evaluate(metric: Metric, records: readonly SampleRecord[], options: { seed: number }): Evaluation {
-  const interval = pairedInterval(metric, records, options);
-  return { ...summarise(metric, records), ...(interval && { interval }), slices: slicesOf(metric, records) };
+/** The whole evaluation: all samples with the limits that gates need, and each slice. */
+export function evaluate(
+  metric: Metric,
+  records: readonly SampleRecord[],
+  { seed, alpha }: EvaluateOptions,
+): Evaluation {
+  const limits = dropLimits(metric, records, { alpha, seed });
+  const both = dropLimits(metric, records, { alpha: (1 - LEVEL) / 2, seed });
+  const interval = both && { low: both.lower, high: both.upper, level: LEVEL, method: both.method };
+  const groups = byGroup(records);
+  const ofMetric = groups.length < MIN_GROUPS ? undefined : metricLimits(metric, groups, { alpha, seed });
+  const agreeing = groups.map((members) => {
+    const [sum, size] = sameness(metric, members);
+    return { sum, size };
+  });
+  return {
+    ...summarise(metric, records),
+    ...(interval && { interval }),
+    ...(limits && { limits }),
+    ...(ofMetric && { metricLimits: ofMetric }),
+    agreementLimits: shareLimits(agreeing, alpha),
+    flips: flipsOf(metric, records, alpha),
+    slices: slicesOf(metric, records, { seed, alpha }),
+  };
 }
 
 /** Slices of more values than this are not slices but names. */
 const MAX_SLICE_VALUES = 100;
 
-function slicesOf(metric: Metric, records: readonly SampleRecord[]): Evaluation["slices"] {
+function slicesOf(metric: Metric, records: readonly SampleRecord[], options: EvaluateOptions): readonly Slice[] {
   const byKey = new Map<string, Map<string, SampleRecord[]>>();
   for (const record of records) {
     for (const [key, value] of Object.entries(record.slices)) {
@@ -70,22 +127,27 @@ function slicesOf(metric: Metric, records: readonly SampleRecord[]): Evaluation[
       else values.set(value, [record]);
     }
   }
-  const found: (Summary & { key: string; value: string })[] = [];
+  const found: Slice[] = [];
   for (const key of [...byKey.keys()].sort()) {
     const values = byKey.get(key)!;
     if (values.size > MAX_SLICE_VALUES) continue;
     for (const value of [...values.keys()].sort()) {
-      const summary = definedSummary(metric, values.get(value)!);
-      if (summary) found.push({ key, value, ...summary });
+      const slice = definedSlice(metric, values.get(value)!, options);
+      if (slice) found.push({ key, value, ...slice });
     }
   }
   return found;
 }
 
 /** A slice may lack a class that the metric needs; then it has no figure. */
-function definedSummary(metric: Metric, records: readonly SampleRecord[]): Summary | undefined {
+function definedSlice(
+  metric: Metric,
+  records: readonly SampleRecord[],
+  options: EvaluateOptions,
+): Omit<Slice, "key" | "value"> | undefined {
   try {
-    return summarise(metric, records);
+    const limits = dropLimits(metric, records, options);
+    return { ...summarise(metric, records), ...(limits && { limits }) };
   } catch (error) {
     if (isOneClass(error)) return undefined;
     throw error;

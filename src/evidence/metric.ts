@@ -18,6 +18,11 @@ export interface Metric<O = unknown> {
   outcome(outputs: ReadonlyMap<string, DataArray>, target: DataArray | string | undefined): O;
   /** The metric over samples. `reference` holds the teacher's outcomes for metrics that compare with them. */
   combine(outcomes: readonly O[], reference: readonly O[]): number;
+  /**
+   * Where the metric is Σ numerators / Σ denominators over the samples: one sample's. Then intervals cost a sum a group, and
+   * yes-or-no outcomes (0 or 1, of 1) get exact ones. `reference`: the teacher's outcome.
+   */
+  ratio?(outcome: O, reference: O): readonly [numerator: number, denominator: number];
   /** How much of two models' answers to one sample is the same. */
   same(a: O, b: O): { readonly equal: number; readonly total: number };
   /** How sure the model is of its answer: larger is surer. */
@@ -134,4 +139,9 @@ export function equalPlaces(a: readonly number[], b: readonly number[]): { equal
   let equal = 0;
   for (let at = 0; at < Math.min(a.length, b.length); at++) if (a[at] === b[at]) equal++;
   return { equal, total };
+}
+
+/** Whether a metric had no value because a class is missing: a matter of the draw or the slice, not of the build. */
+export function isOneClass(error: unknown): boolean {
+  return error instanceof CompileError && error.code === "evidence/one-class";
 }

@@ -59,6 +59,8 @@ export const gates = z.strictObject({
   minMetric: limit("the compiled model's metric, where higher is better"),
   maxMetric: limit("the compiled model's metric, where lower is better"),
   minAgreement: limit("the share of answers that are the teacher's"),
+  maxSliceDrop: limit("the drop in the worst of the slices that `slices` names"),
+  maxHarmfulFlips: limit("the share of samples where the compiled model's answer is worse than the teacher's"),
   minSamples: limit("how many samples the evidence is made of"),
   maxMs: limit("milliseconds of one inference, as emulated"),
   maxCycles: limit("cycles of one inference, as emulated"),
@@ -98,6 +100,11 @@ export const recipeSchema = z.strictObject({
   metric: metric
     .default("accuracy")
     .describe("accuracy, cer, auc, f1, bitsPerCharacter, agreement or ./my-metric.ts, or {name: …, option: …}"),
+  slices: z
+    .array(z.string().min(1))
+    .max(16)
+    .default([])
+    .describe("keys of the data's slices (font, noise, class …) that `maxSliceDrop` judges, each value by itself"),
   target: z.string().min(1).default("ai4"),
   profile: z.string().min(1).default("driving"),
   allowCpu: z.boolean().default(false).describe("whether operators that the chip lacks may run on the CPU"),

@@ -38,7 +38,7 @@ async function jobs(): Promise<Omit<Outcome, "name">> {
   const digests: string[] = [];
   for (const count of ["1", "2"]) {
     const out = join(folder, count);
-    const limit = ["--set", "data.certification.limit=500"];
+    const limit = ["--set", "data.certification.limit=500", "--set", "gates.maxDrop=0.05"];
     const finished = await optimus(
       "build",
       "recipes/quickstart.yaml",

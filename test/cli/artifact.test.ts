@@ -43,7 +43,7 @@ const build = (file: string, out: string, ...more: string[]) =>
 
 beforeAll(async () => {
   await optimus(["keygen", "--out", folder]);
-  writeRecipe(recipe, "key: build.pem\ncertifierKey: certifier.pem\ngates: { maxDrop: 0.05, minSamples: 100 }");
+  writeRecipe(recipe, "key: build.pem\ncertifierKey: certifier.pem\ngates: { maxDrop: 0.15, minSamples: 100 }");
 }, 60_000);
 
 describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {

@@ -37,6 +37,7 @@ const accuracy: MetricFactory<Outcome> = ({ output }) => ({
     }
     return correct / total;
   },
+  ratio: ({ correct, labels }) => [correct, labels.length],
   same: (a, b) => equalPlaces(a.labels, b.labels),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });

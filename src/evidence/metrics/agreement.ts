@@ -23,6 +23,10 @@ const agreement: MetricFactory<Outcome> = ({ output }) => ({
     });
     return equal / total;
   },
+  ratio(outcome, reference) {
+    const { equal, total } = equalPlaces(outcome.labels, reference.labels);
+    return [equal, total];
+  },
   same: (a, b) => equalPlaces(a.labels, b.labels),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });

@@ -41,6 +41,7 @@ const bitsPerCharacter: MetricFactory<Outcome> = ({ output, probabilities = fals
     }
     return bits / count;
   },
+  ratio: ({ bits, count }) => [bits, count],
   same: (a, b) => equalPlaces(a.labels, b.labels),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });

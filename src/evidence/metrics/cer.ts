@@ -43,6 +43,7 @@ const cer: MetricFactory<Outcome> = ({ dictionary, output }, folder) => {
       }
       return errors / length;
     },
+    ratio: ({ errors, length }) => [errors, length],
     same: (a, b) => ({ equal: a.text === b.text ? 1 : 0, total: 1 }),
     confidence: (outputs) => leastCharacterMargin(outputOf(outputs, output)),
   };
