@@ -222,6 +222,10 @@ export function engineCycles(command: CommandBody, target: Target): number {
       return command.engine === "vector"
         ? vectorCycles(command.y, countOf(command.y.shape), "gather", undefined, target)
         : 0;
+    case "scatter":
+      return command.engine === "vector"
+        ? vectorCycles(command.x, countOf(command.x.shape), "gather", undefined, target)
+        : 0;
     case "dma-read":
     case "dma-write":
     case "cpu":

@@ -23,7 +23,7 @@ import type {
 } from "../schedule/program.ts";
 import { Reader } from "./reader.ts";
 
-const VERSION = 1;
+const VERSION = 2;
 const MAX_RANK = 16;
 
 const KINDS: readonly CommandKind[] = [
@@ -44,6 +44,7 @@ const KINDS: readonly CommandKind[] = [
   "fill",
   "gather",
   "cpu",
+  "scatter",
 ];
 const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out", "cpu"];
 const STORAGES: readonly Storage[] = [
@@ -99,6 +100,12 @@ function present<K extends string, T>(key: K, value: T | undefined): { [key in K
   return value === undefined ? {} : ({ [key]: value } as { [key in K]?: T });
 }
 
+/** The NPUs that a read is broadcast to; the key is left out where there is none. */
+function readNpus(from: Reader): { npus?: readonly number[] } {
+  const npus = from.list(2, () => from.u16());
+  return npus.length === 0 ? {} : { npus };
+}
+
 type Common = Pick<Command, "engine" | "npu" | "waits" | "origin">;
 
 function readFields(from: Reader, kind: CommandKind, common: Common): Command {
@@ -111,7 +118,7 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
       return { ...common, kind };
     case "dma-read":
     case "dma-write":
-      return { ...common, kind, from: operand(), to: operand() };
+      return { ...common, kind, from: operand(), to: operand(), ...readNpus(from) };
     case "conv": {
       const [x, w, bias, y] = [operand(), operand(), from.optional(operand), operand()];
       const [xZero, strides, pads, dilations, groups] = [integer(), pair(), four(), pair(), integer()];
@@ -179,6 +186,8 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
       return { ...common, kind, y: operand(), value: integer() };
     case "gather":
       return { ...common, kind, x: operand(), indices: operand(), y: operand() };
+    case "scatter":
+      return { ...common, kind, x: operand(), indices: operand(), y: operand(), circular: from.flag() };
     case "cpu":
       return { ...common, kind, text: from.text(), inputs: from.list(11, operand), outputs: from.list(11, operand) };
   }
@@ -222,7 +231,7 @@ function readEntry(from: Reader, origins: readonly string[]): Entry {
 }
 
 /** The commands, ports and states of a program section; nothing of what they say has been checked but its form. */
-export function decodeCommands(bytes: Uint8Array): Omit<Program, "weights" | "plan"> & { weightBytes: number } {
+export function decodeCommands(bytes: Uint8Array): Omit<Program, "weights" | "plan"> {
   const from = new Reader(bytes, "program");
   from.magic("DOPTPROG");
   const version = from.u32();
@@ -264,8 +273,8 @@ export function decodePlan(bytes: Uint8Array): EntryPlan[] {
 
 /** All sections together. The weights must be as long as the program says. */
 export function decodeProgram(sections: Sections): Program {
-  const { weightBytes, ...rest } = decodeCommands(sections.program);
-  if (sections.weights.byteLength !== weightBytes)
-    new Reader(sections.weights, "weights").fail(`${weightBytes} bytes were expected`);
-  return { ...rest, weights: sections.weights, plan: decodePlan(sections.plan) };
+  const decoded = decodeCommands(sections.program);
+  if (sections.weights.byteLength !== decoded.weightBytes)
+    new Reader(sections.weights, "weights").fail(`${decoded.weightBytes} bytes were expected`);
+  return { ...decoded, weights: sections.weights, plan: decodePlan(sections.plan) };
 }

@@ -1,5 +1,6 @@
 /**
- * The chip as bytes: it decodes a Program and executes its commands, in program order, on an SRAM and a DRAM of its own.
+ * The chip as bytes: it decodes a Program and executes its commands, in program order, on an SRAM for every NPU and a DRAM
+ * of its own.
  * It shares no code with the compiler, the operators or the fast executor; all that it computes is in
  * docs/integer-semantics.md.
  */
@@ -9,8 +10,16 @@ import { decodeProgram } from "./decode.ts";
 import { checkProgram } from "./machine/check.ts";
 import { runConv, runDeconv } from "./machine/convolution.ts";
 import { runMatMul } from "./machine/matmul.ts";
-import { type AnyArray, ELEMENT_BYTES, forEachRow, Memories, type NumberArray, sizeOf } from "./machine/memory.ts";
-import { runDma, runFill, runGather, runMove } from "./machine/move.ts";
+import {
+  type AnyArray,
+  ELEMENT_BYTES,
+  forEachRow,
+  Memories,
+  Memory,
+  type NumberArray,
+  sizeOf,
+} from "./machine/memory.ts";
+import { runDma, runFill, runGather, runMove, runScatter } from "./machine/move.ts";
 import { runNorm, runPool, runReduce, runSoftmax } from "./machine/rows.ts";
 import { runEltwise, runScale, runTable } from "./machine/vector.ts";
 
@@ -43,13 +52,14 @@ export interface Machine {
 export function createMachine(sections: Sections, options: MachineOptions = {}): Machine {
   const program = decodeProgram(sections);
   const sramBytes = checkProgram(program, options.maxDramBytes ?? 2 ** 33);
-  const memories = new Memories(sramBytes, program.dramBytes);
-  memories.dram.bytes.set(program.weights);
+  const dram = new Memory(program.dramBytes);
+  dram.bytes.set(program.weights);
+  const npus = sramBytes.map((bytes) => new Memories(new Memory(bytes), dram));
   const entries = new Map(program.entries.map((entry) => [entry.name, entry]));
   const reset = () => {
     for (const { dtype, shape, address, init } of program.states) {
       const bytes = byteLength(dtype, shape);
-      memories.dram.bytes.set(program.weights.subarray(init, init + bytes), address);
+      dram.bytes.set(program.weights.subarray(init, init + bytes), address);
     }
   };
   reset();
@@ -63,9 +73,12 @@ export function createMachine(sections: Sections, options: MachineOptions = {}):
           remedy: `choose one of ${[...entries.keys()].join(", ")}`,
         });
       }
-      feed(entry, inputs, memories);
-      for (const command of entry.commands) execute(command, memories, options.cpu);
-      return fetch(entry, memories);
+      feed(entry, inputs, dram);
+      for (const command of entry.commands) {
+        const seen = command.kind === "dma-read" ? (command.npus ?? [command.npu]) : [command.npu];
+        for (const npu of seen) execute(command, npus[npu], options.cpu);
+      }
+      return fetch(entry, dram);
     },
   };
 }
@@ -74,10 +87,10 @@ function byteLength(dtype: Storage, shape: readonly number[]): number {
   return sizeOf(shape) * ELEMENT_BYTES[dtype];
 }
 
-function feed(entry: Entry, inputs: ReadonlyMap<string, AnyArray>, memories: Memories): void {
+function feed(entry: Entry, inputs: ReadonlyMap<string, AnyArray>, dram: Memory): void {
   for (const { name, dtype, shape, address } of entry.inputs) {
     const data = inputs.get(name);
-    const array = memories.dram.array(dtype);
+    const array = dram.array(dtype);
     if (data === undefined || data.constructor !== array.constructor || data.length !== sizeOf(shape)) {
       const given = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`;
       throw new CompileError("usage/bad-input", `the input "${name}" is ${given}, not ${dtype}[${shape}]`, {
@@ -89,10 +102,10 @@ function feed(entry: Entry, inputs: ReadonlyMap<string, AnyArray>, memories: Mem
   }
 }
 
-function fetch(entry: Entry, memories: Memories): Map<string, AnyArray> {
+function fetch(entry: Entry, dram: Memory): Map<string, AnyArray> {
   const outputs = new Map<string, AnyArray>();
   for (const { name, dtype, shape, address } of entry.outputs) {
-    const array = memories.dram.array(dtype);
+    const array = dram.array(dtype);
     const first = address / array.BYTES_PER_ELEMENT;
     outputs.set(name, array.slice(first, first + sizeOf(shape)));
   }
@@ -143,6 +156,9 @@ function execute(command: Command, memories: Memories, cpu: HostCall | undefined
       return;
     case "gather":
       runGather(command, memories);
+      return;
+    case "scatter":
+      runScatter(command, memories);
       return;
     case "cpu":
       runHost(command, memories, cpu);

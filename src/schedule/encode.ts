@@ -18,7 +18,7 @@ import type {
 import { Writer } from "./writer.ts";
 
 /*
- * The bytes of a Program, little-endian, version 1. Sizes and addresses are u64 below 2^53; an integer of an operator
+ * The bytes of a Program, little-endian, version 2. Sizes and addresses are u64 below 2^53; an integer of an operator
  * is an i64; a list is its length (u32) and its items; a string is UTF-8 behind its length (u32).
  *
  *   program  "DOPTPROG" u32 version, name, target, u32 npus, u64 sramBytes, u64 dramBytes, u64 weightBytes,
@@ -31,7 +31,7 @@ import { Writer } from "./writer.ts";
  *
  * decode.ts reads this from its own tables, so that neither can hide the other's mistake.
  */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 const KINDS: Readonly<Record<CommandKind, number>> = {
   stop: 0,
@@ -51,6 +51,7 @@ const KINDS: Readonly<Record<CommandKind, number>> = {
   fill: 14,
   gather: 15,
   cpu: 16,
+  scatter: 17,
 }; // prettier-ignore
 const ENGINES: Readonly<Record<Engine, number>> = { array: 0, vector: 1, "dma-in": 2, "dma-out": 3, cpu: 4 };
 const STORAGES: Readonly<Record<Storage, number>> = {
@@ -114,6 +115,7 @@ function writeFields(out: Writer, command: Command): void {
     case "dma-read":
     case "dma-write":
       operands(command.from, command.to);
+      out.list(command.npus ?? [], (npu) => out.u16(npu));
       return;
     case "conv":
       operands(command.x, command.w);
@@ -187,6 +189,10 @@ function writeFields(out: Writer, command: Command): void {
     case "gather":
       operands(command.x, command.indices, command.y);
       return;
+    case "scatter":
+      operands(command.x, command.indices, command.y);
+      out.flag(command.circular);
+      return;
     case "cpu":
       out.text(command.text);
       out.list(command.inputs, (operand) => writeOperand(out, operand));
@@ -245,7 +251,7 @@ export function encodeProgram(program: Program): Sections {
   out.u32(program.npus);
   out.u64(program.sramBytes);
   out.u64(program.dramBytes);
-  out.u64(program.weights.byteLength);
+  out.u64(program.weightBytes);
   const origins = originsOf(program);
   out.list([...origins.keys()], (name) => out.text(name));
   out.list(program.states, (state) => {

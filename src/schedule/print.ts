@@ -26,8 +26,10 @@ function list(values: readonly number[]): string {
 function body(command: CommandBody): string {
   switch (command.kind) {
     case "dma-read":
-    case "dma-write":
-      return `${operand(command.to)} = ${operand(command.from)}`;
+    case "dma-write": {
+      const spread = command.npus === undefined ? "" : ` on NPUs ${command.npus.join(",")}`;
+      return `${operand(command.to)}${spread} = ${operand(command.from)}`;
+    }
     case "conv": {
       const window = `strides ${list(command.strides)} pads ${list(command.pads)} dilations ${list(command.dilations)}`;
       const bias = command.bias ? ` + ${operand(command.bias)}` : "";
@@ -79,6 +81,10 @@ function body(command: CommandBody): string {
       return `${operand(command.y)} = ${command.value}`;
     case "gather":
       return `${operand(command.y)} = ${operand(command.x)} at ${operand(command.indices)}`;
+    case "scatter": {
+      const turn = command.circular ? " in a circle" : "";
+      return `${operand(command.y)} from ${operand(command.indices)} on${turn} = ${operand(command.x)}`;
+    }
     case "cpu":
       return `${command.outputs.map(operand).join(", ")} = ${JSON.stringify(command.text)} of ${command.inputs.map(operand).join(", ")}`;
     case "stop":
@@ -86,16 +92,17 @@ function body(command: CommandBody): string {
   }
 }
 
-function line(command: Command, id: number): string {
+function line(command: Command, id: number, several: boolean): string {
+  const npu = several && command.kind !== "stop" ? `npu${command.npu} ` : "";
   const waits = command.waits.length > 0 ? ` after ${command.waits.join(",")}` : "";
   const origin = command.origin.length > 0 ? `  # ${command.origin.join(", ")}` : "";
-  return `${id} ${command.engine}${waits}: ${command.kind} ${body(command)}${origin}`.trimEnd();
+  return `${id} ${npu}${command.engine}${waits}: ${command.kind} ${body(command)}${origin}`.trimEnd();
 }
 
 /** The whole Program; `commands: false` leaves the commands out. */
 export function printProgram(program: Program, options: { commands?: boolean } = {}): string {
   const lines = [
-    `program ${program.name || "unnamed"} for ${program.target}: ${program.sramBytes} bytes of SRAM, ${program.dramBytes} of DRAM, ${program.weights.byteLength} of weights`,
+    `program ${program.name || "unnamed"} for ${program.target}: ${program.sramBytes} bytes of SRAM, ${program.dramBytes} of DRAM, ${program.weightBytes} of weights`,
   ];
   for (const { input, output, dtype, shape, address } of program.states) {
     lines.push(`state ${output} → ${input}: dram@${address}:${dtype}[${shape.join(",")}]`);
@@ -110,7 +117,7 @@ export function printProgram(program: Program, options: { commands?: boolean } =
     for (const { name, dtype, shape, address } of entry.outputs)
       lines.push(`  output ${name}: dram@${address}:${dtype}[${shape.join(",")}]`);
     if (options.commands ?? true)
-      for (const [id, command] of entry.commands.entries()) lines.push(`  ${line(command, id)}`);
+      for (const [id, command] of entry.commands.entries()) lines.push(`  ${line(command, id, program.npus > 1)}`);
   });
   return `${lines.join("\n")}\n`;
 }

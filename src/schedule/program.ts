@@ -74,11 +74,19 @@ interface Common {
   readonly origin: readonly string[];
 }
 
-/** Copies bytes DRAM → SRAM (`dma-read`) or SRAM → DRAM (`dma-write`). Equal shapes and types. */
+/**
+ * Copies bytes DRAM → SRAM (`dma-read`) or SRAM → DRAM (`dma-write`). Equal shapes and types. NPUs exchange data in no
+ * other way.
+ */
 export interface DmaCommand extends Common {
   readonly kind: "dma-read" | "dma-write";
   readonly from: Operand;
   readonly to: Operand;
+  /**
+   * `dma-read` only: the NPUs, ascending, whose SRAM receives the same bytes at the same address; absent: the command's
+   * own. The DRAM is read once, by the command's own engine.
+   */
+  readonly npus?: readonly number[];
 }
 
 /** How a convolution lies on the array (`column`: one column at a time; `toeplitz`: block-Toeplitz) or off it. */
@@ -237,6 +245,19 @@ export interface GatherCommand extends Common {
   readonly y: Operand;
 }
 
+/**
+ * Rows into a part of a longer axis, the rest of which stays as it is. x [N,A,I,B], indices [N], y [N,A,D,B]: row i of
+ * batch n becomes row indices[n] + i, modulo D if `circular`; otherwise the index is clamped so that all rows fit. y may
+ * lie in DRAM, then the DMA engine writes the rows.
+ */
+export interface ScatterCommand extends Common {
+  readonly kind: "scatter";
+  readonly x: Operand;
+  readonly indices: Operand;
+  readonly y: Operand;
+  readonly circular: boolean;
+}
+
 /** A node on the host: `text` is its graph in the one notation; inputs and outputs lie in DRAM, in the graph's order. */
 export interface CpuCommand extends Common {
   readonly kind: "cpu";
@@ -265,6 +286,7 @@ export type Command =
   | MoveCommand
   | FillCommand
   | GatherCommand
+  | ScatterCommand
   | CpuCommand
   | StopCommand;
 
@@ -336,7 +358,9 @@ export interface Program {
   readonly sramBytes: number;
   /** All DRAM addresses are below. */
   readonly dramBytes: number;
-  /** Loaded at DRAM address 0 and never written. */
+  /** Of the weights section. */
+  readonly weightBytes: number;
+  /** Loaded at DRAM address 0 and never written. Made when it is first asked for: timing needs its size only. */
   readonly weights: Uint8Array;
   readonly states: readonly StateBuffer[];
   readonly entries: readonly Entry[];

@@ -277,6 +277,7 @@ function assemble(
     name: prepared[0]?.graph.name ?? "",
     target: target.name,
     npus: 1,
+    weightBytes: weights.byteLength,
     sramBytes: target.sram.bytes,
     dramBytes: dram.end,
     weights: weights.bytes(),

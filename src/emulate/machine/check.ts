@@ -8,6 +8,7 @@ import { ELEMENT_BYTES, sizeOf } from "./memory.ts";
 
 /** Far beyond any real chip; keeps a false size from taking the host's memory. */
 const MAX_SRAM_BYTES = 2 ** 31;
+const MAX_NPUS = 256;
 const MAX_ELEMENTS = 2 ** 40;
 
 function fail(where: string, message: string): never {
@@ -17,10 +18,15 @@ function fail(where: string, message: string): never {
   });
 }
 
-type Context = { readonly program: Program; readonly where: string; readonly used: { sram: number } };
+type Context = {
+  readonly program: Program;
+  readonly where: string;
+  readonly npus: readonly number[];
+  readonly used: number[];
+};
 
 /** The byte range of a view; checks rank, alignment and bounds. */
-function extent(operand: Operand, { program, where, used }: Context): { low: number; high: number } {
+function extent(operand: Operand, { program, where, npus, used }: Context): { low: number; high: number } {
   const size = ELEMENT_BYTES[operand.dtype];
   if (operand.address % size !== 0) fail(where, `address ${operand.address} is not aligned to ${size} bytes`);
   if (operand.shape.some((length) => length < 1)) fail(where, "an operand has an empty axis");
@@ -36,7 +42,7 @@ function extent(operand: Operand, { program, where, used }: Context): { low: num
   const limit = operand.space === "sram" ? program.sramBytes : program.dramBytes;
   if (!(range.low >= 0 && range.high <= limit))
     fail(where, `bytes ${range.low}…${range.high} of ${limit} in ${operand.space}`);
-  if (operand.space === "sram") used.sram = Math.max(used.sram, range.high);
+  if (operand.space === "sram") for (const npu of npus) used[npu] = Math.max(used[npu], range.high);
   return range;
 }
 
@@ -119,7 +125,9 @@ function rank(operand: Operand, axes: number, context: Context): void {
 }
 
 function checkCommand(command: Command, context: Context): void {
-  const { where } = context;
+  const { where, npus } = context;
+  if (npus.length === 0 || npus.some((npu, at) => npu >= context.program.npus || (at > 0 && npu <= npus[at - 1])))
+    fail(where, `there are no NPUs ${npus.join(",")}`);
   if (command.npu >= context.program.npus) fail(where, `there is no NPU ${command.npu}`);
   switch (command.kind) {
     case "stop":
@@ -278,6 +286,18 @@ function checkCommand(command: Command, context: Context): void {
       if (!fits || x.dtype !== y.dtype) fail(where, "the shapes of a gather do not go together");
       return;
     }
+    case "scatter": {
+      const { x, indices, y } = command;
+      for (const operand of [x, y]) rank(operand, 4, context);
+      rank(indices, 1, context);
+      checkRead(x, context, SRAM);
+      checkRead(indices, context, SRAM, ["int32", "int64"]);
+      checkWrite(y, context, ["sram", "dram"]);
+      const fits = [0, 1, 3].every((axis) => x.shape[axis] === y.shape[axis]) && indices.shape[0] === x.shape[0];
+      if (!fits || x.shape[2] > y.shape[2] || x.dtype !== y.dtype)
+        fail(where, "the shapes of a scatter do not go together");
+      return;
+    }
     case "cpu":
       for (const operand of command.inputs) checkRead(operand, context, DRAM);
       for (const operand of command.outputs) checkWrite(operand, context, DRAM);
@@ -289,21 +309,23 @@ function checkPort(port: Pick<Port, "dtype" | "shape" | "address">, program: Pro
   const strides = port.shape.map((_, axis) => sizeOf(port.shape.slice(axis + 1)));
   checkWrite(
     { space: "dram", address: port.address, dtype: port.dtype, shape: port.shape, strides },
-    { program, where, used: { sram: 0 } },
+    { program, where, npus: [], used: [] },
     DRAM,
   );
 }
 
-function checkEntry(entry: Entry, program: Program, used: { sram: number }): void {
+function checkEntry(entry: Entry, program: Program, used: number[]): void {
   for (const port of [...entry.inputs, ...entry.outputs]) checkPort(port, program, `port ${port.name}`);
   entry.commands.forEach((command, index) => {
-    checkCommand(command, { program, used, where: `entry ${entry.name}, command ${index} (${command.kind})` });
+    const npus = (command.kind === "dma-read" ? command.npus : undefined) ?? [command.npu];
+    checkCommand(command, { program, npus, used, where: `entry ${entry.name}, command ${index} (${command.kind})` });
   });
 }
 
-/** Returns the bytes of SRAM that the commands reach: more need not exist. */
-export function checkProgram(program: Program, maxDramBytes: number): number {
-  const used = { sram: 0 };
+/** Returns, by NPU, the bytes of SRAM that the commands reach: more need not exist. */
+export function checkProgram(program: Program, maxDramBytes: number): readonly number[] {
+  if (program.npus < 1 || program.npus > MAX_NPUS) fail("program", `${program.npus} NPUs`);
+  const used = new Array<number>(program.npus).fill(0);
   if (program.sramBytes > MAX_SRAM_BYTES) fail("program", `${program.sramBytes} bytes of SRAM`);
   if (program.dramBytes > maxDramBytes)
     fail("program", `${program.dramBytes} bytes of DRAM, ${maxDramBytes} are allowed`);
@@ -316,5 +338,6 @@ export function checkProgram(program: Program, maxDramBytes: number): number {
   const names = new Set(program.entries.map(({ name }) => name));
   if (names.size !== program.entries.length) fail("program", "two entries have one name");
   for (const entry of program.entries) checkEntry(entry, program, used);
-  return used.sram;
+  if (used.reduce((sum, bytes) => sum + bytes, 0) > MAX_SRAM_BYTES) fail("program", "too much SRAM in all NPUs");
+  return used;
 }

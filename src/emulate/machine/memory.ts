@@ -83,14 +83,14 @@ export interface Place<A extends AnyArray = NumberArray> {
   readonly strides: readonly number[];
 }
 
-/** The two memories that a command sees. */
+/** The two memories that a command sees: its NPU's SRAM, and the DRAM that all share. */
 export class Memories {
   readonly sram: Memory;
   readonly dram: Memory;
 
-  constructor(sramBytes: number, dramBytes: number) {
-    this.sram = new Memory(sramBytes);
-    this.dram = new Memory(dramBytes);
+  constructor(sram: Memory, dram: Memory) {
+    this.sram = sram;
+    this.dram = dram;
   }
 
   any(operand: Operand): Place<AnyArray> {

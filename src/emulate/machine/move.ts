@@ -1,5 +1,12 @@
 /** Codes that only change their place: DMA, moves, fills, gathers. */
-import type { DmaCommand, FillCommand, GatherCommand, MoveCommand, Storage } from "../../schedule/program.ts";
+import type {
+  DmaCommand,
+  FillCommand,
+  GatherCommand,
+  MoveCommand,
+  ScatterCommand,
+  Storage,
+} from "../../schedule/program.ts";
 import { type AnyArray, forEachRow, type Memories, type NumberArray, type Place } from "./memory.ts";
 
 function copy(from: Place<AnyArray>, to: Place<AnyArray>): void {
@@ -77,5 +84,34 @@ export function runGather(command: GatherCommand, memories: Memories): void {
         strides: [y.strides[0], y.strides[2]],
       },
     );
+  }
+}
+
+/** Rows beyond the end begin again at the start (`circular`), or the first row is moved so that all fit. */
+export function runScatter(command: ScatterCommand, memories: Memories): void {
+  const [x, y] = [memories.any(command.x), memories.any(command.y)];
+  const indices = memories.any(command.indices);
+  const [batch, outer, rows, inner] = x.shape;
+  const depth = y.shape[2];
+  for (let n = 0; n < batch; n++) {
+    const given = Number(indices.data[indices.offset + n * indices.strides[0]]);
+    const first = command.circular ? given : Math.min(Math.max(given, 0), depth - rows);
+    for (let row = 0; row < rows; row++) {
+      const to = (((first + row) % depth) + depth) % depth;
+      copy(
+        {
+          data: x.data,
+          offset: x.offset + n * x.strides[0] + row * x.strides[2],
+          shape: [outer, inner],
+          strides: [x.strides[1], x.strides[3]],
+        },
+        {
+          data: y.data,
+          offset: y.offset + n * y.strides[0] + to * y.strides[2],
+          shape: [outer, inner],
+          strides: [y.strides[1], y.strides[3]],
+        },
+      );
+    }
   }
 }
