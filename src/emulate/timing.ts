@@ -6,15 +6,7 @@
 import type { Command, Engine, Operand, Program } from "../schedule/program.ts";
 import type { Profile, Target } from "../target/schema.ts";
 import { burstBytes, bytesOfView, countOf, dramBytesPerCycle, engineCycles, macsOf } from "./cycles.ts";
-
-export interface CommandTime {
-  readonly start: number;
-  readonly end: number;
-  /** What it began as soon as: the engine was free, a command had ended, or the DRAM was free. */
-  readonly reason: "engine" | "wait" | "dram";
-  /** The command whose end it waited for last, where the reason is `wait`. */
-  readonly waitedFor?: number;
-}
+import { type CommandTime, flowOf, simulate, type Work } from "./simulate.ts";
 
 export interface Timing {
   readonly commands: readonly CommandTime[];
@@ -24,18 +16,20 @@ export interface Timing {
   readonly dramBytes: number;
   readonly dramBusBytes: number;
   readonly sramPeakBytes: number;
+  /** Cycles in which an engine worked, all NPUs together. */
   readonly busy: Readonly<Record<Engine, number>>;
   readonly macs: number;
-  /** MACs over what the array could have done in these cycles. */
+  /** MACs over what the arrays of all NPUs of the program could have done in these cycles. */
   readonly arrayUtilization: number;
 }
-
-const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out", "cpu"];
 
 /** The DRAM side of a command; undefined where it has none. */
 function dramOperand(command: Command): Operand | undefined {
   if (command.kind === "dma-read") return command.from;
   if (command.kind === "dma-write") return command.to;
+  // Rows of the longer axis, wherever they go.
+  if (command.kind === "scatter")
+    return command.y.space === "dram" ? { ...command.y, shape: command.x.shape } : undefined;
   if (command.kind !== "gather" || command.x.space !== "dram") return undefined;
   // Rows of the table: one run of the inner axis each.
   const { x, y } = command;
@@ -49,10 +43,7 @@ function hostCycles(command: Command, target: Target): number {
   return Math.ceil(target.cpu.callCycles + elements * target.cpu.cyclesPerElement);
 }
 
-interface Cost {
-  /** The engine's own work; for a transfer, the DRAM's. */
-  readonly cycles: number;
-  readonly latency: number;
+interface Cost extends Work {
   readonly bytes: number;
   readonly busBytes: number;
 }
@@ -60,12 +51,15 @@ interface Cost {
 function costOf(command: Command, target: Target, bytesPerCycle: number): Cost {
   const operand = dramOperand(command);
   if (operand === undefined) {
-    const cycles = engineCycles(command, target) + hostCycles(command, target);
-    return { cycles: cycles + (command.kind === "stop" ? 0 : target.issueCycles), latency: 0, bytes: 0, busBytes: 0 };
+    const own = engineCycles(command, target) + hostCycles(command, target);
+    const cycles = own + (command.kind === "stop" ? 0 : target.issueCycles);
+    return { cycles, dramCycles: 0, latency: 0, bytes: 0, busBytes: 0 };
   }
   const busBytes = burstBytes(operand, target);
-  const cycles = Math.ceil(busBytes / bytesPerCycle);
-  return { cycles, latency: target.dma.latencyCycles, bytes: bytesOfView(operand), busBytes };
+  const dramCycles = Math.ceil(busBytes / bytesPerCycle);
+  const { engines, bytesPerCycle: moved, latencyCycles } = target.dma;
+  const cycles = Math.max(dramCycles, Math.ceil(busBytes / (engines * moved)));
+  return { cycles, dramCycles, latency: latencyCycles, bytes: bytesOfView(operand), busBytes };
 }
 
 /** Times one entry of a program from cold weights. */
@@ -79,10 +73,12 @@ export function timeProgram(
   const profile: Profile | undefined = target.profiles[options.profile ?? target.defaultProfile];
   const perCycle = dramBytesPerCycle(target, profile?.dramShare ?? 1);
   const costs = commands.map((command) => costOf(command, target, perCycle));
-  const { times, busy } = simulate(commands, costs);
-  const cycles = times.reduce((most, { end }) => Math.max(most, end), 0);
+  const { times, cycles } = simulate(flowOf(commands, costs));
+  const busy: Record<Engine, number> = { array: 0, vector: 0, "dma-in": 0, "dma-out": 0, cpu: 0 };
+  for (const [id, { engine }] of commands.entries()) busy[engine] += costs[id].cycles;
   const macs = commands.reduce((sum, command) => sum + macsOf(command), 0);
-  const { rows, columns } = target.array;
+  const { rows, columns, inputs } = target.array;
+  const arrays = rows * columns * inputs * program.npus;
   return {
     commands: times,
     cycles,
@@ -92,59 +88,6 @@ export function timeProgram(
     sramPeakBytes: program.plan[index]?.sramPeakBytes ?? 0,
     busy,
     macs,
-    arrayUtilization: cycles === 0 ? 0 : macs / (cycles * rows * columns),
+    arrayUtilization: cycles === 0 ? 0 : macs / (cycles * arrays),
   };
-}
-
-interface Head {
-  readonly id: number;
-  readonly start: number;
-  readonly reason: CommandTime["reason"];
-  readonly waitedFor?: number;
-}
-
-/**
- * Takes, among the next commands of all engines whose waits have ended in the simulation, the one that can begin first
- * (of equals the earlier in the program). Waits name earlier commands only, so there is always one.
- */
-function simulate(commands: readonly Command[], costs: readonly Cost[]) {
-  const queues = ENGINES.map((engine) => commands.flatMap((command, id) => (command.engine === engine ? [id] : [])));
-  const heads = ENGINES.map(() => 0);
-  const free = ENGINES.map(() => 0);
-  const busy: Record<Engine, number> = { array: 0, vector: 0, "dma-in": 0, "dma-out": 0, cpu: 0 };
-  const ends = new Float64Array(commands.length).fill(-1);
-  const times = new Array<CommandTime>(commands.length);
-  let dramFree = 0;
-  const head = (engine: number): Head | undefined => {
-    const id = queues[engine][heads[engine]];
-    if (id === undefined) return undefined;
-    let found: Head = { id, start: free[engine], reason: "engine" };
-    for (const wait of commands[id].waits) {
-      if (ends[wait] < 0) return undefined;
-      if (ends[wait] > found.start) found = { id, start: ends[wait], reason: "wait", waitedFor: wait };
-    }
-    if (costs[id].busBytes > 0 && dramFree > found.start) found = { id, start: dramFree, reason: "dram" };
-    return found;
-  };
-  for (let done = 0; done < commands.length; done++) {
-    let next: Head | undefined;
-    let engine = 0;
-    for (let candidate = 0; candidate < ENGINES.length; candidate++) {
-      const found = head(candidate);
-      const sooner = found && (!next || found.start < next.start || (found.start === next.start && found.id < next.id));
-      if (found && sooner) [next, engine] = [found, candidate];
-    }
-    if (next === undefined) throw new Error("bug: every engine waits for another");
-    const { cycles, latency, busBytes } = costs[next.id];
-    const released = next.start + cycles;
-    // The next request may be served while the last bytes are still on their way.
-    free[engine] = released;
-    if (busBytes > 0) dramFree = released;
-    ends[next.id] = released + latency;
-    busy[ENGINES[engine]] += cycles;
-    const { start, reason, waitedFor } = next;
-    times[next.id] = { start, end: ends[next.id], reason, ...(waitedFor === undefined ? {} : { waitedFor }) };
-    heads[engine]++;
-  }
-  return { times, busy };
 }
