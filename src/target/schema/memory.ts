@@ -24,4 +24,25 @@ export const dmaSchema = z.strictObject({
   alignmentBytes: count(),
 });
 
-export const dramSchema = z.strictObject({ bytes: bytes(), GBps: positive(), sustained: share() });
+export const dramSchema = z.strictObject({
+  bytes: bytes(),
+  /** Of the pins, and the share that long streams get of it. */
+  GBps: positive(),
+  sustained: share(),
+  /**
+   * What the share that is not sustained consists of; absent: nothing but the share is known. They agree with it where
+   * sustained = (1 − refreshNs / refreshIntervalNs) · rowTime / (rowTime + rowMissNs), with rowTime = rowBytes / GBps.
+   */
+  timing: z
+    .strictObject({
+      refreshIntervalNs: positive(),
+      /** Nothing is served meanwhile. */
+      refreshNs: nonNegative(),
+      /** From reading to writing or back. */
+      turnaroundNs: nonNegative(),
+      /** Of all channels together, and what opening another one costs beyond what other banks hide. */
+      rowBytes: count(),
+      rowMissNs: nonNegative(),
+    })
+    .optional(),
+});
