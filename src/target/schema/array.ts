@@ -6,8 +6,9 @@ import { count, figure, nonNegative, positive } from "./figure.ts";
 export const DEPTHWISE = ["column", "toeplitz", "channels", "vector"] as const;
 
 /**
- * `rows` output pixels × `columns` output channels × `inputs` channels of the reduction are multiplied in a step, which
- * takes a cycle where the ports keep up. AI4: 96 × 96 × 1; NVDLA: 1 × atomic-K × atomic-C; Ethos-U55-256: 4 × 8 × 8.
+ * `rows` output pixels × `columns` output channels × `inputs` channels of the reduction are multiplied in a step of
+ * `stepCycles`, where the ports keep up. AI4: 96 × 96 × 1 in 1; NVDLA: 1 × atomic-K × atomic-C in 1; Ethos-U55-256:
+ * 4 × 8 × 32 in 4.
  */
 export const arraySchema = z
   .strictObject({
@@ -17,12 +18,17 @@ export const arraySchema = z
     columns: count(),
     /** Channels of the reduction at once, summed in the array. */
     inputs: count(),
+    stepCycles: count(),
+    /** Layers with at most `channels` inputs may put `taps` neighbours of a kernel row on the lanes of the reduction. */
+    packing: figure(z.strictObject({ taps: z.int().min(1), channels: z.int().min(1) })),
     /** What lies on the rows: x, y and batch in one sequence, or a rectangle of one image, whose edges stay idle. */
     pixels: figure(z.union([z.literal("fused"), z.strictObject({ width: z.int().min(1), height: z.int().min(1) })])),
     accumulatorBits: figure(z.int().min(16).max(48)),
     /** Bytes of activations and of weights that reach the array in a cycle. */
     activationPortBytes: count(),
     weightPortBytes: count(),
+    /** Whether pixels that lie a stride apart are read alone; otherwise all that lies between them passes the port. */
+    gathers: figure(z.boolean()),
     /** Steps on neighbouring pixels that one load of weights serves; 1 where each step brings its own. */
     weightHold: count(),
     /** Cycles of a tile in which the array fills and empties, not hidden by the next tile: a systolic array's skew. */

@@ -1,6 +1,6 @@
 /** The units beside the array: element-wise and row-wise work, pooling, the host. */
 import { z } from "zod";
-import { count, nonNegative, positive } from "./figure.ts";
+import { count, figure, nonNegative, positive } from "./figure.ts";
 
 /** Work of the vector unit, in passes of all lanes over the elements. */
 export const VECTOR_STEPS = [
@@ -33,8 +33,8 @@ export const vectorSchema = z.strictObject({
   steps,
 });
 
-/** Window cells that the pooling unit takes in a cycle. */
-export const poolSchema = z.strictObject({ lanes: count() });
+/** The pooling unit takes `lanes` bytes a cycle: of all windows' cells, or of the input, whose partial results it keeps. */
+export const poolSchema = z.strictObject({ lanes: count(), takes: figure(z.enum(["cells", "inputs"])) });
 
 /** A node on the host: a call, and every element read and written. */
 export const cpuSchema = z.strictObject({ callCycles: nonNegative(), cyclesPerElement: nonNegative() });
