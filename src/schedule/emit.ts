@@ -1,13 +1,13 @@
 /** Planned jobs → commands: addresses, loads ahead of their use, and the waits that keep the order. */
 import { bug } from "../error.ts";
-import { Arena, ENGINES, type Last, nobody, type Region, TrackedBuffer, waitsOf } from "./hazards.ts";
-import { Heap } from "./heap.ts";
-import type { CpuJob } from "./job.ts";
+import { Arena, laneOf, lanesOf, nobody, type Region, TrackedBuffer, waitsOf } from "./hazards.ts";
+import { Heap, takeCommon } from "./heap.ts";
+import { type CpuJob, npusOf } from "./job.ts";
 import type { Command, CommandBody, Operand, PlannedBuffer } from "./program.ts";
 import { STORAGE_BYTES } from "./program.ts";
-import type { Residency } from "./residency.ts";
+import { heldBytes, type Residency, type Resident } from "./residency.ts";
 import type { PlannedJob, StreamItem, Tile } from "./stream.ts";
-import { boxView, compactOperand, extentOf, operandOf, type Root, rootBox, type View } from "./view.ts";
+import { boxView, compactOperand, coverOf, extentOf, heldOperand, operandOf, type Root, type View } from "./view.ts";
 
 /** The current tile found no room although the plan promised it: the caller plans with more thrift. */
 export class OutOfSram extends Error {
@@ -23,6 +23,7 @@ export class OutOfSram extends Error {
 
 export interface EmitInput {
   readonly jobs: readonly (PlannedJob | { readonly job: CpuJob })[];
+  readonly npus: number;
   readonly residency: Residency;
   readonly sramBytes: number;
   readonly alignment: number;
@@ -43,7 +44,16 @@ interface Block {
   readonly buffer: TrackedBuffer;
 }
 
-type Resident = { readonly first: number; readonly last: number; readonly address: number };
+/** An NPU while its commands are emitted. */
+interface Chip {
+  readonly npu: number;
+  readonly arena: Arena;
+  readonly heap: Heap;
+  readonly residents: Map<Root, TrackedBuffer>;
+  /** All items of its jobs in order; `next` is the first that is not loaded yet. */
+  readonly stream: readonly StreamItem[];
+  next: number;
+}
 
 interface Touch {
   readonly buffer: TrackedBuffer;
@@ -54,15 +64,12 @@ interface Touch {
 class Emitter {
   private readonly input: EmitInput;
   private readonly commands: Command[] = [];
-  private readonly arena = new Arena();
-  private readonly heap: Heap;
+  private readonly lanes: number;
+  private readonly chips: readonly Chip[];
   private readonly blocks = new Map<StreamItem, Block>();
-  private readonly residents = new Map<Root, TrackedBuffer>();
+  private readonly done = new Set<StreamItem>();
   private readonly dram = new Map<Root, TrackedBuffer>();
   private readonly buffers: PlannedBuffer[] = [];
-  /** All items of all jobs in order; `next` is the first that is not loaded yet. */
-  private readonly stream: StreamItem[];
-  private next = 0;
   /** By job: the resident roots whose life begins, and ends, with it. */
   private readonly born: [Root, Resident][][];
   private readonly dying: [Root, Resident][][];
@@ -71,8 +78,17 @@ class Emitter {
 
   constructor(input: EmitInput) {
     this.input = input;
-    this.heap = new Heap(input.sramBytes, input.alignment);
-    this.stream = input.jobs.flatMap((planned) => ("items" in planned ? planned.items : []));
+    this.lanes = lanesOf(input.npus);
+    this.chips = Array.from({ length: input.npus }, (_, npu) => ({
+      npu,
+      arena: new Arena(this.lanes),
+      heap: new Heap(input.sramBytes, input.alignment),
+      residents: new Map(),
+      stream: input.jobs.flatMap((planned) => {
+        return "items" in planned && (planned.job.npu ?? 0) === npu ? planned.items : [];
+      }),
+      next: 0,
+    }));
     this.born = input.jobs.map(() => []);
     this.dying = input.jobs.map(() => []);
     for (const entry of input.residency.resident) {
@@ -98,61 +114,73 @@ class Emitter {
   }
 
   private peak(): number {
-    let peak = this.heap.peak;
-    for (const [root, { address }] of this.input.residency.resident) peak = Math.max(peak, address + root.bytes);
+    let peak = this.chips.reduce((most, { heap }) => Math.max(most, heap.peak), 0);
+    for (const [root, { address, held }] of this.input.residency.resident) {
+      for (const box of held) peak = Math.max(peak, address + heldBytes(root, box));
+    }
     return peak;
   }
 
   /** Resident roots whose life begins with a job. */
   private bear(index: number): void {
-    for (const [root, { address }] of this.born[index])
-      this.residents.set(root, new TrackedBuffer(this.arena.claim(address, address + root.bytes)));
-  }
-
-  private bury(index: number): void {
-    for (const [root, { address }] of this.dying[index]) {
-      const buffer = this.residents.get(root) ?? bug(`${root.name} is not alive`);
-      this.arena.release(address, address + root.bytes, buffer.last());
-      this.note(root.name, address, root.bytes, buffer);
+    for (const [root, { address, held }] of this.born[index]) {
+      for (const { npu, arena, residents } of this.chips) {
+        if (!held[npu]) continue;
+        residents.set(root, new TrackedBuffer(arena.claim(address, address + heldBytes(root, held[npu]))));
+      }
     }
   }
 
-  private note(name: string, address: number, bytes: number, buffer: TrackedBuffer): void {
+  private bury(index: number): void {
+    for (const [root, { address, held }] of this.dying[index]) {
+      for (const { npu, arena, residents } of this.chips) {
+        if (!held[npu]) continue;
+        const buffer = residents.get(root) ?? bug(`${root.name} is not alive`);
+        const bytes = heldBytes(root, held[npu]);
+        arena.release(address, address + bytes, buffer.last());
+        this.note(root.name, npu, address, bytes, buffer);
+      }
+    }
+  }
+
+  private note(name: string, npu: number, address: number, bytes: number, buffer: TrackedBuffer): void {
     const span = buffer.span();
-    if (span) this.buffers.push({ name, space: "sram", npu: 0, address, bytes, ...span });
+    if (span) this.buffers.push({ name, space: "sram", npu, address, bytes, ...span });
   }
 
   private dramBuffer(root: Root): TrackedBuffer {
-    const found = this.dram.get(root) ?? new TrackedBuffer();
+    const found = this.dram.get(root) ?? new TrackedBuffer(nobody(this.lanes));
     this.dram.set(root, found);
     return found;
   }
 
-  private push(body: CommandBody, origin: readonly string[], touches: readonly Touch[]): void {
-    const waits: Last = nobody();
+  private push(body: CommandBody, npu: number, origin: readonly string[], touches: readonly Touch[]): void {
+    const waits = nobody(this.lanes);
+    const lane = laneOf(npu, body.engine);
     for (const { buffer, region, write } of touches) buffer.collect(region, write, waits);
     const id = this.commands.length;
-    for (const { buffer, region, write } of touches) buffer.record(id, body.engine, region, write);
-    this.commands.push({ ...body, npu: 0, waits: waitsOf(waits, body.engine), origin });
+    for (const { buffer, region, write } of touches) buffer.record(id, lane, region, write);
+    this.commands.push({ ...body, npu, waits: waitsOf(waits, lane), origin });
   }
 
   private regionOf(view: View): Region {
     const size = STORAGE_BYTES[view.root.dtype];
     const { low, high } = extentOf(view);
-    const box = rootBox(view);
-    return { low: low * size, high: high * size, ...(box ? { box } : {}) };
+    return { low: low * size, high: high * size, box: coverOf(view) };
   }
 
   /** An operand where its root lies for good, with what touching it means. */
-  private inPlace(view: View, space: "sram" | "dram", write: boolean): { operand: Operand; touch: Touch } {
+  private inDram(view: View, write: boolean): { operand: Operand; touch: Touch } {
+    const operand = operandOf(view, "dram", this.input.dramAddress(view.root));
+    return { operand, touch: { buffer: this.dramBuffer(view.root), region: this.regionOf(view), write } };
+  }
+
+  private inSram(view: View, npu: number, write: boolean): { operand: Operand; touch: Touch } {
     const { root } = view;
-    const address =
-      space === "dram"
-        ? this.input.dramAddress(root)
-        : (this.input.residency.resident.get(root)?.address ?? bug(`${root.name} has no place`));
-    const buffer =
-      space === "dram" ? this.dramBuffer(root) : (this.residents.get(root) ?? bug(`${root.name} is not alive`));
-    return { operand: operandOf(view, space, address), touch: { buffer, region: this.regionOf(view), write } };
+    const { address, held } = this.input.residency.resident.get(root) ?? bug(`${root.name} has no place`);
+    const box = held[npu] ?? bug(`${root.name} is not on NPU ${npu}`);
+    const buffer = this.chips[npu].residents.get(root) ?? bug(`${root.name} is not alive`);
+    return { operand: heldOperand(view, box, address), touch: { buffer, region: this.regionOf(view), write } };
   }
 
   private block(item: StreamItem): Block {
@@ -163,27 +191,50 @@ class Emitter {
     return { buffer: this.block(item).buffer, region: { low: 0, high: item.bytes }, write };
   }
 
-  /** Gives an item its memory and brings its bytes there. False where there is no room now. */
-  private load(item: StreamItem, now: number): boolean {
-    const { top } = this.input.residency;
+  private npuOf(item: StreamItem): number {
+    return npusOf(this.input.jobs[item.job].job)[0];
+  }
+
+  /** What no resident root reaches on an item's NPU until it is used. */
+  private floorOf(item: StreamItem, now: number): number {
+    const top = this.input.residency.tops[this.npuOf(item)];
     let floor = 0;
     for (let job = now; job <= item.job; job++) floor = Math.max(floor, top[job]);
-    const address = this.heap.take(item.bytes, floor, item.kind === "package");
+    return floor;
+  }
+
+  /** Gives an item its memory and brings its bytes there, for all who share it. False where there is no room now. */
+  private load(item: StreamItem, now: number): boolean {
+    const mates = item.mates ?? [item];
+    const chips = mates.map((mate) => this.chips[this.npuOf(mate)]);
+    const heaps = chips.map(({ heap }) => heap);
+    const floor = mates.reduce((most, mate) => Math.max(most, this.floorOf(mate, now)), 0);
+    const address =
+      item.kind === "package" ? takeCommon(heaps, item.bytes, floor) : heaps[0].take(item.bytes, floor, false);
     if (address === undefined) return false;
-    const buffer = new TrackedBuffer(this.arena.claim(address, address + item.bytes));
-    this.blocks.set(item, { address, buffer });
+    mates.forEach((mate, at) => {
+      const buffer = new TrackedBuffer(chips[at].arena.claim(address, address + item.bytes));
+      this.blocks.set(mate, { address, buffer });
+    });
+    const [{ npu }] = chips;
     const planned = this.input.jobs[item.job];
     const { origin } = planned.job;
     if (item.kind === "package") {
       const bytes = { dtype: "uint8", shape: [item.bytes], strides: [1] } as const;
       const from: Operand = { space: "dram", address: item.offset ?? bug("a package has no offset"), ...bytes };
-      this.push({ kind: "dma-read", engine: "dma-in", from, to: { ...from, space: "sram", address } }, origin, [
-        this.all(item, true),
-      ]);
+      const body: CommandBody = {
+        kind: "dma-read",
+        engine: "dma-in",
+        from,
+        to: { ...from, space: "sram", address },
+        ...(chips.length > 1 ? { npus: chips.map((chip) => chip.npu).sort((a, b) => a - b) } : {}),
+      };
+      const touches = mates.map((mate) => this.all(mate, true));
+      this.push(body, npu, origin, touches);
     } else if (item.kind === "input" && item.view && item.box) {
-      const { operand, touch } = this.inPlace(boxView(item.view, item.box), "dram", false);
+      const { operand, touch } = this.inDram(boxView(item.view, item.box), false);
       const to = compactOperand(item.view.root.dtype, item.box.size, address);
-      this.push({ kind: "dma-read", engine: "dma-in", from: operand, to }, origin, [touch, this.all(item, true)]);
+      this.push({ kind: "dma-read", engine: "dma-in", from: operand, to }, npu, origin, [touch, this.all(item, true)]);
     }
     return true;
   }
@@ -195,12 +246,13 @@ class Emitter {
     return writers.every((job) => job < now || job >= item.job);
   }
 
-  /** Loads whatever finds room, in order; only the items of `tile` must. */
-  private advance(now: number, tile: Tile | undefined): void {
+  /** Loads whatever finds room on an NPU, in order; only the items of `tile` must. */
+  private advance(now: number, chip: Chip, tile: Tile | undefined): void {
     const must = new Set<StreamItem>([...(tile?.items ?? []), tile?.output].flatMap((item) => (item ? [item] : [])));
     for (const item of must) if (this.blocks.has(item)) must.delete(item);
-    while (this.next < this.stream.length) {
-      const item = this.stream[this.next];
+    for (; chip.next < chip.stream.length; chip.next++) {
+      const item = chip.stream[chip.next];
+      if (this.blocks.has(item) || this.done.has(item)) continue;
       if (tile !== undefined && must.size === 0) return;
       if (!must.has(item) && !this.ready(item, now)) return;
       if (!this.load(item, now)) {
@@ -208,12 +260,13 @@ class Emitter {
         return;
       }
       must.delete(item);
-      this.next++;
     }
   }
 
   private tile({ job, index, places, tiles }: PlannedJob, tile: Tile, number: number): void {
-    this.advance(index, tile);
+    const npu = job.npu ?? 0;
+    const chip = this.chips[npu];
+    this.advance(index, chip, tile);
     const touches: Touch[] = [];
     const operands = job.inputs.map((view, at): Operand | undefined => {
       const need = tile.needs[at];
@@ -226,56 +279,61 @@ class Emitter {
       }
       if (place === "direct" && view.root.kind === "constant")
         return operandOf(boxView(view, need), "dram", this.input.dramAddress(view.root));
-      const { operand, touch } = this.inPlace(boxView(view, need), place === "direct" ? "dram" : "sram", false);
+      const part = boxView(view, need);
+      const { operand, touch } = place === "direct" ? this.inDram(part, false) : this.inSram(part, npu, false);
       touches.push(touch);
       return operand;
     });
     if (tile.output) {
       const staged = compactOperand(job.output.root.dtype, tile.box.size, this.block(tile.output).address);
-      this.push(job.command(tile.box, operands, staged), job.origin, [...touches, this.all(tile.output, true)]);
-      const { operand, touch } = this.inPlace(boxView(job.output, tile.box), "dram", true);
+      this.push(job.command(tile.box, operands, staged), npu, job.origin, [...touches, this.all(tile.output, true)]);
+      const { operand, touch } = this.inDram(boxView(job.output, tile.box), true);
       const body: CommandBody = { kind: "dma-write", engine: "dma-out", from: staged, to: operand };
-      this.push(body, job.origin, [this.all(tile.output, false), touch]);
+      this.push(body, npu, job.origin, [this.all(tile.output, false), touch]);
+    } else if (places.output === "direct") {
+      const { operand, touch } = this.inDram(boxView(job.output, tile.box), true);
+      this.push(job.command(tile.box, operands, operand), npu, job.origin, [...touches, touch]);
     } else {
-      const { operand, touch } = this.inPlace(
-        boxView(job.output, tile.box),
-        places.output === "direct" ? "dram" : "sram",
-        true,
-      );
-      this.push(job.command(tile.box, operands, operand), job.origin, [...touches, touch]);
+      const part = boxView(job.output, tile.box);
+      const all = npusOf(job).map((at) => this.inSram(part, at, true));
+      const body = job.command(tile.box, operands, all[0].operand);
+      const spread = job.npus === undefined || body.kind !== "dma-read" ? {} : { npus: job.npus };
+      this.push({ ...body, ...spread }, npu, job.origin, [...touches, ...all.map(({ touch }) => touch)]);
     }
     for (const item of new Set([...tile.items, tile.output]))
-      if (item && item.last === number) this.free(item, job.name);
+      if (item && item.last === number) this.free(item, npu, job.name);
     // Inputs come before the constants that wait behind them.
     const loading = job.direct?.input !== undefined && number + 1 < tiles.length;
-    if (this.input.prefetch && !loading) this.advance(index, undefined);
+    if (this.input.prefetch && !loading) this.advance(index, chip, undefined);
   }
 
-  private free(item: StreamItem, name: string): void {
+  private free(item: StreamItem, npu: number, name: string): void {
     const { address, buffer } = this.block(item);
-    this.heap.give(address);
-    this.arena.release(address, address + item.bytes, buffer.last());
-    this.note(`${name}/${item.kind}`, address, item.bytes, buffer);
+    const { heap, arena } = this.chips[npu];
+    heap.give(address);
+    arena.release(address, address + item.bytes, buffer.last());
+    this.note(`${name}/${item.kind}`, npu, address, item.bytes, buffer);
     this.blocks.delete(item);
+    this.done.add(item);
   }
 
   private cpu(job: CpuJob): void {
     const touches: Touch[] = [];
     const reach = (view: View, write: boolean): Operand => {
       if (view.root.kind === "constant") return operandOf(view, "dram", this.input.dramAddress(view.root));
-      const { operand, touch } = this.inPlace(view, "dram", write);
+      const { operand, touch } = this.inDram(view, write);
       touches.push(touch);
       return operand;
     };
     const inputs = job.inputs.map((view) => reach(view, false));
     const outputs = job.outputs.map((view) => reach(view, true));
-    this.push({ kind: "cpu", engine: "cpu", text: job.text, inputs, outputs }, job.origin, touches);
+    this.push({ kind: "cpu", engine: "cpu", text: job.text, inputs, outputs }, 0, job.origin, touches);
   }
 
   private stop(): void {
-    const last = nobody();
-    this.commands.forEach(({ engine }, id) => {
-      last[ENGINES.indexOf(engine)] = id;
+    const last = nobody(this.lanes);
+    this.commands.forEach(({ npu, engine }, id) => {
+      last[laneOf(npu, engine)] = id;
     });
     const waits = [...last].filter((id) => id >= 0).sort((a, b) => a - b);
     this.commands.push({ kind: "stop", engine: "cpu", npu: 0, waits, origin: [] });

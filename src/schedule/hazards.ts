@@ -1,18 +1,28 @@
 /**
  * Which commands a command must wait for: it may not read what is still to be written, nor write what is still to be
- * read. An engine keeps its own order, so only the last conflicting command of every other engine counts.
+ * read. An engine keeps its own order, so only the last conflicting command of every other engine counts. Engines of all
+ * NPUs are numbered: their lanes.
  */
 import type { Engine } from "./program.ts";
 import { type Box, boxesOverlap } from "./view.ts";
 
-export const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out", "cpu"];
+const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out", "cpu"];
 const engineIndex = new Map(ENGINES.map((engine, index) => [engine, index]));
 
-/** The last command of each engine, −1 for none. */
+export function lanesOf(npus: number): number {
+  return npus * ENGINES.length;
+}
+
+/** The host is one for all NPUs. */
+export function laneOf(npu: number, engine: Engine): number {
+  return (engine === "cpu" ? 0 : npu * ENGINES.length) + (engineIndex.get(engine) as number);
+}
+
+/** The last command of each lane, −1 for none. */
 export type Last = Int32Array;
 
-export function nobody(): Last {
-  return new Int32Array(ENGINES.length).fill(-1);
+export function nobody(lanes: number): Last {
+  return new Int32Array(lanes).fill(-1);
 }
 
 /** Part of a buffer: a byte range, and where the axes are known, the box that tells parts apart that interleave. */
@@ -24,7 +34,7 @@ export interface Region {
 
 interface Access extends Region {
   readonly command: number;
-  readonly engine: number;
+  readonly lane: number;
   readonly write: boolean;
 }
 
@@ -34,7 +44,7 @@ export class TrackedBuffer {
   /** Who used these bytes before they were this buffer. */
   readonly before: Last;
 
-  constructor(before: Last = nobody()) {
+  constructor(before: Last) {
     this.before = before;
   }
 
@@ -43,21 +53,21 @@ export class TrackedBuffer {
     if (write) raise(waits, this.before);
     for (const access of this.accesses) {
       if (!write && !access.write) continue;
-      if (access.command <= waits[access.engine]) continue;
+      if (access.command <= waits[access.lane]) continue;
       if (region.low >= access.high || access.low >= region.high) continue;
       if (region.box && access.box && !boxesOverlap(region.box, access.box)) continue;
-      waits[access.engine] = access.command;
+      waits[access.lane] = access.command;
     }
   }
 
-  record(command: number, engine: Engine, region: Region, write: boolean): void {
-    this.accesses.push({ command, engine: engineIndex.get(engine) as number, write, ...region });
+  record(command: number, lane: number, region: Region, write: boolean): void {
+    this.accesses.push({ command, lane, write, ...region });
   }
 
-  /** The last command of each engine that touched it or what was here before. */
+  /** The last command of each lane that touched it or what was here before. */
   last(): Last {
     const last = this.before.slice();
-    for (const { command, engine } of this.accesses) last[engine] = Math.max(last[engine], command);
+    for (const { command, lane } of this.accesses) last[lane] = Math.max(last[lane], command);
     return last;
   }
 
@@ -74,22 +84,26 @@ export class TrackedBuffer {
 }
 
 function raise(waits: Last, other: Last): void {
-  for (let engine = 0; engine < waits.length; engine++) waits[engine] = Math.max(waits[engine], other[engine]);
+  for (let lane = 0; lane < waits.length; lane++) waits[lane] = Math.max(waits[lane], other[lane]);
 }
 
-/** The commands to wait for, ascending, without the engine's own. */
-export function waitsOf(last: Last, own: Engine): number[] {
-  const index = engineIndex.get(own);
-  return [...last].filter((command, engine) => command >= 0 && engine !== index).sort((a, b) => a - b);
+/** The commands to wait for, ascending, without those of the lane itself. */
+export function waitsOf(last: Last, own: number): number[] {
+  return [...last].filter((command, lane) => command >= 0 && lane !== own).sort((a, b) => a - b);
 }
 
 /** Who used which bytes of a memory, after the buffers that lay there are gone. */
 export class Arena {
+  private readonly lanes: number;
   private segments: { start: number; end: number; last: Last }[] = [];
+
+  constructor(lanes: number) {
+    this.lanes = lanes;
+  }
 
   /** A buffer begins to live at [start, end): what was there is its past. */
   claim(start: number, end: number): Last {
-    const before = nobody();
+    const before = nobody(this.lanes);
     const kept: typeof this.segments = [];
     for (const segment of this.segments) {
       if (segment.end <= start || end <= segment.start) {

@@ -16,6 +16,12 @@ export interface Cut {
 export interface TileJob {
   readonly kind: "tile";
   readonly engine: Engine;
+  /** Who does it; 0 unless said otherwise. */
+  readonly npu?: number;
+  /** Loads only: the NPUs, ascending, that all get what is read. */
+  readonly npus?: readonly number[];
+  /** Parts of one layer on several NPUs: what they load alike is loaded once. */
+  readonly team?: number;
   readonly name: string;
   readonly origin: readonly string[];
   readonly inputs: readonly (View | undefined)[];
@@ -43,6 +49,11 @@ export interface CpuJob {
 }
 
 export type Job = TileJob | CpuJob;
+
+/** The NPUs whose SRAM a job touches. */
+export function npusOf(job: Job): readonly number[] {
+  return job.kind === "cpu" ? [0] : (job.npus ?? [job.npu ?? 0]);
+}
 
 export function inputsOf(job: Job): readonly View[] {
   return job.inputs.flatMap((view) => (view === undefined ? [] : [view]));

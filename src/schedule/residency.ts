@@ -3,8 +3,8 @@ import { CompileError } from "../error.ts";
 import type { Target } from "../target/schema.ts";
 import { type Allocation, alignUp, allocate, type Lifetime, liveBytes } from "./allocate.ts";
 import { finestGrid, memoryOf, type Place, type Places, wholeBytes } from "./grid.ts";
-import { inputsOf, type Job, outputsOf, type TileJob } from "./job.ts";
-import type { Root } from "./view.ts";
+import { inputsOf, type Job, npusOf, outputsOf, type TileJob } from "./job.ts";
+import { type Box, bytesOfBox, coverOf, type Root, type View, wholeBox } from "./view.ts";
 
 /**
  * Jobs for which a tensor's bytes are left alone after its last use, if there is room: whoever reuses them at once must
@@ -12,11 +12,21 @@ import type { Root } from "./view.ts";
  */
 const REST = [3, 1, 0];
 
+export interface Resident {
+  /** The jobs (by index) during which it lies in SRAM. */
+  readonly first: number;
+  readonly last: number;
+  /** The same on all NPUs. */
+  readonly address: number;
+  /** By NPU: the part of the root that lies there, compact; undefined where none does. */
+  readonly held: readonly (Box | undefined)[];
+}
+
 export interface Residency {
-  /** Roots that lie in SRAM, with the jobs (by index) during which they do. */
-  readonly resident: ReadonlyMap<Root, { readonly first: number; readonly last: number; readonly address: number }>;
-  /** For every job: no resident root that lives then reaches this address. */
-  readonly top: Float64Array;
+  /** Roots that lie in SRAM. */
+  readonly resident: ReadonlyMap<Root, Resident>;
+  /** By NPU, for every job: no resident root that lives then reaches this address. */
+  readonly tops: readonly Float64Array[];
   readonly allocation: Allocation;
 }
 
@@ -26,24 +36,58 @@ interface Span {
   last: number;
   /** Jobs that read it. */
   reads: number;
+  /** By NPU: what its jobs touch. */
+  readonly held: (Box | undefined)[];
+  /** Read by several NPUs at once: their parts must be the same. */
+  shared: boolean;
+}
+
+/** What a job itself reads from DRAM to put it elsewhere. */
+function isFetched(job: Job, view: View): boolean {
+  if (job.kind === "cpu" || job.direct?.input === undefined) return false;
+  return view === job.inputs[job.direct.input] && view.root !== job.output.root;
+}
+
+/** Bytes of a root's part on an NPU. */
+export function heldBytes(root: Root, held: Box | undefined): number {
+  return held === undefined ? 0 : bytesOfBox(root.dtype, held);
+}
+
+function mostBytes({ root, held }: Pick<Span, "root" | "held">): number {
+  return held.reduce((most, box) => Math.max(most, heldBytes(root, box)), 0);
+}
+
+function unionOf(a: Box | undefined, b: Box): Box {
+  if (a === undefined) return b;
+  const start = a.start.map((at, axis) => Math.min(at, b.start[axis]));
+  const size = start.map((at, axis) => Math.max(a.start[axis] + a.size[axis], b.start[axis] + b.size[axis]) - at);
+  return { start, size };
 }
 
 /** First and last job that touches each root in SRAM; constants and ports have no place of their own there. */
-function spansOf(jobs: readonly Job[]): Map<Root, Span> {
+function spansOf(jobs: readonly Job[], npus: number): Map<Root, Span> {
   const spans = new Map<Root, Span>();
   jobs.forEach((job, index) => {
-    const touch = (root: Root, read: boolean) => {
+    const where = npusOf(job);
+    const touch = (view: View, read: boolean) => {
+      const { root } = view;
       if (root.kind === "constant") return;
-      const span = spans.get(root);
-      if (!span) spans.set(root, { root, first: index, last: index, reads: read ? 1 : 0 });
-      else {
-        span.last = index;
-        if (read) span.reads++;
-      }
+      const known = spans.get(root);
+      const span = known ?? { root, first: index, last: index, reads: 0, held: [], shared: false };
+      if (!known) spans.set(root, span);
+      span.last = index;
+      if (read) span.reads++;
+      if (where.length > 1) span.shared = true;
+      const box = npus === 1 ? wholeBox(root.shape) : coverOf(view);
+      for (const npu of where) span.held[npu] = unionOf(span.held[npu], box);
     };
-    for (const { root } of inputsOf(job)) touch(root, true);
-    if (job.kind === "cpu" || !job.direct?.output) for (const { root } of outputsOf(job)) touch(root, false);
+    for (const view of inputsOf(job)) if (!isFetched(job, view)) touch(view, true);
+    if (job.kind === "cpu" || !job.direct?.output) for (const view of outputsOf(job)) touch(view, false);
   });
+  for (const { held, shared } of spans.values()) {
+    const all = held.filter((box) => box !== undefined).reduce((a: Box | undefined, b) => unionOf(a, b), undefined);
+    if (shared) for (const npu of held.keys()) if (held[npu]) held[npu] = all;
+  }
   return spans;
 }
 
@@ -59,9 +103,10 @@ export function placesOf(job: TileJob, isResident: (root: Root) => boolean): Pla
   return { inputs, output };
 }
 
-/** A load into SRAM of what stays in DRAM: no work. */
+/** A load into SRAM of what stays in DRAM, or a store of what is there: no work. */
 export function isIdle(job: TileJob, isResident: (root: Root) => boolean): boolean {
-  return job.direct?.input === 0 && job.inputs[0]?.root === job.output.root && !isResident(job.output.root);
+  const transfers = job.direct?.input === 0 || job.direct?.output === true;
+  return transfers && job.inputs[0]?.root === job.output.root && !isResident(job.output.root);
 }
 
 /** Bytes of SRAM that a job should find free for its tiles; more is better, less is possible. */
@@ -85,48 +130,70 @@ function extraTraffic({ root, reads }: Span): number {
  * Takes roots out of SRAM, the cheapest first, until every job finds room, then gives the rest addresses. `thrift` in
  * (0, 1] scales the room that tiles are promised; `alone`: nothing stays. Throws model/layer-too-large, which names the layer, the need and the limit.
  */
-export function chooseResidents(jobs: readonly Job[], target: Target, thrift: number, alone: boolean): Residency {
+export function chooseResidents(
+  jobs: readonly Job[],
+  npus: number,
+  target: Target,
+  thrift: number,
+  alone: boolean,
+): Residency {
   const capacity = target.sram.bytes;
-  const spans = spansOf(jobs);
+  const spans = spansOf(jobs, npus);
   const banished = new Set<Root>();
   for (const job of jobs) {
     if (job.kind === "cpu") for (const { root } of [...job.inputs, ...job.outputs]) banished.add(root);
   }
-  for (const root of spans.keys()) if (alone || alignUp(root.bytes, 64) > capacity) banished.add(root);
+  for (const span of spans.values()) if (alone || alignUp(mostBytes(span), 64) > capacity) banished.add(span.root);
   const isResident = (root: Root) => !banished.has(root);
   for (let limit = capacity; ; ) {
-    banish(jobs, spans, banished, limit, target, thrift);
+    banish(jobs, npus, spans, banished, limit, target, thrift);
     const kept = [...spans.values()].filter(({ root }) => isResident(root));
     const wanted = jobs.map((job) => wantedBytes(job, isResident, target, thrift));
     let excess = 0;
     for (const rest of REST) {
-      const lifetimes = kept.map(({ root, first, last }): Lifetime => {
-        return { bytes: root.bytes, first, last: Math.min(last + rest, jobs.length - 1) };
+      const lifetimes = kept.map((span): Lifetime => {
+        return { bytes: mostBytes(span), first: span.first, last: Math.min(span.last + rest, jobs.length - 1) };
       });
       const allocation = allocate(lifetimes, target.sram.alignmentBytes);
-      const top = topsOf(lifetimes, allocation, jobs.length);
-      excess = wanted.reduce((most, bytes, index) => Math.max(most, top[index] + bytes - capacity), 0);
+      const tops = topsOf(kept, lifetimes, allocation, jobs.length, npus);
+      excess = wanted.reduce((most, bytes, index) => {
+        return npusOf(jobs[index]).reduce((worst, npu) => Math.max(worst, tops[npu][index] + bytes - capacity), most);
+      }, 0);
       if (excess > 0 && kept.length > 0) continue;
       const resident = new Map(
-        kept.map(({ root, first, last }, index) => [root, { first, last, address: allocation.addresses[index] }]),
+        kept.map(({ root, first, last, held }, index) => {
+          return [root, { first, last, address: allocation.addresses[index], held }] as const;
+        }),
       );
-      return { resident, top, allocation };
+      return { resident, tops, allocation };
     }
     limit -= Math.max(excess, Math.floor(capacity / 64));
   }
 }
 
-function topsOf(lifetimes: readonly Lifetime[], { addresses }: Allocation, moments: number): Float64Array {
-  const top = new Float64Array(moments);
-  lifetimes.forEach(({ bytes, first, last }, index) => {
-    for (let moment = first; moment <= last; moment++)
-      top[moment] = Math.max(top[moment], addresses[index] + alignUp(bytes, 64));
+function topsOf(
+  kept: readonly Span[],
+  lifetimes: readonly Lifetime[],
+  { addresses }: Allocation,
+  moments: number,
+  npus: number,
+): Float64Array[] {
+  const tops = Array.from({ length: npus }, () => new Float64Array(moments));
+  lifetimes.forEach(({ first, last }, index) => {
+    const { root, held } = kept[index];
+    for (const [npu, box] of held.entries()) {
+      if (!box) continue;
+      const end = addresses[index] + alignUp(heldBytes(root, box), 64);
+      const top = tops[npu];
+      for (let moment = first; moment <= last; moment++) top[moment] = Math.max(top[moment], end);
+    }
   });
-  return top;
+  return tops;
 }
 
 function banish(
   jobs: readonly Job[],
+  npus: number,
   spans: ReadonlyMap<Root, Span>,
   banished: Set<Root>,
   limit: number,
@@ -134,24 +201,34 @@ function banish(
   thrift: number,
 ): void {
   const isResident = (root: Root) => !banished.has(root);
-  const lifetimes = [...spans.values()]
-    .filter(({ root }) => isResident(root))
-    .map(({ root, first, last }) => ({ bytes: alignUp(root.bytes, 64), first, last }));
-  const live = liveBytes(lifetimes, jobs.length);
+  const kept = [...spans.values()].filter(({ root }) => isResident(root));
+  const lives = Array.from({ length: npus }, (_, npu) => {
+    const lifetimes = kept.map(({ root, held, first, last }) => {
+      return { bytes: alignUp(heldBytes(root, held[npu]), 64), first, last };
+    });
+    return liveBytes(lifetimes, jobs.length);
+  });
   for (let index = 0; index < jobs.length; index++) {
     for (;;) {
       const job = jobs[index];
       const wanted = wantedBytes(job, isResident, target, thrift);
-      const excess = live[index] + wanted - limit;
+      const [npu, live] = npusOf(job).reduce(
+        (most, at) => (lives[at][index] > most[1] ? [at, lives[at][index]] : most),
+        [0, 0],
+      );
+      const excess = live + wanted - limit;
       if (excess <= 0) break;
-      const victim = cheapest(spans, banished, index, excess);
+      const victim = cheapest(spans, banished, index, npu, excess);
       if (victim === undefined) {
         if (wanted <= target.sram.bytes) break;
         refuse(job as TileJob, isResident, target);
         break;
       }
       banished.add(victim.root);
-      for (let moment = victim.first; moment <= victim.last; moment++) live[moment] -= alignUp(victim.root.bytes, 64);
+      for (const [at, box] of victim.held.entries()) {
+        const bytes = alignUp(heldBytes(victim.root, box), 64);
+        for (let moment = victim.first; moment <= victim.last; moment++) lives[at][moment] -= bytes;
+      }
     }
   }
 }
@@ -161,13 +238,15 @@ function cheapest(
   spans: ReadonlyMap<Root, Span>,
   banished: ReadonlySet<Root>,
   index: number,
+  npu: number,
   excess: number,
 ): Span | undefined {
   let best: Span | undefined;
   let bestPrice = Number.POSITIVE_INFINITY;
   for (const span of spans.values()) {
-    if (banished.has(span.root) || span.first > index || span.last < index) continue;
-    const price = extraTraffic(span) / Math.min(span.root.bytes, excess);
+    const bytes = heldBytes(span.root, span.held[npu]);
+    if (banished.has(span.root) || bytes === 0 || span.first > index || span.last < index) continue;
+    const price = extraTraffic(span) / Math.min(bytes, excess);
     if (price < bestPrice) [best, bestPrice] = [span, price];
   }
   return best;

@@ -22,7 +22,7 @@ import {
 import { chooseResidents, isIdle, placesOf, type Residency, tooLarge } from "./residency.ts";
 import { storageOf } from "./roots.ts";
 import { type ScheduleStats, statsOf } from "./stats.ts";
-import { type PlannedJob, planJob } from "./stream.ts";
+import { joinPackages, type PlannedJob, planJob } from "./stream.ts";
 import { chooseGrid, type GridMemo } from "./tile.ts";
 import { addTransfers, type Transfers } from "./transfers.ts";
 import { type Root, wholeBox } from "./view.ts";
@@ -106,6 +106,7 @@ interface Prepared {
   readonly placed: readonly Placed[];
   readonly lowered: Lowered;
   readonly transfers: Transfers;
+  readonly npus: number;
 }
 
 function prepare({ name, graph }: EntryGraph, target: Target, { allowCpu }: ScheduleOptions): Prepared {
@@ -113,7 +114,7 @@ function prepare({ name, graph }: EntryGraph, target: Target, { allowCpu }: Sche
   const first = lowerGraph(graph, placed, new Map());
   const mappings = chooseMappings(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
   const lowered = mappings.size === 0 ? first : lowerGraph(graph, placed, mappings);
-  return { name, graph, placed, lowered, transfers: addTransfers(graph, lowered, target.sram.bytes) };
+  return { name, graph, placed, lowered, transfers: addTransfers(graph, lowered, target.sram.bytes), npus: 1 };
 }
 
 /** The layer of a Conv node as one command without addresses. */
@@ -136,9 +137,9 @@ interface Planned {
   readonly merged: ReadonlyMap<Root, Root>;
 }
 
-function planEntry({ transfers }: Prepared, target: Target, { share, alone }: Thrift, weights: Weights): Planned {
+function planEntry({ transfers, npus }: Prepared, target: Target, { share, alone }: Thrift, weights: Weights): Planned {
   const { jobs, inPlace } = transfers;
-  const residency = chooseResidents(jobs, target, share, alone);
+  const residency = chooseResidents(jobs, npus, target, share, alone);
   const isResident = (root: Root) => residency.resident.has(root);
   const merged = new Map<Root, Root>();
   const skipped = new Set<Job>();
@@ -154,7 +155,7 @@ function planEntry({ transfers }: Prepared, target: Target, { share, alone }: Th
     if (job.kind === "cpu") return { job };
     const places = placesOf(job, isResident);
     if (skipped.has(job) || isIdle(job, isResident)) return { job, index, grid: [], places, tiles: [], items: [] };
-    const free = target.sram.bytes - residency.top[index];
+    const free = target.sram.bytes - residency.tops[job.npu ?? 0][index];
     const like = likeProducer(job, producers);
     const byChannel = job.engine === "array" && followed.has(job.output.root);
     const found =
@@ -164,6 +165,7 @@ function planEntry({ transfers }: Prepared, target: Target, { share, alone }: Th
     recordGrid(job, grid, producers);
     return planJob(job, index, grid, places, weights);
   });
+  joinPackages(planned.flatMap((one) => ("items" in one ? [one] : [])));
   return { jobs: planned, residency, merged };
 }
 
@@ -242,7 +244,7 @@ function assemble(
   const entries: Entry[] = [];
   const plan: EntryPlan[] = [];
   const emitted: Emitted[] = [];
-  prepared.forEach(({ name, graph, lowered, transfers }, index) => {
+  prepared.forEach(({ name, graph, lowered, transfers, npus }, index) => {
     const { jobs, residency, merged } = planned[index];
     const fedInputs = new Map(graph.states.map(({ input }) => [input, states.get(input)]));
     const fedOutputs = new Map(graph.states.map(({ input, output }) => [output, states.get(input)]));
@@ -252,7 +254,7 @@ function assemble(
     const dramAddress = (root: Root) => dram.address(root);
     const { alignmentBytes } = target.sram;
     const sramBytes = usefulBytes(jobs, residency, target);
-    const result = emit({ jobs, residency, sramBytes, alignment: alignmentBytes, dramAddress, prefetch });
+    const result = emit({ jobs, npus, residency, sramBytes, alignment: alignmentBytes, dramAddress, prefetch });
     emitted.push(result);
     const inputs = graph.inputs
       .filter((input) => !fedInputs.has(input))
@@ -276,7 +278,7 @@ function assemble(
   const program: Program = {
     name: prepared[0]?.graph.name ?? "",
     target: target.name,
-    npus: 1,
+    npus: prepared.reduce((most, { npus }) => Math.max(most, npus), 1),
     weightBytes: weights.byteLength,
     sramBytes: target.sram.bytes,
     dramBytes: dram.end,
@@ -297,8 +299,8 @@ function assemble(
 }
 
 /** With this much, whatever streams could lie side by side: more SRAM would only spread it. */
-function usefulBytes(jobs: Planned["jobs"], { top }: Residency, { sram }: Target): number {
-  let bytes = top.reduce((most, end) => Math.max(most, end), 0);
+function usefulBytes(jobs: Planned["jobs"], { tops }: Residency, { sram }: Target): number {
+  let bytes = tops.reduce((most, top) => top.reduce((high, end) => Math.max(high, end), most), 0);
   for (const planned of jobs) {
     if ("items" in planned) for (const item of planned.items) bytes += alignUp(item.bytes, sram.alignmentBytes);
   }

@@ -18,6 +18,8 @@ export interface StreamItem {
   /** `input`, `output`: the part that is staged. */
   readonly view?: View;
   readonly box?: Box;
+  /** `package`: this and its likes for other NPUs, loaded together. */
+  mates?: readonly StreamItem[];
 }
 
 export interface Tile {
@@ -125,4 +127,26 @@ export function planJob(job: TileJob, index: number, grid: Grid, places: Places,
 
 function equal(a: Box | undefined, b: Box | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && sameBox(a, b));
+}
+
+/** Constants that parts of one layer on several NPUs need alike are loaded once for all of them. */
+export function joinPackages(jobs: readonly PlannedJob[]): void {
+  const teams = new Map<number, Map<string, StreamItem[]>>();
+  for (const { job, items } of jobs) {
+    if (job.team === undefined) continue;
+    const alike = teams.get(job.team) ?? new Map<string, StreamItem[]>();
+    teams.set(job.team, alike);
+    const times = new Map<number, number>();
+    for (const item of items) {
+      if (item.kind !== "package" || item.offset === undefined) continue;
+      // A package that is loaded again is another load.
+      const time = times.get(item.offset) ?? 0;
+      times.set(item.offset, time + 1);
+      const key = `${item.offset} ${item.bytes} ${time}`;
+      alike.set(key, [...(alike.get(key) ?? []), item]);
+    }
+  }
+  for (const alike of teams.values()) {
+    for (const mates of alike.values()) if (mates.length > 1) for (const item of mates) item.mates = mates;
+  }
 }

@@ -151,15 +151,46 @@ export function extentOf(view: View): { low: number; high: number } {
   return { low, high: high + 1 };
 }
 
-/** The part of the root that an aligned view touches, on the root's own axes. */
-export function rootBox(view: View): Box | undefined {
-  if (view.aligned === undefined) return undefined;
-  const { axes, starts } = view.aligned;
-  const size = view.root.shape.map(() => 1);
-  axes.forEach((axis, at) => {
-    if (axis >= 0) size[axis] = view.shape[at];
-  });
-  return { start: starts, size };
+/** The smallest box on the root's axes that holds all that a view touches; the whole root where strides cannot tell. */
+export function coverOf(view: View): Box {
+  const { shape } = view.root;
+  const steps = stridesOf(shape);
+  const start = steps.map((step, axis) => Math.floor(view.offset / step) % shape[axis]);
+  const size = shape.map(() => 1);
+  for (let at = 0; at < view.shape.length; at++) {
+    if (view.shape[at] === 1 || view.strides[at] === 0) continue;
+    const axis = rootAxisOf(view.strides[at], shape, steps);
+    if (axis === undefined) return wholeBox(shape);
+    size[axis] += (view.shape[at] - 1) * (view.strides[at] / steps[axis]);
+  }
+  return size.every((length, axis) => start[axis] + length <= shape[axis]) ? { start, size } : wholeBox(shape);
+}
+
+/** The axis that a step walks along. */
+function rootAxisOf(stride: number, shape: readonly number[], steps: readonly number[]): number | undefined {
+  const axis = steps.findIndex((step, at) => shape[at] > 1 && step <= stride);
+  return axis >= 0 && stride % steps[axis] === 0 ? axis : undefined;
+}
+
+/** A view of a root of which only the box `held` is there, compact, as a view of that box. */
+function viewOfHeld(view: View, held: Box): View {
+  const { shape } = view.root;
+  const [steps, own] = [stridesOf(shape), stridesOf(held.size)];
+  const first = steps.map((step, axis) => Math.floor(view.offset / step) % shape[axis]);
+  const offset = first.reduce((sum, at, axis) => sum + (at - held.start[axis]) * own[axis], 0);
+  const strides = new Array<number>(view.shape.length).fill(1);
+  for (let at = view.shape.length - 1; at >= 0; at--) {
+    const axis = view.shape[at] === 1 ? undefined : rootAxisOf(view.strides[at], shape, steps);
+    if (axis !== undefined) strides[at] = (view.strides[at] / steps[axis]) * own[axis];
+    else if (view.strides[at] === 0) strides[at] = 0;
+    else if (at + 1 < strides.length) strides[at] = strides[at + 1] * view.shape[at + 1];
+  }
+  return { root: view.root, offset, shape: view.shape, strides };
+}
+
+/** The operand of a view of a root whose box `held` begins at `base`. */
+export function heldOperand(view: View, held: Box, base: number): Operand {
+  return operandOf(isWhole(held, view.root.shape) ? view : viewOfHeld(view, held), "sram", base);
 }
 
 export function boxesOverlap(a: Box, b: Box): boolean {
