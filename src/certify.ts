@@ -3,6 +3,7 @@
  * the metrics. It reads the artifact, the certification data and the teacher's file, and signs what it found.
  */
 import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
 import { canonicalBytes, toJson } from "./artifact/canonical.ts";
 import type { SealedArtifact } from "./artifact/container.ts";
 import { readArtifact, readRegularFile, writeArtifact } from "./artifact/file.ts";
@@ -10,6 +11,7 @@ import { fingerprint, readPrivateKey } from "./artifact/keys.ts";
 import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
 import { buildersOf } from "./artifact/verify.ts";
 import { attest, type Opening, openingsOf } from "./certify/attest.ts";
+import { headOf, takeLook } from "./certify/ledger.ts";
 import { measure } from "./certify/measure.ts";
 import { type CertifyAnswer, type CertifyTask, type CertifyWork, tasksOf } from "./certify/task.ts";
 import { openDataset } from "./data/dataset.ts";
@@ -19,12 +21,14 @@ import { CompileError } from "./error.ts";
 import { type Evaluation, evaluate, type SampleRecord } from "./evidence/evaluate.ts";
 import { type GateResult, judge, type Measured, type Verdict } from "./evidence/gates.ts";
 import { loadMetric } from "./evidence/metric.ts";
-import { alphaOfLook } from "./evidence/statistics/spending.ts";
 import type { Recipe } from "./recipe.ts";
 import { createPool } from "./run/pool.ts";
 import { didYouMean } from "./suggest.ts";
 
 const workerUrl = new URL(`./certify/worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
+
+/** Where looks are written down unless the recipe says: beside the artifact. */
+const LEDGER = "optimus.ledger.jsonl";
 
 export interface CertifyOptions {
   /** Path of the certifier's private key; the evidence is unsigned without. */
@@ -45,6 +49,8 @@ export interface CertifyResult extends Measured {
   readonly floatTensors: number;
   readonly gates: readonly GateResult[];
   readonly openings: readonly Opening[];
+  /** Which look at this data it was, over all artifacts; what it may spend; and the digest of the ledger's last line. */
+  readonly looked: { readonly look: number; readonly alpha: number; readonly ledger: string };
   /** Fingerprint of the key that signed. */
   readonly signedBy?: string;
 }
@@ -66,14 +72,17 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   checkTeacher(recipe.model, lineage);
   const before = openingsOf(artifact);
   if (options.first && before.length > 0) throw openedBefore(before.length);
-  const { records, digest: dataDigest, source } = await runSamples(artifact, lineage, recipe, options);
+  const { records, digest: dataDigest, source, hashes } = await runSamples(artifact, lineage, recipe, options);
+  const ledger = recipe.ledger ?? join(dirname(path), LEDGER);
+  const { look, alpha } = await takeLook(ledger, { artifact: artifact.digest, data: dataDigest, hashes }, key);
   const metric = await loadMetric(recipe.metric, recipe.folder);
-  const accuracy = evaluate(metric, records, { seed: recipe.seed, alpha: alphaOfLook(before.length + 1) });
+  const accuracy = evaluate(metric, records, { seed: recipe.seed, alpha });
   const slices = slicesNamed(accuracy, recipe.slices);
   const measured = { ...measure(artifact), accuracy, slices, artifactBytes: sizeOf(artifact) };
   const { verdict, gates } = judge(recipe.gates, measured);
   const openings = [...before, { number: before.length + 1, data: dataDigest, samples: records.length }];
-  const result = { digest: artifact.digest, verdict, ...measured, gates, openings };
+  const looked = { look, alpha, ledger: headOf(ledger) };
+  const result = { digest: artifact.digest, verdict, ...measured, gates, openings, looked };
   const data = { digest: dataDigest, source, samples: records.length };
   const evidence = { schema: "optimus-compile/evidence@1", ...result, data, metric: recipe.metric, samples: records };
   writeArtifact(path, await attest(artifact, canonicalBytes(toJson(evidence)), result, key));
@@ -123,6 +132,7 @@ const sizeOf = (artifact: SealedArtifact): number =>
 interface Samples {
   readonly records: readonly SampleRecord[];
   readonly digest: string;
+  readonly hashes: readonly string[];
   readonly source: string;
 }
 
@@ -166,5 +176,5 @@ async function runSamples(
   const { calibration, selection } = lineage.data;
   const splits = new Map(Object.entries({ calibration: calibration.samples, selection: selection?.samples ?? [] }));
   checkDisjoint(splits.set("certification", certification));
-  return { records, digest: digestOf(certification), source };
+  return { records, digest: digestOf(certification), hashes, source };
 }

@@ -66,7 +66,7 @@ function fill(file: RecipeFile, path: string, digest: string, located: Located):
   const { $schema, name = basename(path, extname(path)), data, jobs, out = "out", ...rest } = file;
   const folder = dirname(path);
   const absolute = (given: string | undefined): string | undefined => given && resolve(folder, given);
-  const [key, certifierKey] = [absolute(file.key), absolute(file.certifierKey)];
+  const [key, certifierKey, ledger] = [absolute(file.key), absolute(file.certifierKey), absolute(file.ledger)];
   return {
     ...rest,
     name,
@@ -77,6 +77,7 @@ function fill(file: RecipeFile, path: string, digest: string, located: Located):
     data: { ...data, ...(data.selection && { selection: data.selection }) } as Recipe["data"],
     ...(key && { key }),
     ...(certifierKey && { certifierKey }),
+    ...(ledger && { ledger }),
     jobs: jobs ?? Math.min(availableParallelism(), 16),
     out: resolve(out),
   };

@@ -1,4 +1,15 @@
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { CompileError } from "../error.ts";
 import { type Artifact, decodeArtifact, encodeArtifact, type SealedArtifact } from "./container.ts";
@@ -118,4 +129,14 @@ function fileError(error: unknown, path: string, code: "usage/cannot-write" | "u
     `${message} (${system})`,
     remedy === undefined ? { where: path } : { where: path, remedy },
   );
+}
+
+/** Whether a process runs; somebody else's, too. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM" || existsSync(`/proc/${pid}`);
+  }
 }

@@ -121,7 +121,8 @@ function openEnvelope(value: unknown) {
   return { bundle, statement, hint: bundle.verificationMaterial.content.publicKey.hint };
 }
 
-function verifySignature(bundle: ReturnType<typeof bundleFromJSON>, key: KeyObject, who: string): void {
+/** Throws CompileError trust/signature. */
+export function verifySignature(bundle: ReturnType<typeof bundleFromJSON>, key: KeyObject, who: string): void {
   const trust = {
     certificateAuthorities: [],
     timestampAuthorities: [],

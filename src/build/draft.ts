@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Artifact } from "../artifact/container.ts";
-import { writeArtifact } from "../artifact/file.ts";
+import { isAlive, writeArtifact } from "../artifact/file.ts";
 import { CompileError } from "../error.ts";
 
 /** An artifact on its way: it has its own name until it is certified, and takes the final one whole. */
@@ -49,15 +49,5 @@ function removeStale(folder: string, name: string): void {
     const pid =
       /\.(\d+)\.(draft|tmp)$/.exec(file.slice(name.length + 1))?.[1] ?? /\.(\d+)\.draft\.\d+\.tmp$/.exec(file)?.[1];
     if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, file), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive, too.
-    return (error as NodeJS.ErrnoException).code === "EPERM" || existsSync(`/proc/${pid}`);
   }
 }

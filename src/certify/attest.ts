@@ -25,6 +25,7 @@ interface Judged {
   readonly verdict: Verdict;
   readonly gates: readonly GateResult[];
   readonly accuracy: object;
+  readonly looked: object;
 }
 
 const RESULTS = { pass: "PASSED", fail: "FAILED", incomplete: "WARNED" } as const;
@@ -36,7 +37,7 @@ const RESULTS = { pass: "PASSED", fail: "FAILED", incomplete: "WARNED" } as cons
 export async function attest(
   artifact: SealedArtifact,
   evidence: Uint8Array,
-  { digest, verdict, gates, accuracy }: Judged,
+  { digest, verdict, gates, accuracy, looked }: Judged,
   key: KeyObject | undefined,
 ): Promise<Artifact> {
   const sections = new Map(artifact.sections).set("evidence", evidence);
@@ -50,7 +51,11 @@ export async function attest(
     passedTests: passed(true),
     failedTests: passed(false),
   });
-  const metrics = makeStatement(digest, METRICS, { evidenceDigest, accuracy: toJson(accuracy) });
+  const metrics = makeStatement(digest, METRICS, {
+    evidenceDigest,
+    accuracy: toJson(accuracy),
+    looked: toJson(looked),
+  });
   const bundles = [...attestationsOf(artifact)];
   for (const statement of [testResult, metrics]) bundles.push(await signStatement(statement, key));
   return { manifest: artifact.manifest, sections: sections.set("attestations", canonicalBytes(bundles as Json)) };

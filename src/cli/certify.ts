@@ -61,12 +61,15 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
   }
 }
 
-function summary({ artifact, accuracy, gates, verdict, signedBy, openings }: Document): string {
+function summary({ artifact, accuracy, gates, verdict, signedBy, openings, looked }: Document): string {
   const { metric, teacher, compiled, n, interval } = accuracy;
   const within = interval && `, drop between ${interval.low.toFixed(4)} and ${interval.high.toFixed(4)} (95 %)`;
   return [
     `${metric}: teacher ${teacher.toFixed(4)}, compiled ${compiled.toFixed(4)} on ${n} samples${within ?? ""}`,
     ...gates.map((gate) => `${gate.gate}: ${gate.verdict}, ${gate.reason}`),
+    looked.look > 1
+      ? `look ${looked.look} at this data: each gate may err once in ${Math.round(1 / looked.alpha)}`
+      : "",
     openings.length > 1 ? `the certification data was opened ${openings.length} times` : "",
     signedBy === undefined ? "unsigned: no --key, and no certifierKey in the recipe" : `signed by ${signedBy}`,
     `verdict: ${verdict}`,

@@ -116,6 +116,12 @@ export const recipeSchema = z.strictObject({
   gates: gates.default({}),
   key: z.string().optional().describe("the build's private key, PEM; without one the artifact is unsigned"),
   certifierKey: z.string().optional().describe("the certifier's private key, PEM; never the build's"),
+  ledger: z
+    .string()
+    .optional()
+    .describe(
+      "the file that every look at certification data is written to (optimus.ledger.jsonl beside the artifact)",
+    ),
   seed: z.int().min(0).max(0xffffffff).default(0),
   jobs: z.int().min(1).max(256).optional().describe("worker threads; the result does not depend on it"),
   check: z.boolean().default(false).describe("run each pass's graph beside the one before it"),
