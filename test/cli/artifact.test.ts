@@ -68,7 +68,7 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     const { efficiency, cycles, boundCycles } = document.latency as Record<string, number>;
     expect(efficiency).toBeLessThanOrEqual(1);
     expect(efficiency).toBe(boundCycles / cycles);
-    expect(readdirSync(join(folder, "out"))).toEqual(["small.dopt"]);
+    expect(readdirSync(join(folder, "out"))).toEqual(["optimus.ledger.jsonl", "small.dopt"]);
     expect(document.digest).toBe(decodeArtifact(readFileSync(artifact)).digest);
   });
 
@@ -238,7 +238,7 @@ describe("a build that is stopped", { timeout: 120_000 }, () => {
     await stopped(out, "SIGKILL");
     expect(existsSync(join(out, "small.dopt"))).toBe(false);
     expect((await build(recipe, out)).code).toBe(0);
-    expect(readdirSync(out)).toEqual(["small.dopt"]);
+    expect(readdirSync(out)).toEqual(["optimus.ledger.jsonl", "small.dopt"]);
     const before = readFileSync(join(out, "small.dopt"));
     await stopped(out, "SIGKILL");
     expect(readFileSync(join(out, "small.dopt")).equals(before)).toBe(true);
