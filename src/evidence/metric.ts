@@ -23,6 +23,11 @@ export interface Metric<O = unknown> {
    * yes-or-no outcomes (0 or 1, of 1) get exact ones. `reference`: the teacher's outcome.
    */
   ratio?(outcome: O, reference: O): readonly [numerator: number, denominator: number];
+  /**
+   * The metric where each sample counts as often as its weight says; NaN where it has no value then. For metrics that
+   * can do better than `combine` on a list with repetitions.
+   */
+  weighted?(outcomes: readonly O[], reference: readonly O[]): (weights: Int32Array) => number;
   /** How much of two models' answers to one sample is the same. */
   same(a: O, b: O): { readonly equal: number; readonly total: number };
   /** How sure the model is of its answer: larger is surer. */

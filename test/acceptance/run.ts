@@ -8,6 +8,7 @@ import { determinism } from "./determinism.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { recipes } from "./recipes.ts";
+import { statistics } from "./statistics.ts";
 import { unseen } from "./unseen.ts";
 
 const checks: Readonly<Record<string, AcceptanceCheck>> = {
@@ -16,6 +17,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   lowering,
   recipes,
   hostile,
+  statistics,
   unseen,
 };
 

@@ -24,6 +24,7 @@ const auc: MetricFactory<Outcome> = ({ output, threshold = 0.5 }) => {
     needsTarget: true,
     outcome: (outputs, target) => ({ score: scoreOf(outputs), label: numbersIn(target, "auc")[0] > 0 ? 1 : 0 }),
     combine: areaUnder,
+    weighted: weightedArea,
     same: (a, b) => ({ equal: a.score >= cut === b.score >= cut ? 1 : 0, total: 1 }),
     confidence: (outputs) => Math.abs(scoreOf(outputs) - cut),
   };
@@ -56,4 +57,27 @@ function areaUnder(outcomes: readonly Outcome[]): number {
     });
   }
   return (rankSum - (positives * (positives + 1)) / 2) / (positives * negatives);
+}
+
+/** The same with weights, after sorting once: Σ over ties of P·(N below + N tied / 2), over P·N. */
+function weightedArea(outcomes: readonly Outcome[]): (weights: Int32Array) => number {
+  const scores = Float64Array.from(outcomes, ({ score }) => score);
+  const order = Uint32Array.from(scores, (_, index) => index).sort((a, b) => scores[a] - scores[b]);
+  const broken = scores.some(Number.isNaN);
+  return (weights) => {
+    let [positives, negatives, area] = [0, 0, 0];
+    for (let start = 0; start < order.length; ) {
+      let [up, down] = [0, 0];
+      const score = scores[order[start]];
+      for (; start < order.length && scores[order[start]] === score; start++) {
+        const at = order[start];
+        if (outcomes[at].label === 0) down += weights[at];
+        else up += weights[at];
+      }
+      area += up * (negatives + down / 2);
+      positives += up;
+      negatives += down;
+    }
+    return broken ? Number.NaN : area / (positives * negatives);
+  };
 }

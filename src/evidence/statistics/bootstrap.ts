@@ -1,5 +1,6 @@
 /** The group bootstrap with bias correction and acceleration, widened for few groups. */
 import { splitMix } from "../../data/random.ts";
+import { freedomFrom } from "./clusters.ts";
 import { normalCdf, normalQuantile, studentQuantile } from "./distributions.ts";
 
 /** A figure as a function of how often each group counts; NaN where it has no value for such a draw. */
@@ -26,8 +27,8 @@ const MOST_REPLICATES = 200;
 
 /**
  * One-sided limits at `1 − alpha` each. BCa (Efron 1987); the normal quantile is replaced by √(G/(G−1)) · t(G−1), since
- * drawing G of G groups makes the spread too small by that much (Hesterberg 2015, "expanded percentile"); and never
- * inside the jackknife's own t limits, which do not run out of resamples in the tail.
+ * drawing G of G groups makes the spread too small by that much (Hesterberg 2015, "expanded percentile"), with fewer
+ * degrees of freedom where few groups hold most of the variance (`freedomFrom`); and never inside the jackknife's own t limits, which do not run out of resamples in the tail.
  */
 export function bootstrapLimits(figure: Resampled, alpha: number, seed: number): Limits | undefined {
   const { groups } = figure;
@@ -46,8 +47,8 @@ export function bootstrapLimits(figure: Resampled, alpha: number, seed: number):
   }
   if (drawn.length < resamples / 2) return undefined;
   drawn.sort((a, b) => a - b);
-  const { error, acceleration } = jackknife(figure, estimate);
-  const wide = studentQuantile(1 - alpha, groups - 1);
+  const { error, acceleration, freedom } = jackknife(figure, estimate);
+  const wide = studentQuantile(1 - alpha, freedom);
   const bias = normalQuantile(shareBelow(drawn, estimate));
   const z = Math.sqrt(groups / (groups - 1)) * wide;
   const at = (side: number) => {
@@ -86,7 +87,10 @@ function jackknife({ groups, value }: Resampled, estimate: number) {
     square += (mean - each) ** 2;
     cube += (mean - each) ** 3;
   }
+  let fourth = 0;
+  for (const each of values) fourth += (mean - each) ** 4;
   return {
+    freedom: freedomFrom(square, fourth, replicates),
     error: Math.sqrt((square * (replicates - 1)) / replicates),
     acceleration: square > 0 ? cube / (6 * square ** 1.5) : 0,
   };

@@ -58,7 +58,11 @@ export function freedomOf(groups: readonly GroupSum[]): number {
     square += residual;
     fourth += residual * residual;
   }
-  const count = groups.length;
+  return freedomFrom(square, fourth, groups.length);
+}
+
+/** The same from Σ d² and Σ d⁴ over `count` deviations. */
+export function freedomFrom(square: number, fourth: number, count: number): number {
   if (square === 0) return count - 1;
   const kurtosis = (count * fourth) / (square * square);
   return Math.max(LEAST_FREEDOM, Math.min(count - 1, (2 * count) / Math.max(2, kurtosis - 1)));

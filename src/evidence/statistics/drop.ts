@@ -1,10 +1,12 @@
 /** How much worse the compiled model can be than the teacher, given how few samples were seen. */
-import { isOneClass, type Metric } from "../metric.ts";
+import type { Metric } from "../metric.ts";
 import { bootstrapLimits, type Resampled } from "./bootstrap.ts";
 import { byGroup, designEffect, differences, freedomOf, type GroupSum } from "./clusters.ts";
 import { studentQuantile } from "./distributions.ts";
+import { overDraws } from "./draws.ts";
 import type { Outcomes } from "./outcomes.ts";
 import { clopperPearsonUpper, type Pairs, tangoLower, tangoUpper } from "./proportions.ts";
+import { ratioDrop, ratioSums, scoreUpper } from "./ratios.ts";
 
 /** One-sided limits: the drop is above `upper`, or below `lower`, with probability `alpha` at most, each. */
 export interface DropLimits {
@@ -25,7 +27,7 @@ export const MIN_GROUPS = 8;
  * Both limits of the drop at `1 − alpha`. Yes-or-no outcomes: Tango's score interval, on as many samples as the groups
  * are worth (design effect), with Student's quantile for the groups. Other metrics: the bootstrap by group. Either way,
  * where hardly any sample differs the upper limit is not below what the rest may hide: the exact limit of the share of
- * samples that differ, each costing no less than those seen.
+ * samples that differ, each costing no less than those seen; and a ratio's variance is taken at the limit (`scoreUpper`).
  * @returns undefined with too few groups, or where the metric has no value
  */
 export function dropLimits(
@@ -47,7 +49,8 @@ export function dropLimits(
   // A sample that differs costs at most all of what one sample can cost, or on average what those seen did.
   const each = seen === 0 ? 1 : Math.max(0, (estimate * records.length) / seen);
   const hidden = clopperPearsonUpper(seen / effect, effectiveSamples, alpha) * each;
-  const upper = Math.max(limits.upper, hidden);
+  const score = metric.ratio ? scoreUpper(ratioSums(metric.ratio, groups), metric.direction, alpha) : limits.upper;
+  const upper = Math.max(limits.upper, hidden, score);
   return { estimate, lower, upper, alpha, method: "bootstrap", groups: groups.length, effectiveSamples };
 }
 
@@ -108,60 +111,9 @@ function pairedProportions(groups: GroupPairs, alpha: number): DropLimits {
 /** The drop over draws of groups; from the groups' sums where the metric is a ratio of sums, from all outcomes otherwise. */
 export function dropOver(metric: Metric, groups: readonly (readonly Outcomes[])[]): Resampled {
   const sign = metric.direction === "higher" ? 1 : -1;
-  return metric.ratio ? ratioOver(metric.ratio, sign, groups) : combinedOver(metric, sign, groups);
-}
-
-function ratioOver(
-  ratio: NonNullable<Metric["ratio"]>,
-  sign: number,
-  groups: readonly (readonly Outcomes[])[],
-): Resampled {
-  const sums = Float64Array.from(
-    groups.flatMap((members) => {
-      const sum = [0, 0, 0, 0];
-      for (const { teacher, compiled } of members) {
-        const [a, wholeA] = ratio(teacher, teacher);
-        const [b, wholeB] = ratio(compiled, teacher);
-        [a, wholeA, b, wholeB].forEach((part, index) => {
-          sum[index] += part;
-        });
-      }
-      return sum;
-    }),
-  );
-  const value = (weights: Int32Array): number => {
-    let [a, wholeA, b, wholeB] = [0, 0, 0, 0];
-    for (let group = 0; group < weights.length; group++) {
-      const weight = weights[group];
-      a += weight * sums[4 * group];
-      wholeA += weight * sums[4 * group + 1];
-      b += weight * sums[4 * group + 2];
-      wholeB += weight * sums[4 * group + 3];
-    }
-    return sign * (a / wholeA - b / wholeB);
-  };
-  return { groups: groups.length, work: groups.length, value };
-}
-
-function combinedOver(metric: Metric, sign: number, groups: readonly (readonly Outcomes[])[]): Resampled {
-  const work = groups.reduce((sum, { length }) => sum + length, 0) * 20;
-  const value = (weights: Int32Array): number => {
-    const teacher: unknown[] = [];
-    const compiled: unknown[] = [];
-    groups.forEach((members, group) => {
-      for (let time = 0; time < weights[group]; time++) {
-        for (const record of members) {
-          teacher.push(record.teacher);
-          compiled.push(record.compiled);
-        }
-      }
-    });
-    try {
-      return sign * (metric.combine(teacher, teacher) - metric.combine(compiled, teacher));
-    } catch (error) {
-      if (isOneClass(error)) return Number.NaN;
-      throw error;
-    }
-  };
-  return { groups: groups.length, work, value };
+  if (metric.ratio) return ratioDrop(ratioSums(metric.ratio, groups), sign);
+  const work = groups.reduce((sum, { length }) => sum + length, 0) * 2;
+  const ofTeacher = overDraws(metric, groups, ({ teacher }) => teacher);
+  const ofCompiled = overDraws(metric, groups, ({ compiled }) => compiled);
+  return { groups: groups.length, work, value: (weights) => sign * (ofTeacher(weights) - ofCompiled(weights)) };
 }

@@ -39,7 +39,7 @@ export function planProportions(
     Math.ceil((z * z * Math.max(discordance, limit / 4)) / (limit * limit)) * effect,
   );
   // The search only goes up: power is not monotone from one count to the next, so ask for a little more than needed.
-  while (samples <= MOST_SAMPLES && passing({ limit, alpha, discordance, effect, samples, groupSize }) < power + 0.01)
+  while (samples <= MOST_SAMPLES && passing({ limit, alpha, discordance, effect, samples, groupSize }) < power + 0.02)
     samples = Math.ceil(samples * 1.04) + 1;
   if (samples > MOST_SAMPLES) return undefined;
   const groups = Math.ceil(samples / groupSize);

@@ -1,7 +1,8 @@
 /** Limits of one model's own figures: its metric, and shares of samples. */
-import { isOneClass, type Metric } from "../metric.ts";
+import type { Metric } from "../metric.ts";
 import { bootstrapLimits } from "./bootstrap.ts";
 import { designEffect, type GroupSum } from "./clusters.ts";
+import { overDraws } from "./draws.ts";
 import type { Outcomes } from "./outcomes.ts";
 import { clopperPearsonLower, clopperPearsonUpper } from "./proportions.ts";
 
@@ -32,6 +33,7 @@ export function metricLimits(
 ): ShareLimits | undefined {
   const sums = metric.ratio && ratioSums(metric.ratio, groups);
   if (sums?.binary) return shareLimits(sums.groups, alpha);
+  const evaluated = sums ? undefined : overDraws(metric, groups, ({ compiled }) => compiled);
   const value = (weights: Int32Array): number => {
     if (sums) {
       let [top, bottom] = [0, 0];
@@ -41,24 +43,10 @@ export function metricLimits(
       });
       return top / bottom;
     }
-    const teacher: unknown[] = [];
-    const compiled: unknown[] = [];
-    groups.forEach((members, at) => {
-      for (let time = 0; time < weights[at]; time++)
-        for (const record of members) {
-          teacher.push(record.teacher);
-          compiled.push(record.compiled);
-        }
-    });
-    try {
-      return metric.combine(compiled, teacher);
-    } catch (error) {
-      if (isOneClass(error)) return Number.NaN;
-      throw error;
-    }
+    return evaluated!(weights);
   };
   const samples = groups.reduce((sum, { length }) => sum + length, 0);
-  return bootstrapLimits({ groups: groups.length, work: sums ? groups.length : samples * 20, value }, alpha, seed);
+  return bootstrapLimits({ groups: groups.length, work: sums ? groups.length : samples, value }, alpha, seed);
 }
 
 function ratioSums(ratio: NonNullable<Metric["ratio"]>, groups: readonly (readonly Outcomes[])[]) {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { splitMix } from "../../../src/data/random.ts";
 import { loadMetric } from "../../../src/evidence/metric.ts";
 import { quantile } from "../../../src/evidence/statistics/bootstrap.ts";
+import { overDraws } from "../../../src/evidence/statistics/draws.ts";
 import { dropLimits } from "../../../src/evidence/statistics/drop.ts";
 import type { Outcomes } from "../../../src/evidence/statistics/outcomes.ts";
 import { planFromPilot, planProportions } from "../../../src/evidence/statistics/plan.ts";
@@ -140,4 +141,23 @@ it("all looks that there can be spend no more than there is", () => {
 
 it("quantile interpolates", () => {
   expect([0, 0.25, 0.5, 1].map((q) => quantile([1, 2, 4], q))).toEqual([1, 1.5, 2, 4]);
+});
+
+it("a metric's own way over draws is the metric of the repeated outcomes", () => {
+  const random = splitMix(11);
+  const groups = Array.from({ length: 9 }, (_, group) =>
+    Array.from({ length: 1 + (group % 4) }, () => {
+      const label = random() < 0.5 ? 1 : 0;
+      const outcome = { score: Math.round((label + 2 * random()) * 4) / 4, label };
+      return { group: `g${group}`, teacher: outcome, compiled: outcome };
+    }),
+  );
+  const { weighted: _, ...plain } = auc;
+  const own = overDraws(auc, groups, ({ compiled }) => compiled);
+  const repeated = overDraws(plain, groups, ({ compiled }) => compiled);
+  for (let trial = 0; trial < 50; trial++) {
+    const weights = Int32Array.from(groups, () => Math.floor(random() * 4));
+    const found = own(weights);
+    expect(found).toBeCloseTo(repeated(weights), 12);
+  }
 });
