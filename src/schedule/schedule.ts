@@ -280,7 +280,7 @@ function assemble(
     target: target.name,
     npus: prepared.reduce((most, { npus }) => Math.max(most, npus), 1),
     weightBytes: weights.byteLength,
-    sramBytes: target.sram.bytes,
+    sramBytes: stagingBytes(target.sram),
     dramBytes: dram.end,
     weights: weights.bytes(),
     states: [...states.values()],
@@ -298,13 +298,18 @@ function assemble(
   };
 }
 
+/** Where SRAM keeps operands only, results leave through a buffer of their own: the machine gets one as large again. */
+function stagingBytes({ bytes, keeps }: Target["sram"]): number {
+  return keeps === "operands" ? 2 * bytes : bytes;
+}
+
 /** With this much, whatever streams could lie side by side: more SRAM would only spread it. */
 function usefulBytes(jobs: Planned["jobs"], { tops }: Residency, { sram }: Target): number {
   let bytes = tops.reduce((most, top) => top.reduce((high, end) => Math.max(high, end), most), 0);
   for (const planned of jobs) {
     if ("items" in planned) for (const item of planned.items) bytes += alignUp(item.bytes, sram.alignmentBytes);
   }
-  return Math.min(bytes, sram.bytes);
+  return Math.min(bytes, stagingBytes(sram));
 }
 
 function placeStates(
