@@ -28,6 +28,8 @@ export interface Residency {
   /** By NPU, for every job: no resident root that lives then reaches this address. */
   readonly tops: readonly Float64Array[];
   readonly allocation: Allocation;
+  /** Whether a tensor that the chip makes found no room. */
+  readonly spills: boolean;
 }
 
 interface Span {
@@ -128,7 +130,8 @@ function extraTraffic({ root, reads }: Span): number {
 
 /**
  * Takes roots out of SRAM, the cheapest first, until every job finds room, then gives the rest addresses. `thrift` in
- * (0, 1] scales the room that tiles are promised; `alone`: nothing stays. Throws model/layer-too-large, which names the layer, the need and the limit.
+ * (0, 1] scales the room that tiles are promised; `alone`: nothing stays; `inDram` does not in any case. Throws
+ * model/layer-too-large, which names the layer, the need and the limit.
  */
 export function chooseResidents(
   jobs: readonly Job[],
@@ -136,10 +139,11 @@ export function chooseResidents(
   target: Target,
   thrift: number,
   alone: boolean,
+  inDram: ReadonlySet<Root> = new Set(),
 ): Residency {
   const capacity = target.sram.bytes;
   const spans = spansOf(jobs, npus);
-  const banished = new Set<Root>();
+  const banished = new Set<Root>(inDram);
   for (const job of jobs) {
     if (job.kind === "cpu") for (const { root } of [...job.inputs, ...job.outputs]) banished.add(root);
   }
@@ -165,7 +169,8 @@ export function chooseResidents(
           return [root, { first, last, address: allocation.addresses[index], held }] as const;
         }),
       );
-      return { resident, tops, allocation };
+      const spills = [...spans.keys()].some((root) => root.kind === "computed" && banished.has(root));
+      return { resident, tops, allocation, spills };
     }
     limit -= Math.max(excess, Math.floor(capacity / 64));
   }
