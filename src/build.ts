@@ -1,6 +1,7 @@
 /** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
+import { cost } from "./build/cost.ts";
 import { openBuildData } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
@@ -16,7 +17,6 @@ import { decodeRecord, encodeRecord } from "./ir/record.ts";
 import { runPasses } from "./passes.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
-import { cost } from "./schedule/cost.ts";
 import { loadTarget } from "./target/load.ts";
 
 export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"] as const;

@@ -1,6 +1,6 @@
 import { canonicalBytes, toJson } from "../artifact/canonical.ts";
 import { type SealedArtifact, sha256 } from "../artifact/container.ts";
-import { boundOf } from "../emulate/bound.ts";
+import { boundOf } from "../checker/bound.ts";
 import { decodeProgram } from "../emulate/decode.ts";
 import { energyOf } from "../emulate/energy.ts";
 import { timeProgram } from "../emulate/timing.ts";
@@ -54,7 +54,7 @@ export function measure(artifact: SealedArtifact, profile = artifact.manifest.ta
   const program = decodeProgram(sections);
   const graph = decodeRecord(section("record"));
   const timing = timeProgram(program, target, { profile });
-  const { rooflineCycles, boundCycles } = boundOf(graph, target, profile);
+  const { rooflineCycles, boundCycles } = boundOf(graph, target, { profile });
   const { cycles, ms, dramBytes } = timing;
   const { low, mid, high } = energyOf(program, timing, target).mJ;
   const floats = new Set(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Network } from "../../bench/backend/builder.ts";
-import { boundOf } from "../../src/emulate/bound.ts";
+import { boundOf } from "../../src/checker/bound.ts";
 import { convMappings } from "../../src/emulate/cycles.ts";
 import { energyOf } from "../../src/emulate/energy.ts";
 import { timeProgram } from "../../src/emulate/timing.ts";

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cost } from "../../src/build/cost.ts";
 import type { AnyArray } from "../../src/emulate/machine/memory.ts";
 import { createMachine, type HostCall } from "../../src/emulate/machine.ts";
 import { CompileError } from "../../src/error.ts";
@@ -7,7 +8,6 @@ import { makeTensor } from "../../src/ir/tensor.ts";
 import { parse } from "../../src/ir/text.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { interpret } from "../../src/run/interpret.ts";
-import { cost } from "../../src/schedule/cost.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
 import { printProgram } from "../../src/schedule/print.ts";
 import { schedule, scheduleEntries } from "../../src/schedule/schedule.ts";
