@@ -1,5 +1,8 @@
 /** Planned jobs → commands: addresses, loads ahead of their use, and the waits that keep the order. */
+
+import type { Work } from "../emulate/simulate.ts";
 import { bug } from "../error.ts";
+import { Clock } from "./clock.ts";
 import { Arena, laneOf, lanesOf, nobody, type Region, TrackedBuffer, waitsOf } from "./hazards.ts";
 import { Heap, takeCommon } from "./heap.ts";
 import { type CpuJob, npusOf } from "./job.ts";
@@ -29,6 +32,10 @@ export interface EmitInput {
   readonly alignment: number;
   /** Whether blocks are loaded ahead of their tile. */
   readonly prefetch: boolean;
+  /** Cycles by which loads are issued before the work that they lie ahead of ends. */
+  readonly lead: number;
+  /** What a command asks of its engine and of the DRAM. */
+  readonly workOf: (command: Command) => Work;
   /** DRAM address of a root that has one. */
   readonly dramAddress: (root: Root) => number;
 }
@@ -65,6 +72,7 @@ class Emitter {
   private readonly input: EmitInput;
   private readonly commands: Command[] = [];
   private readonly lanes: number;
+  private readonly clock: Clock;
   private readonly chips: readonly Chip[];
   private readonly blocks = new Map<StreamItem, Block>();
   private readonly done = new Set<StreamItem>();
@@ -79,6 +87,7 @@ class Emitter {
   constructor(input: EmitInput) {
     this.input = input;
     this.lanes = lanesOf(input.npus);
+    this.clock = new Clock(this.lanes);
     this.chips = Array.from({ length: input.npus }, (_, npu) => ({
       npu,
       arena: new Arena(this.lanes),
@@ -154,13 +163,20 @@ class Emitter {
     return found;
   }
 
-  private push(body: CommandBody, npu: number, origin: readonly string[], touches: readonly Touch[]): void {
+  private waitsFor(touches: readonly Touch[], lane: number): number[] {
     const waits = nobody(this.lanes);
-    const lane = laneOf(npu, body.engine);
     for (const { buffer, region, write } of touches) buffer.collect(region, write, waits);
+    return waitsOf(waits, lane);
+  }
+
+  private push(body: CommandBody, npu: number, origin: readonly string[], touches: readonly Touch[]): void {
+    const lane = laneOf(npu, body.engine);
+    const waits = this.waitsFor(touches, lane);
     const id = this.commands.length;
     for (const { buffer, region, write } of touches) buffer.record(id, lane, region, write);
-    this.commands.push({ ...body, npu, waits: waitsOf(waits, lane), origin });
+    const command: Command = { ...body, npu, waits, origin };
+    this.commands.push(command);
+    this.clock.add(lane, waits, this.input.workOf(command));
   }
 
   private regionOf(view: View): Region {
@@ -246,14 +262,33 @@ class Emitter {
     return writers.every((job) => job < now || job >= item.job);
   }
 
-  /** Loads whatever finds room on an NPU, in order; only the items of `tile` must. */
-  private advance(now: number, chip: Chip, tile: Tile | undefined): void {
+  /** What is fetched ahead of a load that has to wait: its engine takes no other one meanwhile. */
+  private fill(now: number, chip: Chip, touches: readonly Touch[]): void {
+    if (!this.input.prefetch) return;
+    const ready = this.clock.endOf(this.waitsFor(touches, laneOf(chip.npu, "dma-in")));
+    this.advance(now, chip, undefined, ready);
+  }
+
+  /** Fetches what the DRAM has time for until the work given so far is done. */
+  private ahead(now: number, chip: Chip): void {
+    const { npu } = chip;
+    const done = Math.max(this.clock.freeAt(laneOf(npu, "array")), this.clock.freeAt(laneOf(npu, "vector")));
+    this.advance(now, chip, undefined, done + this.input.lead);
+  }
+
+  /** When the engine that fetches an item could begin. */
+  private fetched({ mates, job }: StreamItem): number {
+    return this.clock.freeAt(laneOf(npusOf(this.input.jobs[mates?.[0].job ?? job].job)[0], "dma-in"));
+  }
+
+  /** Loads whatever finds room on an NPU, in order, but nothing that begins after `until`; the items of `tile` must. */
+  private advance(now: number, chip: Chip, tile: Tile | undefined, until = Number.POSITIVE_INFINITY): void {
     const must = new Set<StreamItem>([...(tile?.items ?? []), tile?.output].flatMap((item) => (item ? [item] : [])));
     for (const item of must) if (this.blocks.has(item)) must.delete(item);
     for (; chip.next < chip.stream.length; chip.next++) {
       const item = chip.stream[chip.next];
       if (this.blocks.has(item) || this.done.has(item)) continue;
-      if (tile !== undefined && must.size === 0) return;
+      if (tile === undefined ? this.fetched(item) >= until : must.size === 0) return;
       if (!must.has(item) && !this.ready(item, now)) return;
       if (!this.load(item, now)) {
         if (must.size > 0) throw new OutOfSram(this.input.jobs[item.job].job.name, item.bytes);
@@ -297,6 +332,7 @@ class Emitter {
       const part = boxView(job.output, tile.box);
       const all = npusOf(job).map((at) => this.inSram(part, at, true));
       const body = job.command(tile.box, operands, all[0].operand);
+      if (body.kind === "dma-read") this.fill(index, chip, [...touches, ...all.map(({ touch }) => touch)]);
       const spread = job.npus === undefined || body.kind !== "dma-read" ? {} : { npus: job.npus };
       this.push({ ...body, ...spread }, npu, job.origin, [...touches, ...all.map(({ touch }) => touch)]);
     }
@@ -304,7 +340,7 @@ class Emitter {
       if (item && item.last === number) this.free(item, npu, job.name);
     // Inputs come before the constants that wait behind them.
     const loading = job.direct?.input !== undefined && number + 1 < tiles.length;
-    if (this.input.prefetch && !loading) this.advance(index, chip, undefined);
+    if (this.input.prefetch && !loading) this.ahead(index, chip);
   }
 
   private free(item: StreamItem, npu: number, name: string): void {

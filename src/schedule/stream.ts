@@ -3,7 +3,7 @@ import { alignUp } from "./allocate.ts";
 import { type Grid, type Places, sameBox, tilesOf } from "./grid.ts";
 import type { TileJob } from "./job.ts";
 import { type Box, bytesOfBox, type View } from "./view.ts";
-import { copyBox, type Weights } from "./weights.ts";
+import { type Part, partOfConstant, type Weights } from "./weights.ts";
 
 /** A block of SRAM that one or more consecutive tiles of a job use. */
 export interface StreamItem {
@@ -60,12 +60,11 @@ function layPackage(
 
 function fillPackage(job: TileJob, places: Places, needs: readonly (Box | undefined)[], weights: Weights) {
   const { within, bytes } = layPackage(job, places, needs);
-  const data = new Uint8Array(bytes);
-  job.inputs.forEach((view, index) => {
+  const parts = job.inputs.flatMap((view, index): Part[] => {
     const need = needs[index];
-    if (view && need && places.inputs[index] === "package") copyBox(view, need, data, within[index]);
+    return view && need && places.inputs[index] === "package" ? [partOfConstant(view, need, within[index])] : [];
   });
-  return { within, bytes, offset: weights.add(data) };
+  return { within, bytes, offset: weights.add(parts, bytes) };
 }
 
 /** Cuts a job into tiles and lists what each of them streams. Constants go into the weights section here. */

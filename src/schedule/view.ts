@@ -1,6 +1,7 @@
 import { bug } from "../error.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { type Operand, type Space, STORAGE_BYTES, type Storage } from "./program.ts";
+import type { Codes } from "./weights.ts";
 
 /** Memory of its own: a tensor that no other is a part of. */
 export interface Root {
@@ -10,8 +11,8 @@ export interface Root {
   readonly bytes: number;
   /** `state` and `input` lie in DRAM when a run begins, an `output` when it has ended. */
   readonly kind: "computed" | "input" | "state" | "constant" | "output";
-  /** Constants only: the codes, little-endian. */
-  readonly data?: Uint8Array;
+  /** Constants only. */
+  readonly codes?: Codes;
 }
 
 /** A strided part of a root, seen as a tensor of its own. Offset and strides in elements. */
