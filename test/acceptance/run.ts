@@ -9,6 +9,7 @@ import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { recipes } from "./recipes.ts";
 import { unseen } from "./unseen.ts";
+import { worstCase } from "./worst-case.ts";
 
 const checks: Readonly<Record<string, AcceptanceCheck>> = {
   agreement,
@@ -17,6 +18,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   recipes,
   hostile,
   unseen,
+  "worst-case": worstCase,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { samples: { type: "string" } } });

@@ -82,6 +82,8 @@ export function createWorld({ refresh, others, slots }: Interference, scenario: 
       const marked = present && marks !== undefined && marks[place] === 1;
       if (marked) nextGrain = Math.max(clock, allowed(), from);
       for (;;) {
+        // Who knows what hurts saves it up while we are halted.
+        if (marked && length > 0) nextGrain += Math.max(0, length - inPeriod(nextGrain));
         const next = Math.min(nextRefresh, nextGrain);
         if (next <= time) {
           interrupt();

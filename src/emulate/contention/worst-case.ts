@@ -26,33 +26,45 @@ interface Bucket {
   readonly share: number;
 }
 
-/**
- * Refreshes and other clients as buckets in the time that slots leave us; each of the two alone is a bound. A window of d
- * every T is within d (1 − d/T) + t · d/T. With slots of L every P, t cycles of ours take at most L + t P/(P − L) in all,
- * so the others get burst + share · (L + t P/(P − L)); and since at most 1 + t/(P − L) slots cut our time into pieces,
- * within each of which the bucket holds, they get at most burst · (2 + t/(P − L)) + share · t.
- */
-function bucketsOf({ refresh, others, slots }: Interference): Bucket[] {
-  const refreshing = refresh.duration / refresh.interval;
-  const share = others.share + refreshing;
-  const burst = others.burst + refresh.duration * (1 - refreshing);
-  const { period, length } = slots;
-  if (length === 0) return [{ burst, share }];
-  const ours = period - length;
-  return [
-    { burst: burst + share * length, share: (share * period) / ours },
-    { burst: 2 * burst, share: share + burst / ours },
-  ];
+/** Refreshes, of which a window of d every T is within d (1 − d/T) + t · d/T, and the other clients. */
+function bucketsOf({ refresh, others }: Interference): Bucket[] {
+  const share = refresh.duration / refresh.interval;
+  return [others, { burst: refresh.duration * (1 - share), share }];
 }
 
 /** In cycles; sound for every scenario of world.ts, and for every other behaviour that keeps the regulators. */
 export function worstCaseOf(fixed: FixedOrder, interference: Interference): WorstCase {
-  const own = Math.min(...bucketsOf(interference).map((bucket) => longestPath(fixed, bucket)));
+  const own = longestOwn(fixed, interference);
   if (!Number.isFinite(own)) return { cycles: own, slotCycles: own };
-  const { period, length } = interference.slots;
-  const slotCycles = length === 0 ? 0 : (Math.floor(own / (period - length)) + 1) * length;
+  const slotCycles = slotsIn(own, interference) * interference.slots.length;
   // A little more than the sum, so that rounding cannot put a run above it.
   return { cycles: Math.ceil((own + slotCycles) * (1 + 1e-9)), slotCycles };
+}
+
+/** As many slots as can touch a run that has so many cycles outside of them. */
+function slotsIn(own: number, { slots: { period, length } }: Interference): number {
+  return length === 0 ? 0 : Math.floor(own / (period - length)) + 1;
+}
+
+/**
+ * The longest path in the time that slots of L every P leave us. While a slot lasts, nobody takes anything from us, but a
+ * bucket gains: at most share · L, and at most itself. So with g for that gain, n slots in a run give its transfers
+ * burst + n g + share · t in t cycles of ours; and since they can be at most 1 + t/(P − L), also
+ * burst + g + (share + g/(P − L)) · t. From the second follows a number of slots, from the first a shorter run, which
+ * fewer slots can touch, and so on downwards.
+ */
+function longestOwn(fixed: FixedOrder, interference: Interference): number {
+  const { period, length } = interference.slots;
+  const sources = bucketsOf(interference);
+  const total = (of: (bucket: Bucket) => number) => sources.reduce((sum, bucket) => sum + of(bucket), 0);
+  const [burst, share] = [total((bucket) => bucket.burst), total((bucket) => bucket.share)];
+  const gain = total((bucket) => Math.min(bucket.share * length, bucket.burst));
+  let own = longestPath(fixed, { burst: burst + gain, share: share + gain / (period - length) });
+  for (let slots = Number.POSITIVE_INFINITY; Number.isFinite(own) && slotsIn(own, interference) < slots; ) {
+    slots = slotsIn(own, interference);
+    own = Math.min(own, longestPath(fixed, { burst: burst + slots * gain, share }));
+  }
+  return own;
 }
 
 /** Infinity where the bucket fills faster than the DRAM serves. */
