@@ -17,8 +17,12 @@ const CHOSEN_AT_A_CUT = 3;
 const USABLE = 0.9;
 /** Numbers of strips. */
 const STRIPS = [2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128];
-/** Of a transfer's time, what counts even where it hides behind other work: the DRAM is shared and costs energy. */
-const TRAFFIC_WEIGHT = 0.25;
+/**
+ * Share of the vector unit's time, and of the transfers', that adds to the array's: most of it hides behind other work. A sum,
+ * so that a segment's worth does not depend on how long it is.
+ */
+const VECTOR_WEIGHT = 0.5;
+const DRAM_WEIGHT = 0.7;
 
 export interface ChosenCascade {
   readonly from: number;
@@ -77,10 +81,8 @@ function settlePlaces(jobs: readonly Job[], rows: ReadonlyMap<Root, Rows>, capac
   return { always, never, crossing, settled };
 }
 
-/** Time of what runs side by side: the longest, and a part of the traffic. */
 function timeOf(array: number, vector: number, traffic: number, target: Target): number {
-  const dram = traffic / dramBytesPerCycle(target);
-  return Math.max(array, vector, dram) + TRAFFIC_WEIGHT * dram;
+  return array + VECTOR_WEIGHT * vector + (DRAM_WEIGHT * traffic) / dramBytesPerCycle(target);
 }
 
 /** One job by itself, tile by tile; infinite where it finds no room beside what else is in SRAM. */

@@ -156,7 +156,7 @@ export function estimate(
     const advance = Math.max(0, states[1][index] - states[0][index]);
     const bytes = rows.root.bytes * shareOf(part);
     if (work) {
-      const times = advance > 0 ? work.count / advance : 1;
+      const times = work.count / Math.max(1, advance);
       const cycles = cyclesOf(work, Math.max(1, high - low)) * times;
       if (work.job.engine === "array") arrayCycles += cycles;
       else if (work.job.engine === "vector") vectorCycles += cycles;
