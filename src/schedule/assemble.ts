@@ -5,9 +5,10 @@ import { bug, CompileError } from "../error.ts";
 import { elementCount, type Graph, typeOf } from "../ir/graph.ts";
 import type { Target } from "../target/schema.ts";
 import { alignUp } from "./allocate.ts";
-import { emit } from "./emit.ts";
+import { arrange, stagingBytes } from "./arrange.ts";
 import type { Planned, Prepared } from "./plan.ts";
 import {
+  type Command,
   type Entry,
   type EntryPlan,
   type Port,
@@ -16,7 +17,6 @@ import {
   STORAGE_BYTES,
   type StateBuffer,
 } from "./program.ts";
-import type { Residency } from "./residency.ts";
 import { storageOf } from "./roots.ts";
 import { type Root, viewOfRoot } from "./view.ts";
 import { codesOf, type Weights } from "./weights.ts";
@@ -104,20 +104,10 @@ export function assemble(
     for (const root of transfers.ports.values()) dram.place(root);
     for (const [root, port] of merged) dram.place(root, dram.address(port));
     const dramAddress = (root: Root) => dram.address(root);
-    const { alignmentBytes } = target.sram;
-    const sramBytes = usefulBytes(jobs, residency, target);
     const perCycle = dramBytesPerCycle(target);
-    const result = emit({
-      jobs,
-      npus,
-      residency,
-      sramBytes,
-      alignment: alignmentBytes,
-      dramAddress,
-      prefetch,
-      lead: 2 * target.dma.latencyCycles,
-      workOf: (command) => costOf(command, target, perCycle),
-    });
+    const lead = 2 * target.dma.latencyCycles;
+    const workOf = (command: Command) => costOf(command, target, perCycle);
+    const result = arrange({ jobs, npus, dramAddress, prefetch, lead, workOf }, residency, target);
     const inputs = graph.inputs
       .filter((input) => !fedInputs.has(input))
       .map((input) => portOf(graph, input, dram.address(lowered.inputs.get(input) ?? bug(input))));
@@ -133,7 +123,7 @@ export function assemble(
     plan.push({
       name,
       sramPeakBytes: result.sramPeakBytes,
-      sramLowerBoundBytes: residency.allocation.lowerBoundBytes,
+      sramLowerBoundBytes: result.sramLowerBoundBytes,
       buffers: result.buffers,
     });
   });
@@ -152,20 +142,6 @@ export function assemble(
     plan,
   };
   return { program, constantBytes };
-}
-
-/** Where SRAM keeps operands only, results leave through a buffer of their own: the machine gets one as large again. */
-function stagingBytes({ bytes, keeps }: Target["sram"]): number {
-  return keeps === "operands" ? 2 * bytes : bytes;
-}
-
-/** With this much, whatever streams could lie side by side: more SRAM would only spread it. */
-function usefulBytes(jobs: Planned["jobs"], { tops }: Residency, { sram }: Target): number {
-  let bytes = tops.reduce((most, top) => top.reduce((high, end) => Math.max(high, end), most), 0);
-  for (const planned of jobs) {
-    if ("items" in planned) for (const item of planned.items) bytes += alignUp(item.bytes, sram.alignmentBytes);
-  }
-  return Math.min(bytes, stagingBytes(sram));
 }
 
 function placeStates(

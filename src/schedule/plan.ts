@@ -9,7 +9,7 @@ import { type Lowered, lowerGraph } from "./lower.ts";
 import { chooseMappings } from "./mapping.ts";
 import { likeProducer, type ProducerGrids, readByChannel, recordGrid } from "./pipeline.ts";
 import { chooseResidents, isIdle, placesOf, type Residency, tooLarge } from "./residency.ts";
-import { joinPackages, type PlannedJob, planJob } from "./stream.ts";
+import { fillPackages, joinPackages, type PlannedJob, planJob } from "./stream.ts";
 import { chooseGrid, type GridMemo } from "./tile.ts";
 import { addTransfers, type Transfers } from "./transfers.ts";
 import { type Root, wholeBox } from "./view.ts";
@@ -93,9 +93,11 @@ export function planEntry(entry: Prepared, target: Target, { share, alone }: Thr
       chooseGrid(job, places, free, like, byChannel, target, memo);
     const grid: Grid = found?.grid ?? refuse(job, places, target);
     recordGrid(job, grid, producers);
-    return planJob(job, index, grid, places, weights);
+    return planJob(job, index, grid, places);
   });
-  joinPackages(planned.flatMap((one) => ("items" in one ? [one] : [])));
+  const tiled = planned.flatMap((one) => ("items" in one ? [one] : []));
+  for (const one of tiled) fillPackages(one, weights);
+  joinPackages(tiled);
   return { jobs: planned, residency, merged };
 }
 

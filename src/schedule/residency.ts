@@ -13,7 +13,7 @@ import { type Box, bytesOfBox, coverOf, type Root, type View, wholeBox } from ".
 const REST = [3, 1, 0];
 
 export interface Resident {
-  /** The jobs (by index) during which it lies in SRAM. */
+  /** The moments (jobs by index, or steps once their order is known) during which it lies in SRAM. */
   readonly first: number;
   readonly last: number;
   /** The same on all NPUs. */
@@ -25,7 +25,7 @@ export interface Resident {
 export interface Residency {
   /** Roots that lie in SRAM. */
   readonly resident: ReadonlyMap<Root, Resident>;
-  /** By NPU, for every job: no resident root that lives then reaches this address. */
+  /** By NPU, for every moment: no resident root that lives then reaches this address. */
   readonly tops: readonly Float64Array[];
   readonly allocation: Allocation;
   /** Whether a tensor that the chip makes found no room. */
@@ -55,7 +55,8 @@ export function heldBytes(root: Root, held: Box | undefined): number {
   return held === undefined ? 0 : bytesOfBox(root.dtype, held);
 }
 
-function mostBytes({ root, held }: Pick<Span, "root" | "held">): number {
+/** The most that a root takes on any NPU. */
+export function mostBytes({ root, held }: Pick<Resident, "held"> & { readonly root: Root }): number {
   return held.reduce((most, box) => Math.max(most, heldBytes(root, box)), 0);
 }
 
@@ -176,8 +177,9 @@ export function chooseResidents(
   }
 }
 
-function topsOf(
-  kept: readonly Span[],
+/** By NPU and moment: what no root of `kept` reaches. */
+export function topsOf(
+  kept: readonly (Pick<Resident, "held"> & { readonly root: Root })[],
   lifetimes: readonly Lifetime[],
   { addresses }: Allocation,
   moments: number,
