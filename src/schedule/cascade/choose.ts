@@ -5,7 +5,7 @@ import { finestGrid, memoryOf, type Place } from "../grid.ts";
 import { inputsOf, type Job, outputsOf } from "../job.ts";
 import type { Root } from "../view.ts";
 import { bestCuts, type CutProblem } from "./cuts.ts";
-import { type CyclesOf, cycleTable, type Estimate, estimate } from "./estimate.ts";
+import { type CyclesOf, cycleTable, type Estimate, estimate, expenseOf } from "./estimate.ts";
 import type { Analysis, Rows, Work } from "./rows.ts";
 import { type InSram, lifeOf, segmentOf } from "./segment.ts";
 
@@ -149,14 +149,18 @@ export function chooseCascades(jobs: readonly Job[], analysis: Analysis, target:
     return bytes;
   };
   const reach = reachOf(analysis, capacity);
-  const estimates = new Map<string, Map<number, Estimate>>();
+  const candidates = new Map<number, Candidate>();
+  /** By first job: the segment's end from which on not even the thinnest strips fit. */
+  const tooLong = new Map<number, number>();
   const cascade = (from: number, to: number, before: number, after: number) => {
+    if (to >= (tooLong.get(from) ?? to + 1)) return undefined;
+    const key = from * (jobs.length + 1) + to;
+    const known = candidates.get(key) ?? candidateOf(analysis, from, to, cyclesOf, target);
+    candidates.set(key, known);
+    const { options, at } = known;
+    if (options.length > 0 && at(options.length - 1).own.bytes > capacity) tooLong.set(from, to);
     const room = capacity * USABLE - others(from, to, before, after);
-    const inSram = lookup(from, to, before, after);
-    const key = `${from} ${to} ${touchedBits(analysis, from, to, inSram, ids)}`;
-    const known = estimates.get(key) ?? new Map<number, Estimate>();
-    estimates.set(key, known);
-    return bestStrips(analysis, from, to, inSram, room, known, cyclesOf, target);
+    return bestStrips(known, lookup(from, to, before, after), room, target);
   };
   const problem: CutProblem = {
     jobs: jobs.length,
@@ -199,59 +203,49 @@ function reachOf({ work }: Analysis, capacity: number): number[] {
   });
 }
 
-/** Which tensors that a segment touches are in SRAM: all that its estimate depends on. */
-function touchedBits(
-  { work }: Analysis,
-  from: number,
-  to: number,
-  inSram: InSram,
-  ids: ReadonlyMap<Root, number>,
-): string {
-  const there = new Set<number>();
-  for (let index = from; index < to; index++) {
-    const job = work[index];
-    if (!job) continue;
-    for (const { rows } of [...job.reads, job.write]) {
-      const id = ids.get(rows.root);
-      if (id !== undefined && inSram(rows.root)) there.add(id);
-    }
-  }
-  return [...there].sort((a, b) => a - b).join(",");
+/** A segment with its numbers of strips, estimated when asked for. */
+interface Candidate {
+  readonly options: readonly number[];
+  at(option: number): Estimate;
+}
+
+function candidateOf(analysis: Analysis, from: number, to: number, cyclesOf: CyclesOf, target: Target): Candidate {
+  const last = analysis.work[to - 1] as Work;
+  const options = STRIPS.filter((strips) => strips <= last.count);
+  const segment = segmentOf(analysis, from, to, () => false);
+  const known = new Map<number, Estimate>();
+  return {
+    options,
+    at(option) {
+      const found = known.get(option) ?? estimate(segment, options[option], cyclesOf, target);
+      known.set(option, found);
+      return found;
+    },
+  };
 }
 
 /** The fewest strips that fit, or a few more where that is better. */
 function bestStrips(
-  analysis: Analysis,
-  from: number,
-  to: number,
+  { options, at }: Candidate,
   inSram: InSram,
   room: number,
-  known: Map<number, Estimate>,
-  cyclesOf: CyclesOf,
   target: Target,
 ): { cost: number; estimate: Estimate } | undefined {
-  const last = analysis.work[to - 1] as Work;
-  const options = STRIPS.filter((strips) => strips <= last.count);
-  const segment = segmentOf(analysis, from, to, inSram);
-  const at = (option: number): Estimate => {
-    const strips = options[option];
-    const found = known.get(strips) ?? estimate(segment, strips, inSram, cyclesOf, target);
-    known.set(strips, found);
-    return found;
-  };
   let low = 0;
   let high = options.length;
+  const fits = (option: number) => expenseOf(at(option), inSram).bytes <= room;
+  if (high === 0 || !fits(high - 1)) return undefined;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (at(middle).bytes <= room) high = middle;
+    if (fits(middle)) high = middle;
     else low = middle + 1;
   }
   let best: { cost: number; estimate: Estimate } | undefined;
   for (let option = low; option < Math.min(options.length, low + 3); option++) {
     const found = at(option);
-    if (found.bytes > room) continue;
-    const { arrayCycles, vectorCycles, traffic, commands } = found;
-    const cost = timeOf(arrayCycles, vectorCycles, traffic, target) + commands * target.issueCycles;
+    const { vectorCycles, traffic, bytes, commands } = expenseOf(found, inSram);
+    if (bytes > room) continue;
+    const cost = timeOf(found.arrayCycles, vectorCycles, traffic, target) + commands * target.issueCycles;
     if (best === undefined || cost < best.cost) best = { cost, estimate: found };
   }
   return best;

@@ -5,17 +5,25 @@ import { alignUp } from "../allocate.ts";
 import { sizedCommand } from "../grid.ts";
 import { elementsOf, type Root, wholeBox } from "../view.ts";
 import type { Rows, Work } from "./rows.ts";
-import { type InSram, isInside, type Part, progressAt, roughly, type Segment, type Strip, stripOf } from "./segment.ts";
+import { type InSram, isInside, type Part, progressAt, roughly, type Segment } from "./segment.ts";
+
+/** What is spent, beside the array's work. */
+export interface Expense {
+  vectorCycles: number;
+  /** DRAM traffic. */
+  traffic: number;
+  /** SRAM. */
+  bytes: number;
+  commands: number;
+}
 
 export interface Estimate {
   readonly strips: number;
   readonly arrayCycles: number;
-  readonly vectorCycles: number;
-  /** DRAM traffic, constants included. */
-  readonly traffic: number;
-  /** SRAM for tensors inside, constants and what is staged. */
-  readonly bytes: number;
-  readonly commands: number;
+  /** For tensors inside, constants and the jobs themselves. */
+  readonly own: Expense;
+  /** For each tensor that is there before or after, on top, where it lies in DRAM. */
+  readonly edges: ReadonlyMap<Root, Expense>;
   /** Parts that make the rows that the next strip needs too anew, instead of keeping them. */
   readonly again: ReadonlySet<number>;
 }
@@ -66,41 +74,57 @@ function keepCycles(part: Part, halo: number, height: number, target: Target): n
   return moves * ((halo * part.rows.bytes * shareOf(part) * steps.move) / lanes + target.issueCycles);
 }
 
-function lowestRead(strips: readonly Strip[], root: Root): number {
-  return strips.reduce((low, { readLow }) => Math.min(low, readLow.get(root) ?? low), Number.POSITIVE_INFINITY);
+/** The strip in the middle: rows [from, to) of every part, and the lowest row of each tensor that it or the next one reads. */
+interface Steady {
+  readonly from: readonly number[];
+  readonly low: ReadonlyMap<Rows, number>;
+  /** Parts that make the rows that the next strip needs too anew. */
+  readonly again: ReadonlySet<number>;
 }
 
 /**
  * The last readers first: each tensor's halo is made again where that takes less time than keeping it, the rows that its
- * own inputs must have for that counted in.
+ * own inputs must have for that counted in. `states`: how far each part is before, after, and a strip later.
  */
-function chooseAgain(
-  segment: Segment,
-  states: readonly (readonly number[])[],
+function steadyStrip(
+  { parts, links, modes }: Segment,
+  [before, after, later]: readonly (readonly number[])[],
   cyclesOf: CyclesOf,
   target: Target,
-): Set<number> {
-  const { parts, links, modes } = segment;
+): Steady {
   const again = new Set<number>();
-  const makers = new Map<Root, number>();
-  for (const { rows } of parts) makers.set(rows.root, (makers.get(rows.root) ?? 0) + 1);
+  const from = [...before];
+  const low = new Map<Rows, number>();
+  const makers = new Map<Rows, number>();
+  for (const { rows } of parts) makers.set(rows, (makers.get(rows) ?? 0) + 1);
   for (let job = links.length - 1; job >= 0; job--) {
     const part = parts[job];
-    const { rows, work, step } = part;
-    const alone = makers.get(rows.root) === 1 && !part.sink && modes.get(rows.root) === "strips" && step === 1;
-    if (!work || !alone) continue;
-    const strips = [0, 1].map((at) => stripOf(segment, states[at], states[at + 1], again, roughly));
-    const halo = haloOf(part, states[0][job], lowestRead(strips, rows.root));
-    if (halo <= 0) continue;
-    const advance = Math.max(0, states[1][job] - states[0][job]);
-    const keep = keepCycles(part, halo, halo + advance, target);
-    let remake = cyclesOf(work, advance + halo) - cyclesOf(work, advance);
-    for (const { read, makers: from } of links[job])
-      for (const maker of from)
-        remake += keepCycles(parts[maker], read.slope * halo, read.slope * (halo + advance), target);
-    if (remake < keep) again.add(job);
+    const { rows, work, step, first } = part;
+    if (!work) continue;
+    const alone = makers.get(rows) === 1 && !part.sink && modes.get(rows.root) === "strips" && step === 1;
+    const halo = alone ? haloOf(part, before[job], low.get(rows) ?? Number.POSITIVE_INFINITY) : 0;
+    if (halo > 0) {
+      const advance = Math.max(0, after[job] - before[job]);
+      const keep = keepCycles(part, halo, halo + advance, target);
+      let remake = cyclesOf(work, advance + halo) - cyclesOf(work, advance);
+      for (const { read, makers: sources } of links[job]) {
+        const [more, height] = [read.slope * halo, read.slope * (halo + advance)];
+        for (const source of sources) remake += keepCycles(parts[source], more, height, target);
+      }
+      if (remake < keep) {
+        again.add(job);
+        from[job] = Math.floor(((low.get(rows) ?? first) - first) / step);
+      }
+    }
+    if (later[job] <= before[job]) continue;
+    // The next strip reads on from here; what this one begins with is the lowest of both.
+    const begin = after[job] > before[job] || again.has(job) ? from[job] : after[job];
+    for (const { read } of links[job]) {
+      const row = roughly.low(work, read, begin);
+      if (row < (low.get(read.rows) ?? Number.POSITIVE_INFINITY)) low.set(read.rows, row);
+    }
   }
-  return again;
+  return { from, low, again };
 }
 
 /** Bytes of strips at the fullest moment: kept rows always, a strip from its first to its last use. */
@@ -135,64 +159,86 @@ function peakOf(
   return kept + peak;
 }
 
-/** The segment in so many strips; `inSram` as it was made. */
-export function estimate(
-  segment: Segment,
-  strips: number,
-  inSram: InSram,
-  cyclesOf: CyclesOf,
-  target: Target,
-): Estimate {
+const nothing = (): Expense => ({ vectorCycles: 0, traffic: 0, bytes: 0, commands: 0 });
+
+/** The segment, made as if all around it lay in DRAM, in so many strips. */
+export function estimate(segment: Segment, strips: number, cyclesOf: CyclesOf, target: Target): Estimate {
   const { parts, links, modes, from, to } = segment;
   const states = [-1, 0, 1].map((at) => progressAt(segment, 1 + at / strips, roughly));
-  const again = chooseAgain(segment, states, cyclesOf, target);
-  const steady = [0, 1].map((at) => stripOf(segment, states[at], states[at + 1], again, roughly));
-  const halos = new Map<Rows, number>();
-  const heights = new Map<Rows, number>();
-  let [arrayCycles, vectorCycles, constants, traffic, staged, commands] = [0, 0, 0, 0, 0, 0];
+  const { again, from: begins, low: lows } = steadyStrip(segment, states, cyclesOf, target);
+  const [halos, heights] = [new Map<Rows, number>(), new Map<Rows, number>()];
+  const own = nothing();
+  const edges = new Map<Root, Expense>();
+  const expense = (rows: Rows): Expense => {
+    if (isInside(rows, from, to)) return own;
+    const known = edges.get(rows.root) ?? nothing();
+    edges.set(rows.root, known);
+    return known;
+  };
+  let arrayCycles = 0;
   parts.forEach((part, index) => {
     const { rows, first, step, work } = part;
-    const { from: low, to: high } = steady[0].spans[index];
+    const [low, high] = [begins[index], states[1][index]];
     const advance = Math.max(0, states[1][index] - states[0][index]);
     const bytes = rows.root.bytes * shareOf(part);
+    const edge = expense(rows);
     if (work) {
       const times = work.count / Math.max(1, advance);
       const cycles = cyclesOf(work, Math.max(1, high - low)) * times;
       if (work.job.engine === "array") arrayCycles += cycles;
-      else if (work.job.engine === "vector") vectorCycles += cycles;
-      commands += times;
-      constants += alignUp(work.constantBytes, 64);
+      else if (work.job.engine === "vector") own.vectorCycles += cycles;
+      own.commands += times;
+      own.bytes += alignUp(work.constantBytes, 64);
+      own.traffic += work.constantBytes;
     } else {
-      traffic += bytes;
-      commands += strips;
+      edge.traffic += bytes;
+      edge.commands += strips;
       // The next strip's rows come in while this one is in use.
-      staged += advance * rows.bytes * shareOf(part);
+      edge.bytes += advance * rows.bytes * shareOf(part);
     }
-    if (part.sink && !inSram(rows.root)) {
-      traffic += bytes;
-      staged += (modes.get(rows.root) === "strips" ? 0 : 2) * Math.min(1, advance / part.count) * bytes;
+    if (part.sink) {
+      edge.traffic += bytes;
+      edge.bytes += (modes.get(rows.root) === "strips" ? 0 : 2) * Math.min(1, advance / part.count) * bytes;
     }
     if (modes.get(rows.root) !== "strips") return;
-    const needed = Math.min(lowestRead(steady, rows.root), first + step * low);
+    const needed = Math.min(lows.get(rows) ?? Number.POSITIVE_INFINITY, first + step * low);
     const halo = again.has(index) ? 0 : haloOf(part, states[0][index], needed);
     const height = Math.min(rows.count, first + step * high - needed);
     halos.set(rows, Math.max(halos.get(rows) ?? 0, halo));
     heights.set(rows, Math.max(heights.get(rows) ?? 0, height));
-    vectorCycles += strips * keepCycles(part, halo, height, target);
-    if (halo > 0) commands += strips * 2;
+    edge.vectorCycles += strips * keepCycles(part, halo, height, target);
+    if (halo > 0) edge.commands += strips * 2;
   });
-  for (const [root, mode] of modes) {
-    if (mode === "strips") continue;
-    const rows = parts.find((part) => part.rows.root === root)?.rows;
-    if (rows && isInside(rows, from, to)) staged += alignUp(root.bytes, 64);
+  const seen = new Set<Rows>();
+  for (const { rows } of parts) {
+    if (seen.has(rows)) continue;
+    seen.add(rows);
+    const inside = isInside(rows, from, to);
+    if (inside && modes.get(rows.root) === "whole") own.bytes += alignUp(rows.root.bytes, 64);
+    if (inside || !heights.has(rows)) continue;
+    expense(rows).bytes += ((halos.get(rows) ?? 0) + (heights.get(rows) ?? 0)) * rows.bytes;
+    heights.delete(rows);
   }
   for (const reads of links) {
     for (const { read } of reads) {
-      const { root } = read.rows;
-      if (modes.get(root) === "strips" || inSram(root) || isInside(read.rows, from, to)) continue;
-      traffic += (elementsOf(read.view.shape) * root.bytes) / elementsOf(root.shape);
+      const { rows, view } = read;
+      if (modes.get(rows.root) === "strips" || isInside(rows, from, to)) continue;
+      expense(rows).traffic += (elementsOf(view.shape) * rows.root.bytes) / elementsOf(rows.root.shape);
     }
   }
-  const bytes = constants + staged + peakOf(segment, halos, heights);
-  return { strips, arrayCycles, vectorCycles, traffic: traffic + constants, bytes, commands, again };
+  own.bytes += peakOf(segment, halos, heights);
+  return { strips, arrayCycles, own, edges, again };
+}
+
+/** All that a segment spends, given what lies in SRAM around it. */
+export function expenseOf({ own, edges }: Estimate, inSram: InSram): Expense {
+  const sum = { ...own };
+  for (const [root, edge] of edges) {
+    if (inSram(root)) continue;
+    sum.vectorCycles += edge.vectorCycles;
+    sum.traffic += edge.traffic;
+    sum.bytes += edge.bytes;
+    sum.commands += edge.commands;
+  }
+  return sum;
 }
