@@ -1,6 +1,7 @@
 /** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
+import { requirePossible, requireSafe } from "./build/check.ts";
 import { cost } from "./build/cost.ts";
 import { openBuildData } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
@@ -89,7 +90,9 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     allowCpu: recipe.allowCpu,
     ...(recipe.gates.maxSramBytes && { sramBytes: recipe.gates.maxSramBytes }),
   };
+  requirePossible(integer, target, recipe.profile);
   const scheduled = scheduleGraph(integer, target, limits);
+  requireSafe(scheduled.sections, integer, target, recipe.profile);
 
   await enter("seal", options, watch);
   const golden = await makeGolden(integer, scheduled.sections, data.calibration);

@@ -18,7 +18,7 @@ export interface EmulateOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Emulation extends Pick<Measurement, "latency" | "memory"> {
+export interface Emulation extends Pick<Measurement, "latency" | "memory" | "checked"> {
   readonly profile: string;
   readonly samples: number;
   readonly output?: string;
@@ -32,8 +32,8 @@ export async function emulateArtifact(path: string, options: EmulateOptions): Pr
   }
   const artifact = readArtifact(path);
   const profile = options.profile ?? artifact.manifest.target.profile;
-  const { latency, memory } = measure(artifact, profile);
-  if (input === undefined) return { profile, latency, memory, samples: 0 };
+  const { latency, memory, checked } = measure(artifact, profile);
+  if (input === undefined) return { profile, latency, memory, checked, samples: 0 };
   const graph = decodeRecord(artifact.sections.get("record") ?? new Uint8Array());
   const dataset = await openDataset({ npz: input }, process.cwd());
   try {
@@ -42,7 +42,7 @@ export async function emulateArtifact(path: string, options: EmulateOptions): Pr
     const executor = executorOf(options.executor, artifact);
     const columns = await runAll(dataset, wanted, graph, executor, options.signal);
     if (output !== undefined) writeFileAtomic(output, [encodeNpz(columns)]);
-    return { profile, latency, memory, samples: dataset.length, ...(output !== undefined && { output }) };
+    return { profile, latency, memory, checked, samples: dataset.length, ...(output !== undefined && { output }) };
   } finally {
     dataset.close();
   }

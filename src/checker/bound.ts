@@ -98,3 +98,16 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
     macs,
   };
 }
+
+/** The layer that takes the most cycles at its best, in the teacher's names. */
+export function slowestLayer(graph: Graph, target: Target): { layer: string; cycles: number } | undefined {
+  let slowest: { layer: string; cycles: number } | undefined;
+  for (const node of graph.nodes) {
+    const layer = layerOf(node, graph);
+    if (!layer) continue;
+    const { array, vector, onVector } = layerCycles(layer, target);
+    const cycles = Math.ceil(onVector ? (vector ?? 0) : Math.min(array, vector ?? array));
+    if (cycles > (slowest?.cycles ?? 0)) slowest = { layer: node.origin[0] ?? node.outputs[0], cycles };
+  }
+  return slowest;
+}

@@ -126,3 +126,21 @@ function checkFrame(program: Program, target: Target): readonly Fault[] {
   });
   return findings.faults;
 }
+
+/** The verdict in a few figures, for reports and evidence. */
+export interface VerdictSummary {
+  readonly commands: number;
+  /** Accumulators with a proven bound. */
+  readonly proven: number;
+  /** The bound that leaves the fewest bits. */
+  readonly tightest?: Pick<RangeCertificate, "layer" | "what" | "bits" | "limitBits">;
+}
+
+export function summaryOf({ commands, ranges }: Verdict): VerdictSummary {
+  let tightest: RangeCertificate | undefined;
+  for (const one of ranges)
+    if (!tightest || one.limitBits - one.bits < tightest.limitBits - tightest.bits) tightest = one;
+  if (!tightest) return { commands, proven: 0 };
+  const { layer, what, bits, limitBits } = tightest;
+  return { commands, proven: ranges.length, tightest: { layer, what, bits, limitBits } };
+}

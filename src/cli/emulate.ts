@@ -31,7 +31,7 @@ export const emulate = new Command("emulate")
     const { emulateArtifact } = await import("../emulation.ts");
     const result = await interruptible((signal) => emulateArtifact(path, { ...flags, signal }));
     if (flags.json) return printJson({ schema: "optimus-compile/emulate@1", artifact: path, ...result });
-    const { profile, latency, memory, samples, output } = result;
+    const { profile, latency, memory, checked, samples, output } = result;
     const rows = [
       ["profile", printable(profile), ""],
       ["latency", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles`],
@@ -39,6 +39,7 @@ export const emulate = new Command("emulate")
       ["roofline", formatCount(latency.rooflineCycles), "cycles"],
       ["SRAM peak", formatBytes(memory.sramPeakBytes), "per NPU"],
       ["DRAM traffic", formatBytes(memory.dramBytesPerInference), "per inference"],
+      ["checked", formatCount(checked.commands), `commands safe, ${formatCount(checked.proven)} accumulators in range`],
     ];
     print(formatTable(rows, ""));
     if (samples > 0)
