@@ -7,7 +7,7 @@ import { bug } from "../error.ts";
 import type { Command, Engine, Entry, Program } from "../schedule/program.ts";
 import type { Profile, Target } from "../target/schema.ts";
 import { type Cost, costOf } from "./costs.ts";
-import { dramBytesPerCycle, macsOf } from "./cycles.ts";
+import { dramBytesPerCycle, macsOf, peakMacs } from "./cycles.ts";
 import { type CommandTime, type Flow, flowOf, type Simulation, simulate } from "./simulate.ts";
 
 export interface Timing {
@@ -68,8 +68,7 @@ export function timingOf(program: Program, target: Target, timeline: Timeline, e
   const busy: Record<Engine, number> = { array: 0, vector: 0, "dma-in": 0, "dma-out": 0, cpu: 0 };
   for (const [id, { engine }] of commands.entries()) busy[engine] += costs[id].cycles;
   const macs = commands.reduce((sum, command) => sum + macsOf(command), 0);
-  const { rows, columns, inputs } = target.array;
-  const arrays = rows * columns * inputs * program.npus;
+  const arrays = peakMacs(target) * program.npus;
   return {
     commands: times,
     cycles,
