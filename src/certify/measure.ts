@@ -4,7 +4,6 @@ import { boundOf } from "../checker/bound.ts";
 import { checkProgram, summaryOf, type VerdictSummary } from "../checker/check.ts";
 import { decodeProgram } from "../emulate/decode.ts";
 import type { Range } from "../emulate/energy.ts";
-import type { Range } from "../emulate/energy.ts";
 import { operate } from "../emulate/power.ts";
 import { CompileError } from "../error.ts";
 import { decodeRecord } from "../ir/record.ts";
