@@ -114,8 +114,9 @@ function checkFrame(program: Program, target: Target): readonly Fault[] {
     findings.add("form", at, `it was made for ${program.target}, this is ${target.name}`);
   if (!(Number.isInteger(npus) && npus >= 1 && npus <= target.npus))
     findings.add("bounds", at, `it wants ${npus} NPUs, ${target.name} has ${target.npus}`);
-  if (sramBytes > target.sram.bytes)
-    findings.add("bounds", at, `it wants ${sramBytes} bytes of SRAM, ${target.name} has ${target.sram.bytes}`);
+  // Where SRAM keeps operands only, results pass through a buffer of their own, as large again.
+  const sram = target.sram.bytes * (target.sram.keeps === "operands" ? 2 : 1);
+  if (sramBytes > sram) findings.add("bounds", at, `it wants ${sramBytes} bytes of SRAM, ${target.name} has ${sram}`);
   if (dramBytes > target.dram.bytes)
     findings.add("bounds", at, `it wants ${dramBytes} bytes of DRAM, ${target.name} has ${target.dram.bytes}`);
   if (weightBytes > dramBytes) findings.add("bounds", at, `${weightBytes} bytes of weights, ${dramBytes} of DRAM`);
