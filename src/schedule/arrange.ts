@@ -1,4 +1,6 @@
 /** Which order of the tiles a program gets. */
+
+import { flowOf, simulate } from "../emulate/simulate.ts";
 import type { Target } from "../target/schema.ts";
 import { alignUp } from "./allocate.ts";
 import { type EmitInput, type Emitted, emit, OutOfSram } from "./emit.ts";
@@ -22,30 +24,45 @@ function usefulBytes(jobs: readonly AnyPlanned[], { tops }: Residency, { sram }:
   return Math.min(bytes, stagingBytes(sram));
 }
 
+/** A program that takes this much longer than the order promised was kept waiting for memory: another may do better. */
+const PATIENCE = 1.01;
+
+type Arranged = Emitted & { readonly sramLowerBoundBytes: number };
+
 /**
- * The commands of the planned jobs in the best order known, or where that finds no room, job after job. `residency`: in
- * moments that are jobs. Throws OutOfSram.
+ * The commands of the planned jobs in the best order known, or where memory or other NPUs keep that from being the best, job
+ * after job. `residency`: in moments that are jobs. Throws OutOfSram.
  */
 export function arrange(
   given: Omit<EmitInput, "steps" | "residency" | "sramBytes" | "alignment">,
   residency: Residency,
   target: Target,
-): Emitted & { readonly sramLowerBoundBytes: number } {
+): Arranged {
   const { jobs } = given;
-  const tasks = tasksOf(jobs, target);
-  const sequence = bestSequence(tasks);
-  const emitted = (settled: Residency, steps: EmitInput["steps"]) => {
+  const emitted = (settled: Residency, steps: EmitInput["steps"]): Arranged => {
     const sramBytes = usefulBytes(jobs, settled, target);
     const { lowerBoundBytes: sramLowerBoundBytes } = settled.allocation;
     const alignment = target.sram.alignmentBytes;
     return { ...emit({ ...given, steps, residency: settled, sramBytes, alignment }), sramLowerBoundBytes };
   };
+  const cyclesOf = ({ commands }: Emitted) => simulate(flowOf(commands, commands.map(given.workOf))).cycles;
+  const tasks = tasksOf(jobs, target);
+  const sequence = bestSequence(tasks);
   const settled = settleResidents(jobs, residency, sequence, target);
-  try {
-    if (settled) return emitted(settled, sequence.steps);
-  } catch (error) {
-    if (!(error instanceof OutOfSram)) throw error;
-  }
+  const found = settled && unlessOutOfSram(() => emitted(settled, sequence.steps));
+  const cycles = found && cyclesOf(found);
+  if (found && cycles !== undefined && cycles <= sequence.cycles * PATIENCE) return found;
   const steps = plainSteps(tasks);
-  return emitted(spreadResidents(residency, steps), steps);
+  const plain = () => emitted(spreadResidents(residency, steps), steps);
+  const other = found ? unlessOutOfSram(plain) : plain();
+  return found && (!other || (cycles ?? 0) <= cyclesOf(other)) ? found : (other ?? plain());
+}
+
+function unlessOutOfSram<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof OutOfSram) return undefined;
+    throw error;
+  }
 }

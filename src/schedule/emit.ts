@@ -292,11 +292,10 @@ class Emitter {
     const must = new Set<StreamItem>([...(tile?.items ?? []), tile?.output].flatMap((item) => (item ? [item] : [])));
     for (const item of must) if (this.blocks.has(item)) must.delete(item);
     for (; chip.next < chip.stream.length; chip.next++) {
-      const { item, first, written } = chip.stream[chip.next];
+      const { item, written } = chip.stream[chip.next];
       if (this.blocks.has(item) || this.done.has(item)) continue;
       if (tile === undefined ? this.fetched(item) >= until : must.size === 0) return;
-      const early = written >= done || first > (chip.loads[chip.nextLoad] ?? first);
-      if (!must.has(item) && early) return;
+      if (!must.has(item) && written >= done) return;
       if (!this.load(item, now)) {
         if (must.size > 0) throw new OutOfSram(this.input.jobs[item.job].job.name, item.bytes);
         return;
@@ -346,7 +345,9 @@ class Emitter {
     }
     for (const item of new Set([...tile.items, tile.output]))
       if (item && this.uses.get(item)?.last === step) this.free(item, npu, job.name);
-    if (this.input.prefetch) this.ahead(step, chip);
+    // Inputs come before the constants that wait behind them.
+    const loading = job.engine === "dma-in" && chip.loads[chip.nextLoad] === step + 1;
+    if (this.input.prefetch && !loading) this.ahead(step, chip);
   }
 
   private free(item: StreamItem, npu: number, name: string): void {
