@@ -4,6 +4,7 @@ import { checkProgram, type Verdict } from "../checker/check.ts";
 import { type DeadlineVerdict, impossibleDeadline, judgeDeadline } from "../checker/deadline.ts";
 import { contend } from "../emulate/contention.ts";
 import { decodeProgram } from "../emulate/decode.ts";
+import { operate } from "../emulate/power.ts";
 import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Program, Sections } from "../schedule/program.ts";
@@ -23,7 +24,9 @@ export function requirePossible(graph: Graph, target: Target, profile: string): 
 }
 
 /** The worst case of the first entry against the profile's deadline. */
-export function deadlineOf(program: Program, graph: Graph, target: Target, profile: string): DeadlineVerdict {
+export function deadlineOf(program: Program, graph: Graph, given: Target, profile: string): DeadlineVerdict {
+  // At the clock that the profile's power cap allows.
+  const { target } = operate(program, given, { profile });
   const { worstCaseCycles } = contend(program, target, { profile, runs: 0 });
   const { boundCycles } = boundOf(graph, target, { profile, npus: program.npus });
   const worst = worstCaseCycles === undefined ? {} : { worstCase: worstCaseCycles };
