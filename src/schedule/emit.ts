@@ -343,6 +343,8 @@ class Emitter {
       const spread = job.npus === undefined || body.kind !== "dma-read" ? {} : { npus: job.npus };
       this.push({ ...body, ...spread }, npu, job.origin, [...touches, ...all.map(({ touch }) => touch)]);
     }
+    // First into memory that is free already: what this tile leaves is free only when it has ended.
+    if (this.input.prefetch) this.ahead(step, chip);
     for (const item of new Set([...tile.items, tile.output]))
       if (item && this.uses.get(item)?.last === step) this.free(item, npu, job.name);
     // Inputs come before the constants that wait behind them.

@@ -69,7 +69,9 @@ export interface Planned {
 export function planEntry(entry: Prepared, target: Target, { share, alone }: Thrift, weights: Weights): Planned {
   const { transfers, npus, inDram } = entry;
   const { jobs, inPlace } = transfers;
-  const residency = chooseResidents(jobs, npus, target, share, alone, inDram);
+  // Strips of a cascade pass from the array to the units behind it even where nothing else may stay.
+  const nothing = alone || (target.sram.keeps === "operands" && inDram === undefined);
+  const residency = chooseResidents(jobs, npus, target, share, nothing, inDram);
   const isResident = (root: Root) => residency.resident.has(root);
   const merged = new Map<Root, Root>();
   const skipped = new Set<Job>();
