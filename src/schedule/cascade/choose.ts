@@ -47,15 +47,19 @@ interface Places {
   readonly settled: Float64Array;
 }
 
-/** Tensors too small to matter stay in SRAM; those that are too large for it, or of the host, do not. */
-function settlePlaces(jobs: readonly Job[], rows: ReadonlyMap<Root, Rows>, capacity: number): Places {
+/** Tensors too small to matter stay in SRAM; those that are too large for it, or of the host, do not, nor do any where it keeps operands only. */
+function settlePlaces(
+  jobs: readonly Job[],
+  rows: ReadonlyMap<Root, Rows>,
+  { bytes: capacity, keeps }: Target["sram"],
+): Places {
   const always = new Set<Root>();
   const never = new Set<Root>();
   for (const job of jobs) {
     if (job.kind === "cpu") for (const { root } of [...inputsOf(job), ...outputsOf(job)]) never.add(root);
   }
   for (const root of rows.keys()) {
-    if (root.kind === "output" || root.bytes > capacity * USABLE) never.add(root);
+    if (keeps === "operands" || root.kind === "output" || root.bytes > capacity * USABLE) never.add(root);
     else if (!never.has(root) && root.bytes * 64 <= capacity) always.add(root);
   }
   const crossing: Root[][] = Array.from({ length: jobs.length + 1 }, () => []);
@@ -124,7 +128,7 @@ function bytesWritten({ job }: Work): number {
 /** The choice for all jobs; undefined where no cascade is worth it. */
 export function chooseCascades(jobs: readonly Job[], analysis: Analysis, target: Target): Choice | undefined {
   const capacity = target.sram.bytes;
-  const { always, never, crossing, settled } = settlePlaces(jobs, analysis.rows, capacity);
+  const { always, never, crossing, settled } = settlePlaces(jobs, analysis.rows, target.sram);
   const ids = new Map<Root, number>();
   for (const there of crossing) for (const root of there) if (!ids.has(root)) ids.set(root, ids.size);
   const cyclesOf = cycleTable(target);
@@ -148,7 +152,7 @@ export function chooseCascades(jobs: readonly Job[], analysis: Analysis, target:
     });
     return bytes;
   };
-  const reach = reachOf(analysis, capacity);
+  const reach = reachOf(analysis, target.sram);
   const candidates = new Map<number, Candidate>();
   /** By first job: the segment's end from which on not even the thinnest strips fit. */
   const tooLong = new Map<number, number>();
@@ -188,8 +192,11 @@ export function chooseCascades(jobs: readonly Job[], analysis: Analysis, target:
   return cascades.length === 0 ? undefined : { cascades, inDram };
 }
 
-/** How far a segment that begins at each job may go: movable jobs only, whose constants leave room. */
-function reachOf({ work }: Analysis, capacity: number): number[] {
+/**
+ * How far a segment that begins at each job may go: movable jobs only, whose constants leave room; where SRAM keeps operands
+ * only, what the vector unit does to a result on its way out.
+ */
+function reachOf({ work }: Analysis, { bytes: capacity, keeps }: Target["sram"]): number[] {
   return work.map((_, from) => {
     let bytes = 0;
     let to = from;
@@ -197,6 +204,7 @@ function reachOf({ work }: Analysis, capacity: number): number[] {
       const job = work[to];
       bytes += job?.constantBytes ?? 0;
       if (!job?.movable || bytes > capacity * USABLE) break;
+      if (keeps === "operands" && to > from && job.job.engine !== "vector") break;
       to++;
     }
     return Math.max(to, from + 1);
