@@ -4,7 +4,7 @@ import type { Target } from "../../target/schema.ts";
 import { layerOf, type Sized, sized } from "./layer.ts";
 
 /** Rows put into a longer axis: input 0 is what they are put into, input 1 the rows. */
-const APPEND = "Scatter";
+const APPEND = "TensorScatter";
 /** Operators whose result is their first input in another order, a part of it, or it with some rows replaced. */
 const PASSES: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice", "Gather", APPEND]);
 
