@@ -27,6 +27,9 @@ function usefulBytes(jobs: readonly AnyPlanned[], { tops }: Residency, { sram }:
 /** A program that takes this much longer than the order promised was kept waiting for memory: another may do better. */
 const PATIENCE = 1.01;
 
+/** Of the SRAM that resident tensors may take at once; the rest is for what streams, and for gaps. */
+const SHARES = [0.9, 0.7, 0.5];
+
 type Arranged = Emitted & { readonly sramLowerBoundBytes: number };
 
 /**
@@ -46,16 +49,22 @@ export function arrange(
     return { ...emit({ ...given, steps, residency: settled, sramBytes, alignment }), sramLowerBoundBytes };
   };
   const cyclesOf = ({ commands }: Emitted) => simulate(flowOf(commands, commands.map(given.workOf))).cycles;
-  const tasks = tasksOf(jobs, target);
-  const sequence = bestSequence(tasks);
-  const settled = settleResidents(jobs, residency, sequence, target);
-  const found = settled && unlessOutOfSram(() => emitted(settled, sequence.steps));
-  const cycles = found && cyclesOf(found);
-  if (found && cycles !== undefined && cycles <= sequence.cycles * PATIENCE) return found;
+  const tasks = tasksOf(jobs, residency, target);
+  let found: Arranged | undefined;
+  let cycles = Number.POSITIVE_INFINITY;
+  for (const share of SHARES) {
+    const sequence = bestSequence(tasks, Math.floor(target.sram.bytes * share));
+    const settled = settleResidents(jobs, residency, sequence, target);
+    found = settled && unlessOutOfSram(() => emitted(settled, sequence.steps));
+    if (!found) continue;
+    cycles = cyclesOf(found);
+    if (cycles <= sequence.cycles * PATIENCE) return found;
+    break;
+  }
   const steps = plainSteps(tasks);
   const plain = () => emitted(spreadResidents(residency, steps), steps);
   const other = found ? unlessOutOfSram(plain) : plain();
-  return found && (!other || (cycles ?? 0) <= cyclesOf(other)) ? found : (other ?? plain());
+  return found && (!other || cycles <= cyclesOf(other)) ? found : (other ?? plain());
 }
 
 function unlessOutOfSram<T>(run: () => T): T | undefined {

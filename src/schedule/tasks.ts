@@ -5,8 +5,9 @@
 import { bytesOfView, dramBytesPerCycle, engineCycles } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
 import { sizedCommand } from "./grid.ts";
-import type { CpuJob, TileJob } from "./job.ts";
+import { type CpuJob, inputsOf, type TileJob } from "./job.ts";
 import type { Engine } from "./program.ts";
+import { heldBytes, type Residency } from "./residency.ts";
 import type { AnyPlanned, PlannedJob, StreamItem } from "./stream.ts";
 import { type Box, boundsOf, boxesOverlap, boxView, type Root, type View } from "./view.ts";
 
@@ -28,6 +29,16 @@ export interface Tasks {
   readonly after: readonly (readonly number[])[];
   /** The step that a task is; undefined for loads and stores beside one. */
   readonly steps: readonly (Step | undefined)[];
+  /** Tensors that lie in SRAM as long as tasks touch them. */
+  readonly rooms: readonly Room[];
+  /** By task: the rooms that it touches. */
+  readonly touches: readonly (readonly number[])[];
+}
+
+/** A resident tensor on one NPU. */
+interface Room {
+  readonly npu: number;
+  readonly bytes: number;
 }
 
 /** The DRAM serves one transfer at a time; the host is one, too; every NPU has an array and a vector unit. */
@@ -62,23 +73,35 @@ class Builder {
   readonly latency: number[] = [];
   readonly before: number[][] = [];
   readonly steps: (Step | undefined)[] = [];
+  readonly rooms: Room[] = [];
+  readonly touches: (readonly number[])[] = [];
+  private readonly roomsOf = new Map<Root, readonly number[]>();
   private readonly sram: Touched = new Map();
   private readonly dram: Touched = new Map();
   private readonly loads = new Map<StreamItem, number>();
   private readonly target: Target;
   private readonly perCycle: number;
 
-  constructor(target: Target) {
+  constructor(residency: Residency, target: Target) {
+    for (const [root, { held }] of residency.resident) {
+      const first = this.rooms.length;
+      for (const [npu, box] of held.entries()) if (box) this.rooms.push({ npu, bytes: heldBytes(root, box) });
+      this.roomsOf.set(
+        root,
+        Array.from({ length: this.rooms.length - first }, (_, at) => first + at),
+      );
+    }
     this.target = target;
     this.perCycle = dramBytesPerCycle(target);
   }
 
-  private task(unit: number, cycles: number, before: number[], step?: Step): number {
+  private task(unit: number, cycles: number, before: number[], step?: Step, touches: readonly number[] = []): number {
     this.unit.push(unit);
     this.cycles.push(cycles);
     this.latency.push(unit === DRAM ? this.target.dma.latencyCycles : 0);
     this.before.push(before);
     this.steps.push(step);
+    this.touches.push(touches);
     return this.unit.length - 1;
   }
 
@@ -126,9 +149,10 @@ class Builder {
 
   job(planned: PlannedJob, at: number): void {
     const { job, places, tiles } = planned;
-    // Blocks are shared by neighbours in the loop order: it stays as it is.
-    const chained = planned.items.length > 1;
+    // Staged blocks are shared by neighbours in the loop order: it stays as it is.
+    const chained = planned.items.some(({ kind }) => kind !== "package");
     const costs = new Map<string, number>();
+    const touched = [...new Set([...inputsOf(job), job.output].flatMap(({ root }) => this.roomsOf.get(root) ?? []))];
     let last: number | undefined;
     tiles.forEach(({ box, needs, items, output }, number) => {
       const before = new Set<number>();
@@ -144,10 +168,8 @@ class Builder {
         reaches.push(this.touch(places.output === "direct" ? this.dram : this.sram, at, result, true, before));
       }
       if (chained && last !== undefined) before.add(last);
-      const task = this.task(unitOf(job.engine, job.npu ?? 0), this.tileCycles(job, box, needs, costs), [...before], {
-        job: at,
-        tile: number,
-      });
+      const cycles = this.tileCycles(job, box, needs, costs);
+      const task = this.task(unitOf(job.engine, job.npu ?? 0), cycles, [...before], { job: at, tile: number }, touched);
       for (const reach of reaches) reach(task);
       last = task;
       if (!output) return;
@@ -182,8 +204,8 @@ class Builder {
 }
 
 /** The tasks of planned jobs, in program order: whatever a task waits for has a smaller number. */
-export function tasksOf(jobs: readonly AnyPlanned[], target: Target): Tasks {
-  const builder = new Builder(target);
+export function tasksOf(jobs: readonly AnyPlanned[], residency: Residency, target: Target): Tasks {
+  const builder = new Builder(residency, target);
   jobs.forEach((planned, index) => {
     if ("tiles" in planned) builder.job(planned, index);
     else builder.cpu(planned.job, index);
@@ -201,5 +223,7 @@ export function tasksOf(jobs: readonly AnyPlanned[], target: Target): Tasks {
     before: builder.before,
     after,
     steps: builder.steps,
+    rooms: builder.rooms,
+    touches: builder.touches,
   };
 }
