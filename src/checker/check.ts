@@ -13,7 +13,7 @@ import { Walk } from "./walk.ts";
 export interface CheckOptions {
   /**
    * `weights`: ranges are proven from the bytes of the weights section. `types`: from the types alone, for programs whose weights
-   * are made on demand; a bound is then wider, and constants of post stages are not looked at.
+   * are made on demand; bounds are then wider, and of products alone: biases and post stages are not looked at.
    */
   readonly ranges?: "weights" | "types";
 }

@@ -20,7 +20,7 @@ import {
   withZero,
 } from "./interval.ts";
 import { countOf } from "./operand.ts";
-import { depthOf, splitSums, sumsOf } from "./sums.ts";
+import { depthOf, halvesOf, type Products, productsOf } from "./sums.ts";
 
 /** Bits of an accumulator that 16-bit operands, normalisations and roots end in. */
 export const WIDE_BITS = 39;
@@ -53,7 +53,7 @@ export interface Known {
   value(role: string): Value;
   /** Sums that were computed before, by the constants' key. */
   readonly memo: Map<string, ChannelSums>;
-  /** Whether the weights' bytes may be read; if not, every weight may be any code. */
+  /** Whether the weights' bytes may be read; if not, every weight may be any code, and biases are left out. */
   readonly readsWeights: boolean;
 }
 
@@ -101,7 +101,7 @@ class Proof {
   stage(post: Post | undefined, value: Interval, y: Operand): Interval {
     if (post === undefined) return TYPE(y);
     const { multiplier, shift, table, round, wide } = post;
-    this.need("requantized", value, wide ? WIDE_BITS : NARROW_BITS);
+    if (this.known.readsWeights) this.need("requantized", value, wide ? WIDE_BITS : NARROW_BITS);
     this.scale(round, wide, multiplier, shift);
     if (table) this.pair("table multiplier", table.multiplier, "table shift", table.shift, 2 ** 31 - 1);
     return clampedTo({ low: post.yMin, high: post.yMax }, TYPE(y));
@@ -114,35 +114,33 @@ class Proof {
 
   /** Bounds of the bias, per channel or one for all; 0 where there is none. */
   private bias(operand: Operand | undefined): ArrayLike<number> | Interval {
-    if (operand === undefined) return { low: 0, high: 0 };
+    if (operand === undefined || !this.known.readsWeights) return { low: 0, high: 0 };
     return this.numbers("bias", operand, "the bias") ?? TYPE(operand);
   }
 
   /** Σ u·w + bias over the channels: in the array's accumulator, and what is requantized. */
-  linear(u: Interval, sums: ChannelSums, bias: Operand | undefined, split: boolean): Interval {
+  linear(u: Interval, products: Products, bias: Operand | undefined, split: boolean): Interval {
     const terms = withZero(u);
     const biases = this.bias(bias);
-    const channels = sums.positive.length;
+    const sums = products(terms);
+    const channels = "low" in biases ? sums.length : Math.max(sums.length, biases.length);
     let whole: Interval | undefined;
     let partial: Interval = { low: 0, high: 0 };
     for (let channel = 0; channel < channels; channel++) {
-      const products: Interval = {
-        low: sums.positive[channel] * terms.low + sums.negative[channel] * terms.high,
-        high: sums.positive[channel] * terms.high + sums.negative[channel] * terms.low,
-      };
+      const sum = sums[sums.length === 1 ? 0 : channel];
       const one = "low" in biases ? biases : biases[biases.length === 1 ? 0 : channel];
       const offset: Interval = typeof one === "number" ? { low: one, high: one } : one;
-      const value = plus(products, offset);
+      const value = plus(sum, offset);
       whole = whole ? hull(whole, value) : value;
-      partial = hull(partial, plus(products, withZero(offset)));
+      partial = hull(partial, plus(sum, withZero(offset)));
     }
     if (split) {
       // Two passes on 8-bit multipliers, a signed high and an unsigned low byte, each with an accumulator of its own.
-      const { high, low } = splitSums(terms, sums);
+      const { high, low } = halvesOf(terms, products);
       this.need("high bytes", high, this.bits);
       this.need("low bytes", low, this.bits);
       this.need("combined", partial, WIDE_BITS);
-    } else this.need("accumulator", partial, this.bits);
+    } else this.need(this.known.readsWeights ? "accumulator" : "products", partial, this.bits);
     return whole ?? { low: 0, high: 0 };
   }
 
@@ -165,12 +163,12 @@ function resultOf(command: Command, known: Known, proof: Proof): Interval {
     case "deconv": {
       const u = shifted(known.value("x"), -command.xZero);
       const split = command.x.dtype === "int16";
-      return proof.stage(command.post, proof.linear(u, sumsOf(command, known), command.bias, split), command.y);
+      return proof.stage(command.post, proof.linear(u, productsOf(command, known), command.bias, split), command.y);
     }
     case "matmul": {
       const { a, aZero, bias, normalise, post, y } = command;
       const u = shifted(known.value("a"), -aZero);
-      const value = proof.linear(u, sumsOf(command, known), bias, a.dtype === "int16");
+      const value = proof.linear(u, productsOf(command, known), bias, a.dtype === "int16");
       if (!normalise) return proof.stage(post, value, y);
       if (u.low < 0) proof.doubts.push("weights that are divided by their sum can be negative");
       // ⌊(acc·2^16 + R/2) / R⌋ with |acc| ≤ R·max|b|: a mean of b in units of 2^−16; the dividend needs 16 bits more.

@@ -1,7 +1,7 @@
 /** Sums of weights: what a channel's products can add up to. */
 import type { ConvCommand, DeconvCommand, MatMulCommand } from "../schedule/program.ts";
 import { type ChannelSums, channelSums, type SumAxis } from "./constants.ts";
-import { type Interval, shifted } from "./interval.ts";
+import { hull, type Interval, scaled, shifted, times, withZero } from "./interval.ts";
 import { countOf } from "./operand.ts";
 import type { Known } from "./ranges.ts";
 
@@ -53,42 +53,39 @@ function folded({ positive, negative }: ChannelSums, columns: number): ChannelSu
   return most;
 }
 
-/** Per output channel, from the weights' bytes where they are constant, from their range where they are not. */
-export function sumsOf(command: Linear, known: Known): ChannelSums {
+/** What the products of every output channel add up to where the other factor is within `terms`, an interval with 0. */
+export type Products = (terms: Interval) => readonly Interval[];
+
+/** From the weights' bytes where they are constant, from their range where they are not: then all channels are alike. */
+export function productsOf(command: Linear, known: Known): Products {
   const [role, operand, zero] =
     command.kind === "matmul" ? (["b", command.b, command.bZero] as const) : (["w", command.w, 0] as const);
   const value = known.value(role);
-  const columns = command.kind === "matmul" ? operand.shape[operand.shape.length - 1] : command.y.shape[1];
   if (value.constant === undefined) {
-    const { low, high } = shifted(value, -zero);
-    const depth = depthOf(command);
-    return {
-      positive: new Float64Array(columns).fill(Math.max(0, high) * depth),
-      negative: new Float64Array(columns).fill(Math.min(0, low) * depth),
-    };
+    const factor = shifted(value, -zero);
+    return (terms) => [scaled(withZero(times(terms, factor)), depthOf(command))];
   }
+  const columns = command.kind === "matmul" ? operand.shape[operand.shape.length - 1] : command.y.shape[1];
   const groups = command.kind === "deconv" ? command.groups : 0;
   const key =
     value.constant.key &&
     `${command.kind} ${groups} ${value.constant.key} [${operand.shape}] [${operand.strides}] ${zero}`;
-  const before = key === undefined ? undefined : known.memo.get(key);
-  if (before) return before;
-  const { axes, channels } = axesOf(command);
-  const sums = folded(channelSums(value.constant, axes, channels, zero), columns);
-  if (key !== undefined) known.memo.set(key, sums);
-  return sums;
+  let sums = key === undefined ? undefined : known.memo.get(key);
+  if (!sums) {
+    const { axes, channels } = axesOf(command);
+    sums = folded(channelSums(value.constant, axes, channels, zero), columns);
+    if (key !== undefined) known.memo.set(key, sums);
+  }
+  const { positive, negative } = sums;
+  return ({ low, high }) =>
+    Array.from(positive, (sum, channel) => ({
+      low: sum * low + negative[channel] * high,
+      high: sum * high + negative[channel] * low,
+    }));
 }
 
-/** Bounds of the two halves of a sum over 16-bit terms: u = 256·(u >> 8) + (u & 255). */
-export function splitSums(terms: Interval, { positive, negative }: ChannelSums): { high: Interval; low: Interval } {
-  const [from, to] = [Math.floor(terms.low / 256), Math.floor(terms.high / 256)];
-  const bound = (low: number, high: number): Interval => {
-    const range = { low: 0, high: 0 };
-    positive.forEach((sum, channel) => {
-      range.low = Math.min(range.low, sum * low + negative[channel] * high);
-      range.high = Math.max(range.high, sum * high + negative[channel] * low);
-    });
-    return range;
-  };
-  return { high: bound(from, to), low: bound(0, 255) };
+/** The two halves of 16-bit terms, u = 256·(u >> 8) + (u & 255): what either adds up to. */
+export function halvesOf(terms: Interval, products: Products): { high: Interval; low: Interval } {
+  const bytes = { low: Math.floor(terms.low / 256), high: Math.floor(terms.high / 256) };
+  return { high: products(bytes).reduce(hull), low: products({ low: 0, high: 255 }).reduce(hull) };
 }
