@@ -8,6 +8,7 @@ import type { Command, Engine, Entry, Program } from "../schedule/program.ts";
 import type { Profile, Target } from "../target/schema.ts";
 import { type Cost, costOf } from "./costs.ts";
 import { dramBytesPerCycle, macsOf, peakMacs } from "./cycles.ts";
+import { withDrains } from "./drain.ts";
 import { type CommandTime, type Flow, flowOf, type Simulation, simulate } from "./simulate.ts";
 
 export interface Timing {
@@ -43,8 +44,9 @@ export function timelineOf(program: Program, target: Target, options: TimingOpti
   const { commands } = entryOf(program, options.entry);
   const profile: Profile | undefined = target.profiles[options.profile ?? target.defaultProfile];
   const perCycle = dramBytesPerCycle(target, profile?.dramShare ?? 1);
-  const costs = commands.map((command) => costOf(command, target, perCycle));
-  const flow = flowOf(commands, costs);
+  const alone = commands.map((command) => costOf(command, target, perCycle));
+  const { works: costs, commands: ordered } = withDrains(commands, alone, target);
+  const flow = flowOf(ordered, costs);
   return { commands, costs, flow, simulation: simulate(flow) };
 }
 
