@@ -34,7 +34,10 @@ function checkMapping({ engine, mapping, block, groups, w, y }: ConvCommand, tar
     return;
   }
   if (!depthwise) report("engine", `the mapping ${mapping} is for depthwise layers`);
-  const legal: readonly string[] = array.depthwise;
+  // `column` is the array's own way: a column at a time, or a channel a column where columns can have channels of their own.
+  const legal: readonly string[] = array.depthwise.includes("channels")
+    ? [...array.depthwise, "column"]
+    : array.depthwise;
   if (!legal.includes(mapping)) report("engine", `${target.name} has no depthwise mapping ${mapping}`);
   const widest = mapping === "toeplitz" ? array.columns : 1;
   const fits = Number.isInteger(block) && block >= 1 && block <= widest && y.shape[3] >= 1;

@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { agreement } from "./agreement.ts";
 import type { AcceptanceCheck } from "./check.ts";
+import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
@@ -13,6 +14,7 @@ import { worstCase } from "./worst-case.ts";
 
 const checks: Readonly<Record<string, AcceptanceCheck>> = {
   agreement,
+  checker,
   determinism,
   lowering,
   recipes,
