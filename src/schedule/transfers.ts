@@ -81,7 +81,9 @@ function arrange(
   const bytes = used.reduce((sum, [, root]) => sum + root.bytes, 0);
   used.sort((a, b) => (firstReader.get(a[1]) ?? 0) - (firstReader.get(b[1]) ?? 0));
   for (const [name, root] of used) {
-    const at = bytes <= sramBytes / 8 && work.length > 0 ? 0 : (firstReader.get(root) ?? 0);
+    // What is written into a state before it is read must be in it.
+    const early = bytes <= sramBytes / 8 && work.length > 0 && !lastWriter.has(root);
+    const at = early ? 0 : (firstReader.get(root) ?? 0);
     const job = loadJob({ name, origin: [] }, viewOfRoot(root), viewOfRoot(root));
     loadsAt.set(at, [...(loadsAt.get(at) ?? []), job]);
   }

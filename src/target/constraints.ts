@@ -32,6 +32,7 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["Softmax", "vector"],
   ["LayerNorm", "vector"],
   ["Gather", "move"],
+  ["TensorScatter", "move"],
   ["Reshape", "move"],
   ["Transpose", "move"],
   ["Slice", "move"],

@@ -92,7 +92,7 @@ export function chooseSplits(
     });
     states.push(
       options[index].map((split, chosen) => {
-        const own = split === undefined ? 0 : split.cycles + (weight * split.constantBytes) / perCycle;
+        const own = split === undefined ? 0 : split.cycles + (weight * split.fetchedBytes) / perCycle;
         let best: State = { cost: Number.POSITIVE_INFINITY, before: 0 };
         before.forEach(({ cost }, state) => {
           let total = cost + own;
@@ -105,7 +105,8 @@ export function chooseSplits(
       }),
     );
     memo.clear();
-    if (isLoad(job)) return;
+    // What lies in DRAM is nobody's: it is fetched in any case.
+    if (job.kind === "tile" && (job.direct?.output || isLoad(job))) return;
     for (const { root } of outputsOf(job)) writers.set(root, [...(writers.get(root) ?? []), index]);
   });
   const last = states[states.length - 1] ?? [];

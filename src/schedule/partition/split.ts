@@ -14,12 +14,9 @@ export interface Split {
   readonly read: readonly (readonly (Box | undefined)[])[];
   /** Engine cycles of the slowest part. */
   readonly cycles: number;
-  /** Bytes of constants, those that several NPUs need alike once. */
-  readonly constantBytes: number;
+  /** Bytes of constants, inputs and states, those that several NPUs need alike once. */
+  readonly fetchedBytes: number;
 }
-
-/** Axes with fewer than this many pieces an NPU are not worth a part each. */
-const NPU_ZERO = 0;
 
 /** Equal shares of `length` in multiples of `quantum`, the larger ones first. */
 function sharesOf(length: number, quantum: number, npus: number): { start: number; size: number }[] {
@@ -74,27 +71,25 @@ function splitOf(job: TileJob, windows: readonly (Box | undefined)[], target: Ta
     known.set(key, own);
     cycles = Math.max(cycles, own);
   }
-  let constantBytes = 0;
+  let fetchedBytes = 0;
   const read = job.inputs.map((view, index) => {
     const boxes = needs.map((list) => list?.[index]);
-    if (view?.root.kind === "constant") {
+    if (view && view.root.kind !== "computed") {
       boxes.forEach((box, npu) => {
         const first = boxes.findIndex((other) => sameParts(other, box));
-        if (box && first === npu) constantBytes += bytesOfBox(view.root.dtype, box);
+        if (box && first === npu) fetchedBytes += bytesOfBox(view.root.dtype, box);
       });
-      return [];
     }
+    if (view?.root.kind === "constant") return [];
     return boxes.map((box) => (view && box ? coverOf(boxView(view, box)) : undefined));
   });
-  return { windows, made, read, cycles, constantBytes };
+  return { windows, made, read, cycles, fetchedBytes };
 }
 
 /** Every way to share a job: along each axis that may be cut, all by the first NPU, or everything by everybody. */
 export function splitsOf(job: TileJob, npus: number, target: Target): Split[] {
   const whole = wholeBox(job.output.shape);
-  const ways: (Box | undefined)[][] = [
-    Array.from({ length: npus }, (_, npu) => (npu === NPU_ZERO ? whole : undefined)),
-  ];
+  const ways: (Box | undefined)[][] = [Array.from({ length: npus }, (_, npu) => (npu === 0 ? whole : undefined))];
   // A second store of the same bytes would be for nothing.
   if (!job.direct?.output) ways.push(new Array<Box>(npus).fill(whole));
   for (const { axis, quantum } of job.cuts) {
