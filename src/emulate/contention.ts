@@ -10,9 +10,10 @@ import { worstCaseOf } from "./contention/worst-case.ts";
 import { type Timeline, type TimingOptions, timelineOf } from "./timing.ts";
 
 export interface Contention {
-  readonly runs: number;
   readonly seed: number;
-  /** Nobody else, but refreshes, turnarounds and row misses one by one instead of as a share. */
+  /** Cycles of every run, in the order drawn. */
+  readonly drawn: readonly number[];
+  /** Nobody else, the first refresh after half of its interval, with refreshes, turnarounds and row misses one by one. */
   readonly aloneCycles: number;
   readonly medianCycles: number;
   readonly p99Cycles: number;
@@ -42,12 +43,16 @@ export function contendFor(timeline: Timeline, target: Target, options: Contenti
   const replay = createReplay(fixed, interference);
   const horizon = 4 * timeline.simulation.cycles;
   const random = seededRandom(seed);
-  const found = Float64Array.from({ length: runs }, () => replay(drawScenario(interference, horizon, random))).sort();
-  const quantile = (share: number) => Math.ceil(found[Math.max(0, Math.ceil(share * runs) - 1)] ?? 0);
-  const alone = createReplay(fixed, { ...interference, ...NOBODY })(QUIET);
+  const drawn = Array.from({ length: runs }, () => Math.ceil(replay(drawScenario(interference, horizon, random))));
+  const found = Float64Array.from(drawn).sort();
+  const quantile = (share: number) => found[Math.max(0, Math.ceil(share * runs) - 1)] ?? 0;
+  const alone = createReplay(fixed, { ...interference, ...NOBODY })({
+    ...QUIET,
+    refreshPhase: interference.refresh.interval / 2,
+  });
   const worst = worstCaseOf(fixed, interference).cycles;
   return {
-    runs,
+    drawn,
     seed,
     aloneCycles: Math.ceil(alone),
     medianCycles: quantile(0.5),
