@@ -171,6 +171,9 @@ class Builder {
       const cycles = this.tileCycles(job, box, needs, costs);
       const task = this.task(unitOf(job.engine, job.npu ?? 0), cycles, [...before], { job: at, tile: number }, touched);
       for (const reach of reaches) reach(task);
+      // The block is loaded no later than just before its tile: who overwrites its source comes after the tile.
+      for (const item of items)
+        if (item?.view && item.box) this.touch(this.dram, at, boxView(item.view, item.box), false, new Set())(task);
       last = task;
       if (!output) return;
       const stored = new Set([task]);
