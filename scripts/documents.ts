@@ -1,10 +1,12 @@
-/** The lists in docs/ that follow from the code: nobody writes them, so they cannot be wrong for long. */
+/** What follows from the code, mostly in docs/: nobody writes it, so it cannot be wrong for long. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { fileNameOf, findOp } from "../src/ops/find.ts";
 import type { Op } from "../src/ops/op.ts";
 import type { Pass } from "../src/pass.ts";
 import { listPasses, loadPass } from "../src/passes.ts";
+import { targetJsonSchema } from "../src/target/schema.ts";
+import { NVDLA_TABLE, nvdlaTarget } from "./nvdla.ts";
 
 const root = new URL("../", import.meta.url);
 const NOTICE = "<!-- Written by `npm run generate`; a test fails while it is stale. -->";
@@ -172,6 +174,8 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/operators.md", operatorsPage()],
     ["docs/passes.md", passesPage()],
+    ["docs/target.schema.json", `${JSON.stringify(targetJsonSchema(), null, 2)}\n`],
+    ...NVDLA_TABLE.map((one): [string, string] => [`targets/nvdla-${one.macs}.yaml`, nvdlaTarget(one)]),
   ]);
 }
 

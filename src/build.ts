@@ -1,6 +1,8 @@
 /** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
+import { requirePossible, requireSafe } from "./build/check.ts";
+import { cost } from "./build/cost.ts";
 import { openBuildData } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
@@ -16,7 +18,6 @@ import { decodeRecord, encodeRecord } from "./ir/record.ts";
 import { runPasses } from "./passes.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
-import { cost } from "./schedule/cost.ts";
 import { loadTarget } from "./target/load.ts";
 
 export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"] as const;
@@ -89,7 +90,9 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     allowCpu: recipe.allowCpu,
     ...(recipe.gates.maxSramBytes && { sramBytes: recipe.gates.maxSramBytes }),
   };
+  requirePossible(integer, target, recipe.profile);
   const scheduled = scheduleGraph(integer, target, limits);
+  requireSafe(scheduled.sections, integer, target, recipe.profile);
 
   await enter("seal", options, watch);
   const golden = await makeGolden(integer, scheduled.sections, data.calibration);

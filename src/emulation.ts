@@ -1,54 +1,102 @@
 /** Running an artifact for its outputs and its time. */
+import type { SealedArtifact } from "./artifact/container.ts";
 import { readArtifact, writeFileAtomic } from "./artifact/file.ts";
-import { type Measurement, measure } from "./certify/measure.ts";
+import { type Measurement, measure, targetOf } from "./certify/measure.ts";
 import { type DataArray, type Dataset, openDataset } from "./data/dataset.ts";
 import { checkInputs, fitSample, type Wanted } from "./data/fit.ts";
 import { encodeNpz } from "./data/write-npz.ts";
+import { type Contention, contendFor } from "./emulate/contention.ts";
+import { decodeProgram } from "./emulate/decode.ts";
+import { operate, type Power } from "./emulate/power.ts";
+import { timelineOf } from "./emulate/timing.ts";
+import { traceOf } from "./emulate/trace.ts";
 import { CompileError } from "./error.ts";
 import { dequantize } from "./ir/codes.ts";
 import type { Graph, Tensor } from "./ir/graph.ts";
 import { decodeRecord } from "./ir/record.ts";
-import { codesOf, executorOf, tensorOf } from "./replay.ts";
+import { type Redundancy, redundantExecutor } from "./redundancy.ts";
+import { codesOf, type Executor, executorOf, tensorOf } from "./replay.ts";
+import type { Program } from "./schedule/program.ts";
+import type { Profile } from "./target/schema.ts";
 
 export interface EmulateOptions {
   readonly profile?: string;
   readonly input?: string;
   readonly output?: string;
   readonly executor: "machine" | "fast";
+  /** Where the run's trace goes. */
+  readonly trace?: string;
+  /** Runs that are drawn among other clients of the chip, and their seed. */
+  readonly runs?: number;
+  readonly seed?: number;
   readonly signal?: AbortSignal;
 }
 
-export interface Emulation extends Pick<Measurement, "latency" | "memory"> {
+export interface Emulation extends Pick<Measurement, "latency" | "memory" | "energy" | "checked"> {
   readonly profile: string;
+  readonly power: Power;
+  readonly contention: Omit<Contention, "drawn"> & { readonly runs: number };
   readonly samples: number;
   readonly output?: string;
+  readonly trace?: string;
+  /** What two SoCs that run the same said of each other; absent where they do not, or nothing ran. */
+  readonly redundancy?: Redundancy;
 }
 
-/** Throws what readArtifact and openDataset throw; usage/output-without-input. */
+/** Throws what readArtifact, openDataset and redundantExecutor throw; usage/output-without-input. */
 export async function emulateArtifact(path: string, options: EmulateOptions): Promise<Emulation> {
-  const { input, output } = options;
+  const { input, output, trace } = options;
   if (output !== undefined && input === undefined) {
     throw new CompileError("usage/output-without-input", "--output needs --input", { remedy: "Give --input X.npz." });
   }
   const artifact = readArtifact(path);
   const profile = options.profile ?? artifact.manifest.target.profile;
-  const { latency, memory } = measure(artifact, profile);
-  if (input === undefined) return { profile, latency, memory, samples: 0 };
+  const { latency, memory, energy, checked } = measure(artifact, profile);
+  const program = programOf(artifact);
+  const { target, power } = operate(program, targetOf(artifact), { profile });
+  const timeline = timelineOf(program, target, { profile });
+  if (trace !== undefined) writeFileAtomic(trace, [Buffer.from(JSON.stringify(traceOf(program, timeline, target)))]);
+  const { runs, seed } = options;
+  const { drawn, ...contention } = contendFor(timeline, target, {
+    profile,
+    ...(runs !== undefined && { runs }),
+    ...(seed !== undefined && { seed }),
+  });
+  const timed = { profile, latency, memory, energy, power, checked, contention: { runs: drawn.length, ...contention } };
+  const written = { ...(trace !== undefined && { trace }), ...(output !== undefined && { output }) };
+  if (input === undefined) return { ...timed, samples: 0, ...written };
   const graph = decodeRecord(artifact.sections.get("record") ?? new Uint8Array());
   const dataset = await openDataset({ npz: input }, process.cwd());
   try {
     const wanted: Wanted = new Map(artifact.manifest.inputs.map(({ name, ...type }) => [name, type]));
     checkInputs(dataset, wanted, "input");
-    const executor = executorOf(options.executor, artifact);
+    const toMs = (at: number) => (drawn[at % drawn.length] ?? contention.aloneCycles) / (target.clockGHz * 1e6);
+    const { executor, seen } = socsOf(artifact, options.executor, target.profiles[profile], toMs);
     const columns = await runAll(dataset, wanted, graph, executor, options.signal);
     if (output !== undefined) writeFileAtomic(output, [encodeNpz(columns)]);
-    return { profile, latency, memory, samples: dataset.length, ...(output !== undefined && { output }) };
+    const redundancy = seen?.();
+    return { ...timed, samples: dataset.length, ...written, ...(redundancy && { redundancy }) };
   } finally {
     dataset.close();
   }
 }
 
-type Executor = ReturnType<typeof executorOf>;
+/** One SoC, or two that compare; `ms` gives the time of the n-th run that was drawn. */
+function socsOf(
+  artifact: SealedArtifact,
+  kind: "machine" | "fast",
+  profile: Profile | undefined,
+  ms: (run: number) => number,
+): { readonly executor: Executor; readonly seen?: () => Redundancy } {
+  if (profile?.socs !== "redundant") return { executor: executorOf(kind, artifact) };
+  const socs = [executorOf(kind, artifact), executorOf(kind, artifact)] as const;
+  return redundantExecutor(socs, (frame) => [ms(2 * frame), ms(2 * frame + 1)], profile.skewMs);
+}
+
+function programOf({ sections }: SealedArtifact): Program {
+  const section = (name: string) => sections.get(name) ?? new Uint8Array();
+  return decodeProgram({ program: section("program"), weights: section("weights"), plan: section("plan") });
+}
 
 /** Every output's values of all samples, the first axis counting them. */
 async function runAll(dataset: Dataset, wanted: Wanted, graph: Graph, executor: Executor, signal?: AbortSignal) {

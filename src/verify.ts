@@ -5,10 +5,13 @@ import { readArtifact } from "./artifact/file.ts";
 import { decodeGolden } from "./artifact/golden.ts";
 import { fingerprint } from "./artifact/keys.ts";
 import { attestationsOf, unsigned, verifyAttestations } from "./artifact/verify.ts";
+import { requireProven, targetDigest } from "./certify/measure.ts";
+import { decodeProgram } from "./emulate/decode.ts";
 import { CompileError } from "./error.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
 import { chipExecutor, disagreement, fastExecutor } from "./replay.ts";
+import { loadTarget } from "./target/load.ts";
 
 export interface Check {
   readonly name: string;
@@ -36,7 +39,7 @@ export async function verifyArtifact(path: string, options: VerifyOptions): Prom
   const artifact = readArtifact(path);
   const checks: Check[] = [{ name: "container", says: `${artifact.sections.size} sections as sealed` }];
   checks.push(...checkSignatures(artifact, options));
-  checks.push(replay(artifact));
+  checks.push(proof(artifact), replay(artifact));
   if (options.rebuild) {
     const { rebuildFromRecipe, rebuildFromRecord } = await import("./rebuild.ts");
     checks.push(rebuildFromRecord(artifact));
@@ -67,6 +70,18 @@ function checkSignatures(artifact: SealedArtifact, { keys, unsigned: bytesOnly }
     { name: "build", says: `signed by ${fingerprint(build)}` },
     { name: "certifier", says: `signed by ${fingerprint(certifier)}, verdict ${result}` },
   ];
+}
+
+/** The program checker, under the description that the artifact was made for. */
+function proof(artifact: SealedArtifact): Check {
+  const section = (name: string) => artifact.sections.get(name) ?? new Uint8Array();
+  const program = decodeProgram({ program: section("program"), weights: section("weights"), plan: section("plan") });
+  const { name, digest } = artifact.manifest.target;
+  const target = loadTarget(name);
+  if (targetDigest(target) !== digest)
+    return { name: "program", says: `not proven: the description of ${name} here is not the one of the build` };
+  const { commands, proven } = requireProven(program, target);
+  return { name: "program", says: `${commands} commands safe, ${proven} accumulators proven in range` };
 }
 
 /** Both executors, on this very machine. */

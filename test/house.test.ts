@@ -60,6 +60,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/target": ["src/ir"],
   "src/schedule": ["src/ir", "src/ops", "src/target", "src/emulate"],
   "src/emulate": ["src/ir", "src/ops", "src/run", "src/target", "src/schedule"],
+  "src/checker": ["src/ir", "src/target", "src/schedule"],
   "src/data": [],
   "src/evidence": ["src/data"],
   "src/artifact": [],
@@ -104,6 +105,20 @@ describe("who imports whom", () => {
       importsOf(path).filter((name) => name.startsWith("src/ops") || /integer/.test(name)),
     );
     expect(found).toEqual([]);
+  });
+
+  it("the checker knows the scheduler by the types of its programs alone, and targets by theirs", () => {
+    const foreign = sources
+      .filter((path) => path.startsWith("src/checker/"))
+      .flatMap((path) => {
+        const imports = withoutComments(read(path)).matchAll(/^\s*import\b([^;]*?)\bfrom\s*"(\.[^"]+)"/gm);
+        return [...imports]
+          .map(([, names, name]) => ({ typed: /^\s*type\b/.test(names), name: posix.join(posix.dirname(path), name) }))
+          .filter(({ name }) => /^src\/(schedule|target)\//.test(name))
+          .filter(({ typed, name }) => !typed || !["src/schedule/program.ts", "src/target/schema.ts"].includes(name))
+          .map(({ name }) => `${path} imports ${name}`);
+      });
+    expect(foreign).toEqual([]);
   });
 
   it("sign and verify do not know each other", () => {

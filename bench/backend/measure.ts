@@ -1,5 +1,5 @@
 /** One graph under one description: its schedule, the time that it takes, and the bounds that it is quoted against. */
-import { boundOf } from "../../src/emulate/bound.ts";
+import { boundOf } from "../../src/checker/bound.ts";
 import { type Timing, timeProgram } from "../../src/emulate/timing.ts";
 import { CompileError } from "../../src/error.ts";
 import type { Graph } from "../../src/ir/graph.ts";
@@ -43,7 +43,7 @@ export function measureGraph(network: string, graph: Graph, options: BenchOption
   const { program } = schedule(graph, target);
   const timing = timeProgram(program, target, { profile });
   const ms = Math.round((performance.now() - begin) * 10) / 10;
-  const { boundCycles, rooflineCycles, macs } = boundOf(graph, target, profile);
+  const { boundCycles, rooflineCycles, macs } = boundOf(graph, target, { profile, npus: options.npus });
   const { cycles, dramBytes } = timing;
   const figures = { network, target: target.name, profile, cycles, boundCycles, rooflineCycles, dramBytes, ms };
   return { figures, program, timing, macs };

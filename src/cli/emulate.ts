@@ -1,7 +1,9 @@
 import { Command, Option } from "commander";
+import type { Emulation } from "../emulation.ts";
 import { printable } from "../report/escape.ts";
 import { formatBytes, formatCount, formatMs, formatShare, formatTable } from "../report/table.ts";
 import { interruptible } from "./interrupt.ts";
+import { wholeNumber } from "./options.ts";
 import { print, printJson } from "./terminal.ts";
 
 interface Flags {
@@ -9,6 +11,9 @@ interface Flags {
   readonly input?: string;
   readonly output?: string;
   readonly executor: "machine" | "fast";
+  readonly trace?: string;
+  readonly runs?: number;
+  readonly seed?: number;
   readonly json?: boolean;
 }
 
@@ -26,21 +31,53 @@ export const emulate = new Command("emulate")
       .choices(["machine", "fast"])
       .default("machine"),
   )
+  .option("--trace <json>", "where to write what every engine does, for Chrome's and Perfetto's trace viewers")
+  .option("--runs <count>", "runs to draw among other clients of the chip (default: 200)", wholeNumber(0))
+  .option("--seed <number>", "what they are drawn from (default: 0)", wholeNumber(0))
   .option("--json", "print one JSON document")
   .action(async (path: string, flags: Flags) => {
     const { emulateArtifact } = await import("../emulation.ts");
     const result = await interruptible((signal) => emulateArtifact(path, { ...flags, signal }));
     if (flags.json) return printJson({ schema: "optimus-compile/emulate@1", artifact: path, ...result });
-    const { profile, latency, memory, samples, output } = result;
-    const rows = [
-      ["profile", printable(profile), ""],
-      ["latency", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles`],
-      ["bound", formatCount(latency.boundCycles), `cycles; ${formatShare(latency.efficiency, 0)} of it reached`],
-      ["roofline", formatCount(latency.rooflineCycles), "cycles"],
-      ["SRAM peak", formatBytes(memory.sramPeakBytes), "per NPU"],
-      ["DRAM traffic", formatBytes(memory.dramBytesPerInference), "per inference"],
-    ];
-    print(formatTable(rows, ""));
+    print(formatTable(rowsOf(result), ""));
+    const { samples, output, trace, redundancy } = result;
     if (samples > 0)
       print(`${samples} samples ran${output === undefined ? "" : `; outputs in ${printable(output, 4096)}`}\n`);
+    if (redundancy !== undefined)
+      print(`both SoCs agree on ${redundancy.frames} frames, at most ${formatMs(redundancy.largestSkewMs)} apart\n`);
+    if (trace !== undefined) print(`trace in ${printable(trace, 4096)} (open it in ui.perfetto.dev)\n`);
   });
+
+function rowsOf({ profile, latency, memory, energy, power, checked, contention }: Emulation): string[][] {
+  const toMs = (cycles: number) => formatMs(cycles / (power.clockGHz * 1e6));
+  const { medianCycles, p99Cycles, worstCaseCycles, runs, seed } = contention;
+  const draws = `${formatCount(runs)} runs drawn with seed ${seed}`;
+  const worst =
+    worstCaseCycles === undefined
+      ? ["at worst", "unbounded", "others may take all of the DRAM"]
+      : [
+          "at worst",
+          toMs(worstCaseCycles),
+          `never exceeded while ${contention.assumptions.length} assumptions hold (--json)`,
+        ];
+  return [
+    ["profile", printable(profile), ""],
+    ["latency", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles at ${power.clockGHz} GHz, alone`],
+    ...(runs === 0 ? [] : [["among others", toMs(medianCycles), `median; 99 % within ${toMs(p99Cycles)}; ${draws}`]]),
+    worst,
+    ["bound", formatCount(latency.boundCycles), `cycles; ${formatShare(latency.efficiency, 0)} of it reached`],
+    ["roofline", formatCount(latency.rooflineCycles), "cycles"],
+    ["SRAM peak", formatBytes(memory.sramPeakBytes), "per NPU"],
+    ["DRAM traffic", formatBytes(memory.dramBytesPerInference), "per inference"],
+    ["energy", formatMJ(energy.mJ), `the chip's own, per inference; an estimate: ${spread(energy.mJ)}`],
+    ["", formatMJ(energy.boardMJ), `with the board's idle power, ${power.boardWatts.mid.toFixed(0)} W in all`],
+    ...(power.note === undefined ? [] : [["power", `${power.clockGHz} GHz`, power.note]]),
+    ["checked", formatCount(checked.commands), `commands safe, ${formatCount(checked.proven)} accumulators in range`],
+  ];
+}
+
+type Millijoules = Emulation["energy"]["mJ"];
+
+const formatMJ = ({ mid }: Millijoules): string => `${mid.toPrecision(3)} mJ`;
+
+const spread = ({ low, high }: Millijoules): string => `${low.toPrecision(2)} to ${high.toPrecision(2)}`;

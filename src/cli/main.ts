@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { CompileError, exitCodeOf } from "../error.ts";
 import { build } from "./build.ts";
 import { certify } from "./certify.ts";
+import { check } from "./check.ts";
 import { emulate } from "./emulate.ts";
 import { exportCommand } from "./export.ts";
 import { inspect } from "./inspect.ts";
@@ -25,7 +26,7 @@ const program = new Command("optimus-compile")
     "\nExit codes: 0 pass, 1 a gate failed, 2 usage or recipe, 3 the model was rejected,\n4 signature or trust, 5 evidence incomplete, 70 a bug of ours, 130 interrupted.",
   );
 
-for (const command of [build, certify, verify, emulate, exportCommand, inspect, targets, passes, keygen]) {
+for (const command of [build, certify, verify, check, emulate, exportCommand, inspect, targets, passes, keygen]) {
   program.addCommand(command);
 }
 prepare(program);

@@ -3,7 +3,15 @@
  * of the reduction in a step, the rest of the reduction in time, weights held for some steps, accumulators that drain beside
  * the next tile or before it.
  */
-import type { ConvCommand, ConvMapping, DeconvCommand, MatMulCommand, Operand, Post } from "../schedule/program.ts";
+import type {
+  CommandBody,
+  ConvCommand,
+  ConvMapping,
+  DeconvCommand,
+  MatMulCommand,
+  Operand,
+  Post,
+} from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 import { bytesOfElement, countOf } from "./operand.ts";
 
@@ -169,32 +177,81 @@ export function convCycles(conv: Unplaced<ConvCommand>, target: Target): number 
   return ownCycles(conv, target);
 }
 
-/** Every input pixel meets every tap: s² fewer pixels than outputs, all taps of the outputs that they reach. */
-export function deconvCycles({ x, w, y, groups, post }: Unplaced<DeconvCommand>, target: Target): number {
+function deconvWork({ x, w, groups }: Unplaced<DeconvCommand>, target: Target): Work {
   const { array } = target;
-  const tiles = pixelTiles(x.shape[0], x.shape[2], x.shape[3], array);
+  return {
+    tiles: pixelTiles(x.shape[0], x.shape[2], x.shape[3], array),
+    steps: Math.ceil(x.shape[1] / groups / array.inputs) * w.shape[2] * w.shape[3] * passesOf(x, target),
+    step: stepCycles(1, bytesOfElement(x), target),
+    drain: 0,
+  };
+}
+
+/** Every input pixel meets every tap: s² fewer pixels than outputs, all taps of the outputs that they reach. */
+export function deconvCycles(deconv: Unplaced<DeconvCommand>, target: Target): number {
+  const { y, groups, post } = deconv;
+  const { array } = target;
   const outputs = pixelTiles(y.shape[0], y.shape[2], y.shape[3], array);
-  const steps = Math.ceil(x.shape[1] / groups / array.inputs) * w.shape[2] * w.shape[3] * passesOf(x, target);
   const channels = y.shape[1] / groups;
-  const work = { tiles, steps, step: stepCycles(1, bytesOfElement(x), target), drain: 0 };
-  const multiply = groupCycles(work, channels, array.columns, target);
+  const multiply = groupCycles(deconvWork(deconv, target), channels, array.columns, target);
   // The drain covers all outputs, the reduction only the input pixels.
   const drain = outputs * channels * drainPerColumn(y, post, false, target);
   return Math.ceil(groups * (array.drainHidden ? Math.max(multiply, drain) : multiply + drain));
 }
 
 /** Rows of a on the array's rows (the batch too where b is the same for all of it), columns of b on its columns. */
-export function matMulCycles({ a, b, y, post, normalise }: Unplaced<MatMulCommand>, target: Target): number {
+function matMulWork({ a, b, y, post, normalise }: Unplaced<MatMulCommand>, target: Target) {
   const rank = y.shape.length;
   const batch = countOf(y.shape.slice(0, -2));
   let products = 1;
   for (let axis = 0; axis < rank - 2; axis++) if (b.strides[axis] !== 0 && b.shape[axis] > 1) products *= b.shape[axis];
   const pixels = (y.shape[rank - 2] * batch) / products;
-  const work = {
+  const work: Work = {
     tiles: pixelTiles(1, 1, pixels, target.array),
     steps: reductionSteps(a.shape[rank - 1], 1, 1, target.array) * passesOf(a, target),
     step: stepCycles(1, bytesOfElement(a), target),
     drain: drainPerColumn(y, post, normalise, target),
   };
-  return Math.ceil(products * groupCycles(work, y.shape[rank - 1], target.array.columns, target));
+  return { products, work };
+}
+
+export function matMulCycles(matMul: Unplaced<MatMulCommand>, target: Target): number {
+  const { products, work } = matMulWork(matMul, target);
+  const columns = matMul.y.shape[matMul.y.shape.length - 1];
+  return Math.ceil(products * groupCycles(work, columns, target.array.columns, target));
+}
+
+/** What of a command overlaps with its neighbours on the array, in cycles. */
+export interface ArrayEdges {
+  /** The reduction of a tile, during which the tile before it drains. */
+  readonly reduction: number;
+  /** The drain of the last tile, during which the next command's first reduction goes on; 0 where nothing hides drains. */
+  readonly drain: number;
+}
+
+function edgesOf(work: Work, channels: number, target: Target): ArrayEdges {
+  const { columns, drainHidden } = target.array;
+  const last = ((channels - 1) % columns) + 1;
+  const reduction = multiplyCycles({ ...work, tiles: 1 }, last, target);
+  return { reduction, drain: drainHidden ? Math.ceil(last * work.drain) : 0 };
+}
+
+/** Undefined for what the array does not do. */
+export function arrayEdges(command: CommandBody, target: Target): ArrayEdges | undefined {
+  if (command.engine !== "array") return undefined;
+  if (command.kind === "matmul") {
+    return edgesOf(matMulWork(command, target).work, command.y.shape[command.y.shape.length - 1], target);
+  }
+  if (command.kind === "deconv") {
+    const drain = drainPerColumn(command.y, command.post, false, target);
+    return edgesOf({ ...deconvWork(command, target), drain }, command.w.shape[1], target);
+  }
+  if (command.kind !== "conv") return undefined;
+  const { w, y, strides, dilations, block, groups, mapping } = command;
+  if (mapping === "toeplitz") {
+    const reach = (Math.min(block, y.shape[3]) - 1) * strides[1] + (w.shape[3] - 1) * dilations[1] + 1;
+    return edgesOf({ ...workOf(command, w.shape[2] * reach, target), step: 1 }, block, target);
+  }
+  const steps = reductionSteps(w.shape[1], w.shape[2], w.shape[3], target.array);
+  return edgesOf(workOf(command, steps, target), w.shape[0] / groups, target);
 }

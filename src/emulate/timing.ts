@@ -3,10 +3,13 @@
  * commands named; the DRAM serves one transfer at a time, first come first served. Everything is a function of the
  * Program and the target: the same cycles on every machine.
  */
-import type { Command, Engine, Operand, Program } from "../schedule/program.ts";
+import { bug } from "../error.ts";
+import type { Command, Engine, Entry, Program } from "../schedule/program.ts";
 import type { Profile, Target } from "../target/schema.ts";
-import { burstBytes, bytesOfView, countOf, dramBytesPerCycle, engineCycles, macsOf } from "./cycles.ts";
-import { type CommandTime, flowOf, simulate, type Work } from "./simulate.ts";
+import { type Cost, costOf } from "./costs.ts";
+import { dramBytesPerCycle, macsOf, peakMacs } from "./cycles.ts";
+import { withDrains } from "./drain.ts";
+import { type CommandTime, type Flow, flowOf, type Simulation, simulate } from "./simulate.ts";
 
 export interface Timing {
   readonly commands: readonly CommandTime[];
@@ -23,69 +26,58 @@ export interface Timing {
   readonly arrayUtilization: number;
 }
 
-/** The DRAM side of a command; undefined where it has none. */
-function dramOperand(command: Command): Operand | undefined {
-  if (command.kind === "dma-read") return command.from;
-  if (command.kind === "dma-write") return command.to;
-  // Rows of the longer axis, wherever they go.
-  if (command.kind === "scatter")
-    return command.y.space === "dram" ? { ...command.y, shape: command.x.shape } : undefined;
-  if (command.kind !== "gather" || command.x.space !== "dram") return undefined;
-  // Rows of the table: one run of the inner axis each.
-  const { x, y } = command;
-  return { ...x, shape: y.shape, strides: [x.strides[0], x.strides[1], x.strides[2]] };
+export interface TimingOptions {
+  /** The first one where absent. */
+  readonly entry?: string;
+  readonly profile?: string;
 }
 
-/** The host: a call, then every element read and written. */
-function hostCycles(command: Command, target: Target): number {
-  if (command.kind !== "cpu") return 0;
-  const elements = [...command.inputs, ...command.outputs].reduce((sum, { shape }) => sum + countOf(shape), 0);
-  return Math.ceil(target.cpu.callCycles + elements * target.cpu.cyclesPerElement);
+/** An entry's commands with what they cost, and the run in which nobody else uses the chip. */
+export interface Timeline {
+  readonly commands: readonly Command[];
+  readonly costs: readonly Cost[];
+  readonly flow: Flow;
+  readonly simulation: Simulation;
 }
 
-interface Cost extends Work {
-  readonly bytes: number;
-  readonly busBytes: number;
+export function timelineOf(program: Program, target: Target, options: TimingOptions = {}): Timeline {
+  const { commands } = entryOf(program, options.entry);
+  const profile: Profile | undefined = target.profiles[options.profile ?? target.defaultProfile];
+  const perCycle = dramBytesPerCycle(target, profile?.dramShare ?? 1);
+  const alone = commands.map((command) => costOf(command, target, perCycle));
+  const { works: costs, commands: ordered } = withDrains(commands, alone, target);
+  const flow = flowOf(ordered, costs);
+  return { commands, costs, flow, simulation: simulate(flow) };
 }
 
-function costOf(command: Command, target: Target, bytesPerCycle: number): Cost {
-  const operand = dramOperand(command);
-  if (operand === undefined) {
-    const own = engineCycles(command, target) + hostCycles(command, target);
-    const cycles = own + (command.kind === "stop" ? 0 : target.issueCycles);
-    return { cycles, dramCycles: 0, latency: 0, bytes: 0, busBytes: 0 };
-  }
-  const busBytes = burstBytes(operand, target);
-  const dramCycles = Math.ceil(busBytes / bytesPerCycle);
-  const { engines, bytesPerCycle: moved, latencyCycles } = target.dma;
-  const cycles = Math.max(dramCycles, Math.ceil(busBytes / (engines * moved)));
-  return { cycles, dramCycles, latency: latencyCycles, bytes: bytesOfView(operand), busBytes };
+/** By name; the first one where none is given. */
+function entryOf(program: Program, name: string | undefined): Entry {
+  const entry = name === undefined ? program.entries[0] : program.entries.find((one) => one.name === name);
+  if (entry === undefined) throw bug(`the program has no entry ${name ?? ""}`);
+  return entry;
 }
 
 /** Times one entry of a program from cold weights. */
-export function timeProgram(
-  program: Program,
-  target: Target,
-  options: { entry?: string; profile?: string } = {},
-): Timing {
-  const index = program.entries.findIndex(({ name }) => name === (options.entry ?? program.entries[0]?.name));
-  const { commands } = program.entries[index];
-  const profile: Profile | undefined = target.profiles[options.profile ?? target.defaultProfile];
-  const perCycle = dramBytesPerCycle(target, profile?.dramShare ?? 1);
-  const costs = commands.map((command) => costOf(command, target, perCycle));
-  const { times, cycles } = simulate(flowOf(commands, costs));
+export function timeProgram(program: Program, target: Target, options: TimingOptions = {}): Timing {
+  return timingOf(program, target, timelineOf(program, target, options), options.entry);
+}
+
+/** What a timeline comes to. */
+export function timingOf(program: Program, target: Target, timeline: Timeline, entry?: string): Timing {
+  const { commands, costs, simulation } = timeline;
+  const { times, cycles } = simulation;
+  const plan = program.plan.find(({ name }) => name === entryOf(program, entry).name);
   const busy: Record<Engine, number> = { array: 0, vector: 0, "dma-in": 0, "dma-out": 0, cpu: 0 };
   for (const [id, { engine }] of commands.entries()) busy[engine] += costs[id].cycles;
   const macs = commands.reduce((sum, command) => sum + macsOf(command), 0);
-  const { rows, columns, inputs } = target.array;
-  const arrays = rows * columns * inputs * program.npus;
+  const arrays = peakMacs(target) * program.npus;
   return {
     commands: times,
     cycles,
     ms: cycles / (target.clockGHz * 1e6),
     dramBytes: costs.reduce((sum, { bytes }) => sum + bytes, 0),
     dramBusBytes: costs.reduce((sum, { busBytes }) => sum + busBytes, 0),
-    sramPeakBytes: program.plan[index]?.sramPeakBytes ?? 0,
+    sramPeakBytes: plan?.sramPeakBytes ?? 0,
     busy,
     macs,
     arrayUtilization: cycles === 0 ? 0 : macs / (cycles * arrays),

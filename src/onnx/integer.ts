@@ -25,6 +25,7 @@ import {
   sayPad,
   sayReshape,
   saySlice,
+  sayTensorScatter,
   sayTranspose,
 } from "./integer/move.ts";
 import { sayLayerNorm, sayMaxPool, sayReduceExtreme, sayReduceL2, sayReduceSum, saySoftmax } from "./integer/reduce.ts";
@@ -54,6 +55,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Slice", saySlice],
   ["Softmax", saySoftmax],
   ["Table", sayTable],
+  ["TensorScatter", sayTensorScatter],
   ["Transpose", sayTranspose],
 ]);
 

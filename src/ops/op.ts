@@ -28,7 +28,10 @@ export interface Op {
   evaluate(node: Node, inputs: readonly RuntimeValue[], context: EvaluateContext): RuntimeValue[];
   /** Multiply-accumulates of one run; absent means none. */
   macs?(node: Node, inputs: readonly (Type | undefined)[], outputs: readonly Type[]): number;
-  /** Outputs take their numbers unchanged from input 0: quantization passes through (Reshape, Transpose, MaxPool…). */
+  /**
+   * Outputs take their numbers unchanged from input 0 (from all of `operands.data` where there are several): quantization
+   * passes through (Reshape, Transpose, MaxPool…).
+   */
   readonly passesThrough?: boolean;
   /** How the operator is said with the chip's integer operators, once its values carry `quant`. */
   readonly integer?: IntegerLowering;

@@ -1,5 +1,6 @@
 import { intAttr, type Node, stringAttr } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { lowerTensorScatter } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex, offsetOf } from "./shared/index.ts";
 import { reject, requireSameDType, resolveAxis, typeAt } from "./shared/types.ts";
@@ -16,6 +17,9 @@ function isCircular(node: Node): boolean {
  * length in circular mode). Batches are axis 0.
  */
 const op: Op = {
+  passesThrough: true,
+  operands: { data: [0, 1] },
+  integer: lowerTensorScatter,
   infer(node, inputs) {
     isCircular(node);
     requireSameDType(node, inputs, 0, 1);

@@ -107,10 +107,15 @@ function dtypeOf(
   wide: ReadonlySet<string>,
 ): "int8" | "int16" {
   if (plan.activations === "int16" || entry.members.some((name) => plan.int16.has(name))) return "int16";
-  // A state is summed into at every step: 8 bits would round it away (ai4.md §7).
-  if (graph.states.some((state) => entry.members.includes(state.input))) return "int16";
+  // A state is summed into at every step: 8 bits would round it away. A cache only has rows replaced.
+  const summed = graph.states.filter((state) => !isCache(graph, state.output));
+  if (summed.some((state) => entry.members.includes(state.input))) return "int16";
   const feedsArray = entry.members.some((name) => readers.get(name)?.some((node) => ARRAY.has(node.op)));
   return !feedsArray && entry.members.some((name) => wide.has(name)) ? "int16" : "int8";
+}
+
+function isCache(graph: Graph, state: string): boolean {
+  return graph.nodes.some(({ op, outputs }) => op === "TensorScatter" && outputs[0] === state);
 }
 
 function classQuant(

@@ -55,8 +55,10 @@ function differ(graph: Graph, a: string, b: string): boolean {
 
 /** Pairs (from, to) of values between which a node only moves numbers. */
 function moves(node: Node): [string, string][] {
-  if (!findOp(node.domain, node.op)?.passesThrough || node.op === "Concat") return [];
-  return node.outputs.filter((name) => name !== "").map((name) => [node.inputs[0], name]);
+  const op = findOp(node.domain, node.op);
+  if (!op?.passesThrough || node.op === "Concat") return [];
+  const outputs = node.outputs.filter((name) => name !== "");
+  return (op.operands?.data ?? [0]).flatMap((at) => outputs.map((name): [string, string] => [node.inputs[at], name]));
 }
 
 /** What only a Concat reads may as well be stored at the Concat's quantization: it would be rounded to it anyway. */

@@ -51,6 +51,9 @@ export interface Latency {
   readonly rooflineCycles: number;
   readonly boundCycles: number;
   readonly efficiency: number;
+  readonly clockGHz?: number;
+  /** Where a power cap costs something, what it does. */
+  readonly capped?: string;
 }
 
 export interface Memory {

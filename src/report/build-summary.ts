@@ -10,6 +10,7 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
     [accuracy.metric, formatMetric(accuracy.teacher), formatMetric(accuracy.compiled), dropOf(document, notes)],
     ["same answer", "", formatShare(accuracy.agreement), `as the teacher, ${formatCount(accuracy.n)} samples`],
     ["latency", "", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles on ${notes.target}`],
+    ...(latency.capped === undefined ? [] : [["clock", "", `${latency.clockGHz} GHz`, latency.capped]]),
     [
       "bound",
       "",

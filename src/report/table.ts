@@ -14,7 +14,7 @@ export function formatTable(rows: readonly (readonly string[])[], indent = "  ")
     .join("");
 }
 
-const isNumeric = (cell: string): boolean => /^[\d.,]+( ?(%|ms|B|KiB|MiB|GiB|points?))?$/.test(cell);
+const isNumeric = (cell: string): boolean => /^[\d.,]+( ?(%|s|ms|B|KiB|MiB|GiB|points?|mJ|GHz))?$/.test(cell);
 
 /** `1,234,567` */
 export function formatCount(value: number): string {

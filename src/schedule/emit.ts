@@ -1,13 +1,17 @@
-/** Planned jobs → commands: addresses, loads ahead of their use, and the waits that keep the order. */
+/** Planned jobs in the order chosen → commands: addresses, loads ahead of their use, and the waits that keep the order. */
+import type { Work } from "../emulate/simulate.ts";
 import { bug } from "../error.ts";
+import { Clock } from "./clock.ts";
 import { Arena, laneOf, lanesOf, nobody, type Region, TrackedBuffer, waitsOf } from "./hazards.ts";
 import { Heap, takeCommon } from "./heap.ts";
 import { type CpuJob, npusOf } from "./job.ts";
 import type { Command, CommandBody, Operand, PlannedBuffer } from "./program.ts";
 import { STORAGE_BYTES } from "./program.ts";
 import { heldBytes, type Residency, type Resident } from "./residency.ts";
-import type { PlannedJob, StreamItem, Tile } from "./stream.ts";
-import { boxView, compactOperand, coverOf, extentOf, heldOperand, operandOf, type Root, type View } from "./view.ts";
+import type { AnyPlanned, PlannedJob, StreamItem, Tile } from "./stream.ts";
+import { loadsOf, RangeMaximum, type Streamed, streamOf } from "./streamed.ts";
+import type { Step } from "./tasks.ts";
+import { boundsOf, boxView, compactOperand, extentOf, heldOperand, operandOf, type Root, type View } from "./view.ts";
 
 /** The current tile found no room although the plan promised it: the caller plans with more thrift. */
 export class OutOfSram extends Error {
@@ -22,13 +26,20 @@ export class OutOfSram extends Error {
 }
 
 export interface EmitInput {
-  readonly jobs: readonly (PlannedJob | { readonly job: CpuJob })[];
+  readonly jobs: readonly AnyPlanned[];
+  /** All tiles of all jobs; whatever one depends on comes before it. */
+  readonly steps: readonly Step[];
   readonly npus: number;
+  /** In moments that are positions in `steps`. */
   readonly residency: Residency;
   readonly sramBytes: number;
   readonly alignment: number;
   /** Whether blocks are loaded ahead of their tile. */
   readonly prefetch: boolean;
+  /** Cycles by which loads are issued before the work that they lie ahead of ends. */
+  readonly lead: number;
+  /** What a command asks of its engine and of the DRAM. */
+  readonly workOf: (command: Command) => Work;
   /** DRAM address of a root that has one. */
   readonly dramAddress: (root: Root) => number;
 }
@@ -50,9 +61,13 @@ interface Chip {
   readonly arena: Arena;
   readonly heap: Heap;
   readonly residents: Map<Root, TrackedBuffer>;
-  /** All items of its jobs in order; `next` is the first that is not loaded yet. */
-  readonly stream: readonly StreamItem[];
+  /** All items of its jobs in the order of their first use; `next` is the first that is not loaded yet. */
+  readonly stream: readonly Streamed[];
   next: number;
+  /** Steps whose own command reads DRAM into its SRAM: what is used after the next one of them is loaded after it. */
+  readonly loads: readonly number[];
+  nextLoad: number;
+  readonly tops: RangeMaximum;
 }
 
 interface Touch {
@@ -65,49 +80,51 @@ class Emitter {
   private readonly input: EmitInput;
   private readonly commands: Command[] = [];
   private readonly lanes: number;
+  private readonly clock: Clock;
   private readonly chips: readonly Chip[];
   private readonly blocks = new Map<StreamItem, Block>();
   private readonly done = new Set<StreamItem>();
   private readonly dram = new Map<Root, TrackedBuffer>();
   private readonly buffers: PlannedBuffer[] = [];
-  /** By job: the resident roots whose life begins, and ends, with it. */
+  private readonly uses = new Map<StreamItem, Streamed>();
+  /** By step: the resident roots whose life begins, and ends, with it. */
   private readonly born: [Root, Resident][][];
   private readonly dying: [Root, Resident][][];
-  /** By root: the jobs that write it in DRAM. */
-  private readonly writers = new Map<Root, number[]>();
 
   constructor(input: EmitInput) {
+    const { jobs, steps, residency } = input;
     this.input = input;
     this.lanes = lanesOf(input.npus);
+    this.clock = new Clock(this.lanes);
+    const stream = streamOf(jobs, steps);
+    for (const streamed of stream) this.uses.set(streamed.item, streamed);
     this.chips = Array.from({ length: input.npus }, (_, npu) => ({
       npu,
       arena: new Arena(this.lanes),
       heap: new Heap(input.sramBytes, input.alignment),
       residents: new Map(),
-      stream: input.jobs.flatMap((planned) => {
-        return "items" in planned && (planned.job.npu ?? 0) === npu ? planned.items : [];
-      }),
+      stream: stream.filter(({ item }) => this.npuOf(item) === npu),
       next: 0,
+      loads: loadsOf(jobs, steps, npu),
+      nextLoad: 0,
+      tops: new RangeMaximum(residency.tops[npu]),
     }));
-    this.born = input.jobs.map(() => []);
-    this.dying = input.jobs.map(() => []);
-    for (const entry of input.residency.resident) {
+    this.born = steps.map(() => []);
+    this.dying = steps.map(() => []);
+    for (const entry of residency.resident) {
       this.born[entry[1].first].push(entry);
       this.dying[entry[1].last].push(entry);
     }
-    input.jobs.forEach((planned, index) => {
-      const outputs = planned.job.kind === "cpu" ? planned.job.outputs : [planned.job.output];
-      for (const { root } of outputs) this.writers.set(root, [...(this.writers.get(root) ?? []), index]);
-    });
   }
 
   run(): Emitted {
-    const { jobs } = this.input;
-    jobs.forEach((planned, index) => {
-      this.bear(index);
-      if (!("tiles" in planned)) this.cpu(planned.job);
-      else for (const [number, tile] of planned.tiles.entries()) this.tile(planned, tile, number);
-      this.bury(index);
+    const { jobs, steps } = this.input;
+    steps.forEach(({ job, tile }, at) => {
+      const planned = jobs[job];
+      this.bear(at);
+      if ("tiles" in planned) this.tile(planned, planned.tiles[tile], at);
+      else this.cpu(planned.job);
+      this.bury(at);
     });
     this.stop();
     return { commands: this.commands, buffers: this.buffers, sramPeakBytes: this.peak() };
@@ -121,9 +138,9 @@ class Emitter {
     return peak;
   }
 
-  /** Resident roots whose life begins with a job. */
-  private bear(index: number): void {
-    for (const [root, { address, held }] of this.born[index]) {
+  /** Resident roots whose life begins with a step. */
+  private bear(step: number): void {
+    for (const [root, { address, held }] of this.born[step]) {
       for (const { npu, arena, residents } of this.chips) {
         if (!held[npu]) continue;
         residents.set(root, new TrackedBuffer(arena.claim(address, address + heldBytes(root, held[npu]))));
@@ -131,8 +148,8 @@ class Emitter {
     }
   }
 
-  private bury(index: number): void {
-    for (const [root, { address, held }] of this.dying[index]) {
+  private bury(step: number): void {
+    for (const [root, { address, held }] of this.dying[step]) {
       for (const { npu, arena, residents } of this.chips) {
         if (!held[npu]) continue;
         const buffer = residents.get(root) ?? bug(`${root.name} is not alive`);
@@ -154,19 +171,26 @@ class Emitter {
     return found;
   }
 
-  private push(body: CommandBody, npu: number, origin: readonly string[], touches: readonly Touch[]): void {
+  private waitsFor(touches: readonly Touch[], lane: number): number[] {
     const waits = nobody(this.lanes);
-    const lane = laneOf(npu, body.engine);
     for (const { buffer, region, write } of touches) buffer.collect(region, write, waits);
+    return waitsOf(waits, lane);
+  }
+
+  private push(body: CommandBody, npu: number, origin: readonly string[], touches: readonly Touch[]): void {
+    const lane = laneOf(npu, body.engine);
+    const waits = this.waitsFor(touches, lane);
     const id = this.commands.length;
     for (const { buffer, region, write } of touches) buffer.record(id, lane, region, write);
-    this.commands.push({ ...body, npu, waits: waitsOf(waits, lane), origin });
+    const command: Command = { ...body, npu, waits, origin };
+    this.commands.push(command);
+    this.clock.add(lane, waits, this.input.workOf(command));
   }
 
   private regionOf(view: View): Region {
     const size = STORAGE_BYTES[view.root.dtype];
     const { low, high } = extentOf(view);
-    return { low: low * size, high: high * size, box: coverOf(view) };
+    return { low: low * size, high: high * size, box: boundsOf(view) };
   }
 
   /** An operand where its root lies for good, with what touching it means. */
@@ -195,20 +219,15 @@ class Emitter {
     return npusOf(this.input.jobs[item.job].job)[0];
   }
 
-  /** What no resident root reaches on an item's NPU until it is used. */
-  private floorOf(item: StreamItem, now: number): number {
-    const top = this.input.residency.tops[this.npuOf(item)];
-    let floor = 0;
-    for (let job = now; job <= item.job; job++) floor = Math.max(floor, top[job]);
-    return floor;
-  }
-
   /** Gives an item its memory and brings its bytes there, for all who share it. False where there is no room now. */
   private load(item: StreamItem, now: number): boolean {
     const mates = item.mates ?? [item];
     const chips = mates.map((mate) => this.chips[this.npuOf(mate)]);
     const heaps = chips.map(({ heap }) => heap);
-    const floor = mates.reduce((most, mate) => Math.max(most, this.floorOf(mate, now)), 0);
+    const floor = mates.reduce((most, mate, at) => {
+      const { last } = this.uses.get(mate) ?? bug(`a block of job ${mate.job} is never used`);
+      return Math.max(most, chips[at].tops.between(now, last));
+    }, 0);
     const address =
       item.kind === "package" ? takeCommon(heaps, item.bytes, floor) : heaps[0].take(item.bytes, floor, false);
     if (address === undefined) return false;
@@ -239,22 +258,44 @@ class Emitter {
     return true;
   }
 
-  /** Whether what an item reads has been written by the commands so far. */
-  private ready(item: StreamItem, now: number): boolean {
-    if (item.kind !== "input" || !item.view) return true;
-    const writers = this.writers.get(item.view.root) ?? [];
-    return writers.every((job) => job < now || job >= item.job);
+  /** What is fetched ahead of a load that has to wait: its engine takes no other one meanwhile. */
+  private fill(now: number, chip: Chip, touches: readonly Touch[]): void {
+    if (!this.input.prefetch) return;
+    const ready = this.clock.endOf(this.waitsFor(touches, laneOf(chip.npu, "dma-in")));
+    this.advance(now, now, chip, undefined, ready);
   }
 
-  /** Loads whatever finds room on an NPU, in order; only the items of `tile` must. */
-  private advance(now: number, chip: Chip, tile: Tile | undefined): void {
+  /** Fetches what the DRAM has time for until the work given so far is done. */
+  private ahead(now: number, chip: Chip): void {
+    const { npu } = chip;
+    const done = Math.max(this.clock.freeAt(laneOf(npu, "array")), this.clock.freeAt(laneOf(npu, "vector")));
+    this.advance(now, now + 1, chip, undefined, done + this.input.lead);
+  }
+
+  /** When the engine that fetches an item could begin. */
+  private fetched({ mates, job }: StreamItem): number {
+    return this.clock.freeAt(laneOf(npusOf(this.input.jobs[mates?.[0].job ?? job].job)[0], "dma-in"));
+  }
+
+  /**
+   * During step `now`, loads whatever finds room on an NPU, in order, but nothing that begins after `until`; the items of
+   * `tile` must. `done`: so many steps have their commands, and what an item reads from DRAM must have been written by one
+   * of them.
+   */
+  private advance(
+    now: number,
+    done: number,
+    chip: Chip,
+    tile: Tile | undefined,
+    until = Number.POSITIVE_INFINITY,
+  ): void {
     const must = new Set<StreamItem>([...(tile?.items ?? []), tile?.output].flatMap((item) => (item ? [item] : [])));
     for (const item of must) if (this.blocks.has(item)) must.delete(item);
     for (; chip.next < chip.stream.length; chip.next++) {
-      const item = chip.stream[chip.next];
+      const { item, written } = chip.stream[chip.next];
       if (this.blocks.has(item) || this.done.has(item)) continue;
-      if (tile !== undefined && must.size === 0) return;
-      if (!must.has(item) && !this.ready(item, now)) return;
+      if (tile === undefined ? this.fetched(item) >= until : must.size === 0) return;
+      if (!must.has(item) && written >= done) return;
       if (!this.load(item, now)) {
         if (must.size > 0) throw new OutOfSram(this.input.jobs[item.job].job.name, item.bytes);
         return;
@@ -263,10 +304,11 @@ class Emitter {
     }
   }
 
-  private tile({ job, index, places, tiles }: PlannedJob, tile: Tile, number: number): void {
+  private tile({ job, places }: PlannedJob, tile: Tile, step: number): void {
     const npu = job.npu ?? 0;
     const chip = this.chips[npu];
-    this.advance(index, chip, tile);
+    this.advance(step, step, chip, tile);
+    if (chip.loads[chip.nextLoad] === step) chip.nextLoad++;
     const touches: Touch[] = [];
     const operands = job.inputs.map((view, at): Operand | undefined => {
       const need = tile.needs[at];
@@ -297,14 +339,17 @@ class Emitter {
       const part = boxView(job.output, tile.box);
       const all = npusOf(job).map((at) => this.inSram(part, at, true));
       const body = job.command(tile.box, operands, all[0].operand);
+      if (body.kind === "dma-read") this.fill(step, chip, [...touches, ...all.map(({ touch }) => touch)]);
       const spread = job.npus === undefined || body.kind !== "dma-read" ? {} : { npus: job.npus };
       this.push({ ...body, ...spread }, npu, job.origin, [...touches, ...all.map(({ touch }) => touch)]);
     }
+    // First into memory that is free already: what this tile leaves is free only when it has ended.
+    if (this.input.prefetch) this.ahead(step, chip);
     for (const item of new Set([...tile.items, tile.output]))
-      if (item && item.last === number) this.free(item, npu, job.name);
+      if (item && this.uses.get(item)?.last === step) this.free(item, npu, job.name);
     // Inputs come before the constants that wait behind them.
-    const loading = job.direct?.input !== undefined && number + 1 < tiles.length;
-    if (this.input.prefetch && !loading) this.advance(index, chip, undefined);
+    const loading = job.engine === "dma-in" && chip.loads[chip.nextLoad] === step + 1;
+    if (this.input.prefetch && !loading) this.ahead(step, chip);
   }
 
   private free(item: StreamItem, npu: number, name: string): void {

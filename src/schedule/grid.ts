@@ -169,10 +169,16 @@ export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Targe
   });
   if (packageBytes > 0) add(packageBytes, packageMoves);
   if (places.output === "stage") {
+    const operands = { single, double };
     add(
       bytesOfBox(job.output.root.dtype, box),
       grid.map(() => true),
     );
+    // Results have a buffer of their own there: neither side may be larger than the SRAM.
+    if (target.sram.keeps === "operands") {
+      single = Math.max(operands.single, single - operands.single);
+      double = Math.max(operands.double, double - operands.double);
+    }
   }
   return { grid, tiles, traffic, single, double, packageBytes };
 }

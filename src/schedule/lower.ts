@@ -11,11 +11,12 @@ import {
   typeOf,
 } from "../ir/graph.ts";
 import { print } from "../ir/text.ts";
+import { countUses } from "../ir/uses.ts";
 import type { Placed } from "../target/placement.ts";
 import { type CpuJob, type Job, nameOf, required, type TileJob } from "./job.ts";
 import { eltwiseJob, scaleJob, tableJob } from "./jobs/elementwise.ts";
 import { convJob, convPart, deconvJob, type MappedPart, matMulJob } from "./jobs/linear.ts";
-import { gatherJob, moveJob, padJobs } from "./jobs/move.ts";
+import { gatherJob, loadJob, moveJob, padJobs, scatterJob, storeJob } from "./jobs/move.ts";
 import { normJob, poolJob, reduceJob, softmaxJob } from "./jobs/rows.ts";
 import { Roots, slicedView } from "./roots.ts";
 import {
@@ -119,6 +120,8 @@ function chipJobs(
       return padJobs(node, first(), roots.home(output));
     case "Gather":
       return gatherJobs(node, graph, roots);
+    case "TensorScatter":
+      return scatterJobs(node, graph, roots);
     case "Conv":
       return convJobs(node, views, roots.home(output), mappings);
     case "ConvTranspose":
@@ -204,6 +207,42 @@ function gatherJobs(node: Node, graph: Graph, roots: Roots): TileJob[] {
   const output = required(reshapeView(roots.home(node.outputs[0]), [outer, count, inner]), "y");
   const large = graph.constants.has(node.inputs[0]) && x.view.root.bytes > LARGE_TABLE && count < shape[axis];
   return [...x.jobs, ...indices.jobs, gatherJob(node, cube, list, output, large)];
+}
+
+/**
+ * Rows written into a state that nobody else reads: they go right to its DRAM, and the rest of it stays as it is. Any other
+ * past is copied there first.
+ */
+function scatterJobs(node: Node, graph: Graph, roots: Roots): TileJob[] {
+  const [past, , indices] = node.inputs;
+  const named = { name: nameOf(node), origin: node.origin };
+  const update = compacted(required(roots.view(node.inputs[1]), "update"), named.name, node.origin);
+  const list = compacted(required(roots.view(indices), "indices"), named.name, node.origin);
+  const before = required(roots.view(past), "past");
+  const isOwn = graph.states.some(({ input, output }) => input === past && output === node.outputs[0]);
+  const inPlace = isOwn && countUses(graph).get(past) === 1 && !roots.isPlaced(node.outputs[0]);
+  const { dtype, shape, bytes } = before.root;
+  const length = (bytes / elementsOf(shape)) * elementsOf(before.shape);
+  const cache = inPlace
+    ? before
+    : viewOfRoot({ name: `${node.outputs[0]}/cache`, dtype, shape: before.shape, bytes: length, kind: "state" });
+  const axis = (intAttr(node, "axis", -2) + cache.shape.length) % cache.shape.length;
+  const cube = (view: View, what: string) => {
+    const given = view.shape;
+    const sides = [given[0], elementsOf(given.slice(1, axis)), given[axis], elementsOf(given.slice(axis + 1))];
+    return required(reshapeView(view, sides), what);
+  };
+  const rows = required(reshapeView(list.view, [cache.shape[0]]), "indices");
+  const scatter = scatterJob(node, cube(update.view, "update"), rows, cube(cache, "cache"));
+  const jobs = [...update.jobs, ...list.jobs];
+  if (inPlace) {
+    roots.alias(node.outputs[0], cache);
+    return [...jobs, scatter];
+  }
+  jobs.push(storeJob(named, before, cache), scatter, loadJob(named, cache, cache));
+  if (roots.isPlaced(node.outputs[0])) return [...jobs, moveJob(named, cache, roots.home(node.outputs[0]))];
+  roots.alias(node.outputs[0], cache);
+  return jobs;
 }
 
 /** Names that a node's subgraphs take from outside. */

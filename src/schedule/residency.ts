@@ -13,7 +13,7 @@ import { type Box, bytesOfBox, coverOf, type Root, type View, wholeBox } from ".
 const REST = [3, 1, 0];
 
 export interface Resident {
-  /** The jobs (by index) during which it lies in SRAM. */
+  /** The moments (jobs by index, or steps once their order is known) during which it lies in SRAM. */
   readonly first: number;
   readonly last: number;
   /** The same on all NPUs. */
@@ -25,9 +25,11 @@ export interface Resident {
 export interface Residency {
   /** Roots that lie in SRAM. */
   readonly resident: ReadonlyMap<Root, Resident>;
-  /** By NPU, for every job: no resident root that lives then reaches this address. */
+  /** By NPU, for every moment: no resident root that lives then reaches this address. */
   readonly tops: readonly Float64Array[];
   readonly allocation: Allocation;
+  /** Whether a tensor that the chip makes found no room. */
+  readonly spills: boolean;
 }
 
 interface Span {
@@ -53,7 +55,8 @@ export function heldBytes(root: Root, held: Box | undefined): number {
   return held === undefined ? 0 : bytesOfBox(root.dtype, held);
 }
 
-function mostBytes({ root, held }: Pick<Span, "root" | "held">): number {
+/** The most that a root takes on any NPU. */
+export function mostBytes({ root, held }: Pick<Resident, "held"> & { readonly root: Root }): number {
   return held.reduce((most, box) => Math.max(most, heldBytes(root, box)), 0);
 }
 
@@ -128,7 +131,8 @@ function extraTraffic({ root, reads }: Span): number {
 
 /**
  * Takes roots out of SRAM, the cheapest first, until every job finds room, then gives the rest addresses. `thrift` in
- * (0, 1] scales the room that tiles are promised; `alone`: nothing stays. Throws model/layer-too-large, which names the layer, the need and the limit.
+ * (0, 1] scales the room that tiles are promised; `alone`: nothing stays; `inDram` does not in any case. Throws
+ * model/layer-too-large, which names the layer, the need and the limit.
  */
 export function chooseResidents(
   jobs: readonly Job[],
@@ -136,10 +140,11 @@ export function chooseResidents(
   target: Target,
   thrift: number,
   alone: boolean,
+  inDram: ReadonlySet<Root> = new Set(),
 ): Residency {
   const capacity = target.sram.bytes;
   const spans = spansOf(jobs, npus);
-  const banished = new Set<Root>();
+  const banished = new Set<Root>(inDram);
   for (const job of jobs) {
     if (job.kind === "cpu") for (const { root } of [...job.inputs, ...job.outputs]) banished.add(root);
   }
@@ -165,14 +170,16 @@ export function chooseResidents(
           return [root, { first, last, address: allocation.addresses[index], held }] as const;
         }),
       );
-      return { resident, tops, allocation };
+      const spills = [...spans.keys()].some((root) => root.kind === "computed" && banished.has(root));
+      return { resident, tops, allocation, spills };
     }
     limit -= Math.max(excess, Math.floor(capacity / 64));
   }
 }
 
-function topsOf(
-  kept: readonly Span[],
+/** By NPU and moment: what no root of `kept` reaches. */
+export function topsOf(
+  kept: readonly (Pick<Resident, "held"> & { readonly root: Root })[],
   lifetimes: readonly Lifetime[],
   { addresses }: Allocation,
   moments: number,

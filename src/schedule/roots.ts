@@ -1,8 +1,8 @@
 import { CompileError } from "../error.ts";
 import { elementCount, type Graph, intAttr, intsAttr, isStatic, type Node, type Type, typeOf } from "../ir/graph.ts";
-import { bytesOf } from "../ir/tensor.ts";
 import { STORAGE_BYTES, type Storage } from "./program.ts";
 import { type Root, sliceView, type View, viewOfRoot } from "./view.ts";
+import { type Codes, codesOf } from "./weights.ts";
 
 function isStorage(dtype: string): dtype is Storage {
   return Object.hasOwn(STORAGE_BYTES, dtype);
@@ -40,10 +40,10 @@ export class Roots {
     this.settleConcats(isOnChip);
   }
 
-  private make(name: string, kind: Root["kind"], data?: Uint8Array): Root {
+  private make(name: string, kind: Root["kind"], codes?: Codes): Root {
     const { dtype, shape } = storageOf(typeOf(this.graph, name), name);
     const bytes = elementCount(shape) * STORAGE_BYTES[dtype];
-    return { name, dtype, shape, bytes, kind, ...(data === undefined ? {} : { data }) };
+    return { name, dtype, shape, bytes, kind, ...(codes === undefined ? {} : { codes }) };
   }
 
   /**
@@ -96,7 +96,7 @@ export class Roots {
     const constant = this.graph.constants.get(name);
     if (!constant) return undefined;
     storageOf(typeOf(this.graph, name), name);
-    const view = viewOfRoot(this.make(name, "constant", bytesOf(constant)));
+    const view = viewOfRoot(this.make(name, "constant", codesOf(constant)));
     this.views.set(name, view);
     return view;
   }

@@ -27,7 +27,9 @@ export function dramBytesOf(program: Program, entry: number): number {
         ? [command.from]
         : command.kind === "gather" && command.x.space === "dram"
           ? [command.y]
-          : [];
+          : command.kind === "scatter" && command.y.space === "dram"
+            ? [command.x]
+            : [];
     for (const { shape, dtype } of moved) bytes += elementsOf(shape) * STORAGE_BYTES[dtype];
   }
   return bytes;

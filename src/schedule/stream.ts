@@ -1,9 +1,9 @@
 /** What flows through SRAM beside the resident tensors: constants, staged inputs and outputs, in the order of use. */
 import { alignUp } from "./allocate.ts";
 import { type Grid, type Places, sameBox, tilesOf } from "./grid.ts";
-import type { TileJob } from "./job.ts";
+import type { CpuJob, TileJob } from "./job.ts";
 import { type Box, bytesOfBox, type View } from "./view.ts";
-import { copyBox, type Weights } from "./weights.ts";
+import { type Part, partOfConstant, type Weights } from "./weights.ts";
 
 /** A block of SRAM that one or more consecutive tiles of a job use. */
 export interface StreamItem {
@@ -13,8 +13,8 @@ export interface StreamItem {
   /** Tiles of the job. */
   readonly first: number;
   last: number;
-  /** `package`: offset of its bytes in the weights section. */
-  readonly offset?: number;
+  /** `package`: offset of its bytes in the weights section, once they are there. */
+  offset?: number;
   /** `input`, `output`: the part that is staged. */
   readonly view?: View;
   readonly box?: Box;
@@ -41,6 +41,9 @@ export interface PlannedJob {
   readonly items: readonly StreamItem[];
 }
 
+/** A job after its grid was chosen; a job on the host has none. */
+export type AnyPlanned = PlannedJob | { readonly job: CpuJob };
+
 /** Offsets of a package's constants, each aligned to 8 bytes. */
 function layPackage(
   job: TileJob,
@@ -58,18 +61,23 @@ function layPackage(
   return { within, bytes };
 }
 
-function fillPackage(job: TileJob, places: Places, needs: readonly (Box | undefined)[], weights: Weights) {
-  const { within, bytes } = layPackage(job, places, needs);
-  const data = new Uint8Array(bytes);
-  job.inputs.forEach((view, index) => {
-    const need = needs[index];
-    if (view && need && places.inputs[index] === "package") copyBox(view, need, data, within[index]);
-  });
-  return { within, bytes, offset: weights.add(data) };
+/** Puts the constants of a job into the weights section. */
+export function fillPackages({ job, places, tiles }: PlannedJob, weights: Weights): void {
+  const filled = new Set<StreamItem>();
+  for (const { needs, items, within } of tiles) {
+    const item = items.find((one) => one?.kind === "package");
+    if (!item || filled.has(item)) continue;
+    filled.add(item);
+    const parts = job.inputs.flatMap((view, index): Part[] => {
+      const need = needs[index];
+      return view && need && places.inputs[index] === "package" ? [partOfConstant(view, need, within[index])] : [];
+    });
+    item.offset = weights.add(parts, item.bytes);
+  }
 }
 
-/** Cuts a job into tiles and lists what each of them streams. Constants go into the weights section here. */
-export function planJob(job: TileJob, index: number, grid: Grid, places: Places, weights: Weights): PlannedJob {
+/** Cuts a job into tiles and lists what each of them streams. */
+export function planJob(job: TileJob, index: number, grid: Grid, places: Places): PlannedJob {
   const items: StreamItem[] = [];
   const tiles: Tile[] = [];
   const current: (StreamItem | undefined)[] = job.inputs.map(() => undefined);
@@ -82,8 +90,8 @@ export function planJob(job: TileJob, index: number, grid: Grid, places: Places,
         bundle && job.inputs.every((_, at) => places.inputs[at] !== "package" || equal(needs[at], bundle?.needs[at]));
       if (bundle && same) bundle.item.last = number;
       else {
-        const { within, bytes, offset } = fillPackage(job, places, needs, weights);
-        const item: StreamItem = { kind: "package", job: index, bytes, first: number, last: number, offset };
+        const { within, bytes } = layPackage(job, places, needs);
+        const item: StreamItem = { kind: "package", job: index, bytes, first: number, last: number };
         bundle = { item, within, needs };
         items.push(item);
       }

@@ -9,8 +9,8 @@ export interface Transfers {
   readonly jobs: readonly Job[];
   /** DRAM of every output that is not a state, by name. */
   readonly ports: ReadonlyMap<string, Root>;
-  /** Roots that may be computed right in an output's DRAM if they do not stay in SRAM, with that job. */
-  readonly inPlace: ReadonlyMap<Root, { readonly port: Root; readonly job: Job }>;
+  /** Roots that may be computed right in an output's DRAM if they do not stay in SRAM, with the jobs that store them. */
+  readonly inPlace: ReadonlyMap<Root, { readonly port: Root; readonly jobs: readonly Job[] }>;
 }
 
 /** A port's own memory: contiguous, of the value's shape. */
@@ -28,7 +28,7 @@ export function addTransfers(graph: Graph, lowered: Lowered, sramBytes: number):
   const named = (name: string) => ({ name, origin: [] as readonly string[] });
   const fed = new Map(graph.states.map((state) => [state.output, state]));
   const ports = new Map<string, Root>();
-  const inPlace = new Map<Root, { port: Root; job: Job }>();
+  const inPlace = new Map<Root, { port: Root; jobs: readonly Job[] }>();
   const before: Job[] = [...lowered.jobs];
   const ends: Job[] = [];
   const stores = new Map<Root, Job[]>();
@@ -41,7 +41,7 @@ export function addTransfers(graph: Graph, lowered: Lowered, sramBytes: number):
     const job = storeJob(named(name), view, viewOfRoot(port));
     stores.set(view.root, [...(stores.get(view.root) ?? []), job]);
     const whole = view.root.kind === "computed" && view.root.bytes === port.bytes && isContiguous(view);
-    if (whole && !inPlace.has(view.root)) inPlace.set(view.root, { port, job });
+    if (whole && !inPlace.has(view.root)) inPlace.set(view.root, { port, jobs: [job] });
   }
   for (const { input, output } of graph.states) {
     const view = results.get(output);
@@ -81,7 +81,9 @@ function arrange(
   const bytes = used.reduce((sum, [, root]) => sum + root.bytes, 0);
   used.sort((a, b) => (firstReader.get(a[1]) ?? 0) - (firstReader.get(b[1]) ?? 0));
   for (const [name, root] of used) {
-    const at = bytes <= sramBytes / 8 && work.length > 0 ? 0 : (firstReader.get(root) ?? 0);
+    // What is written into a state before it is read must be in it.
+    const early = bytes <= sramBytes / 8 && work.length > 0 && !lastWriter.has(root);
+    const at = early ? 0 : (firstReader.get(root) ?? 0);
     const job = loadJob({ name, origin: [] }, viewOfRoot(root), viewOfRoot(root));
     loadsAt.set(at, [...(loadsAt.get(at) ?? []), job]);
   }

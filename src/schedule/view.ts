@@ -1,6 +1,7 @@
 import { bug } from "../error.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { type Operand, type Space, STORAGE_BYTES, type Storage } from "./program.ts";
+import type { Codes } from "./weights.ts";
 
 /** Memory of its own: a tensor that no other is a part of. */
 export interface Root {
@@ -10,8 +11,8 @@ export interface Root {
   readonly bytes: number;
   /** `state` and `input` lie in DRAM when a run begins, an `output` when it has ended. */
   readonly kind: "computed" | "input" | "state" | "constant" | "output";
-  /** Constants only: the codes, little-endian. */
-  readonly data?: Uint8Array;
+  /** Constants only. */
+  readonly codes?: Codes;
 }
 
 /** A strided part of a root, seen as a tensor of its own. Offset and strides in elements. */
@@ -149,6 +150,40 @@ export function extentOf(view: View): { low: number; high: number } {
     else high += reach;
   });
   return { low, high: high + 1 };
+}
+
+/**
+ * A box of the root's own axes that holds all that a view touches. A stride is read as digits of the root's mixed radix;
+ * where digits overflow, the axis is whole and the carry goes to the next outer one: never too small, and exact for
+ * slices, permutations, and reshapes that split or merge axes.
+ */
+export function boundsOf(view: View): Box {
+  const { shape } = view.root;
+  const start = new Array<number>(shape.length);
+  const reach = new Array<number>(shape.length).fill(0);
+  let low = view.offset;
+  view.strides.forEach((stride, axis) => {
+    if (stride < 0) low += (view.shape[axis] - 1) * stride;
+  });
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    start[axis] = low % shape[axis];
+    low = (low - start[axis]) / shape[axis];
+  }
+  view.strides.forEach((stride, at) => {
+    const steps = view.shape[at] - 1;
+    let rest = Math.abs(stride);
+    for (let axis = shape.length - 1; axis >= 0 && rest > 0 && steps > 0; axis--) {
+      const digit = axis === 0 ? rest : rest % shape[axis];
+      reach[axis] += steps * digit;
+      rest = (rest - digit) / shape[axis];
+    }
+  });
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (start[axis] + reach[axis] < shape[axis]) continue;
+    if (axis > 0) reach[axis - 1] += Math.floor((start[axis] + reach[axis]) / shape[axis]);
+    [start[axis], reach[axis]] = [0, shape[axis] - 1];
+  }
+  return { start, size: reach.map((most) => most + 1) };
 }
 
 /** The smallest box on the root's axes that holds all that a view touches; the whole root where strides cannot tell. */

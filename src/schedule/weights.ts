@@ -1,26 +1,57 @@
 import { createHash } from "node:crypto";
+import type { Tensor } from "../ir/graph.ts";
+import { bytesOf, isLazy } from "../ir/tensor.ts";
 import { alignUp } from "./allocate.ts";
 import { STORAGE_BYTES } from "./program.ts";
 import { type Box, boxView, elementsOf, type View } from "./view.ts";
 
 /** Every piece of the weights section begins on a whole DRAM burst. */
 const ALIGNMENT = 64;
+/** Constants that are kept while the section is written: neighbouring pieces come from the same few. */
+const KEPT = 16;
 
-/** The weights section while it grows. Equal pieces are stored once. */
+/** The codes of a constant, little-endian. Equal keys mean equal codes. */
+export interface Codes {
+  readonly key: string;
+  read(): Uint8Array;
+}
+
+const known = new WeakMap<object, Codes>();
+let count = 0;
+
+/** A tensor's codes. Those that are made or read when they are asked for are told apart by identity, others by content. */
+export function codesOf(tensor: Tensor): Codes {
+  const found = known.get(tensor.data);
+  if (found) return found;
+  const codes: Codes = isLazy(tensor.data)
+    ? { key: `lazy ${count++}`, read: () => bytesOf(tensor) }
+    : { key: createHash("sha256").update(bytesOf(tensor)).digest("base64"), read: () => bytesOf(tensor) };
+  known.set(tensor.data, codes);
+  return codes;
+}
+
+/** A part of a constant, and where it lies in its piece. */
+export interface Part {
+  readonly view: View;
+  readonly at: number;
+}
+
+/** The weights section while it grows. Equal pieces are stored once; none is made before the section is asked for. */
 export class Weights {
-  private readonly pieces: { offset: number; bytes: Uint8Array }[] = [];
-  private readonly known = new Map<string, number>();
+  private readonly pieces: { readonly offset: number; readonly parts: readonly Part[] }[] = [];
+  private readonly offsets = new Map<string, number>();
   private length = 0;
+  private section: Uint8Array | undefined;
 
-  /** The offset of the piece, which is its DRAM address too. */
-  add(bytes: Uint8Array): number {
-    const key = createHash("sha256").update(bytes).digest("base64");
-    const found = this.known.get(key);
+  /** The offset of a piece of constants, which is its DRAM address too. */
+  add(parts: readonly Part[], bytes: number): number {
+    const key = parts.map(({ view, at }) => `${at} ${keyOf(view)}`).join(" | ");
+    const found = this.offsets.get(key);
     if (found !== undefined) return found;
     const offset = this.length;
-    this.known.set(key, offset);
-    this.pieces.push({ offset, bytes });
-    this.length = alignUp(offset + bytes.byteLength, ALIGNMENT);
+    this.offsets.set(key, offset);
+    this.pieces.push({ offset, parts });
+    this.length = alignUp(offset + bytes, ALIGNMENT);
     return offset;
   }
 
@@ -28,19 +59,45 @@ export class Weights {
     return this.length;
   }
 
+  /** Made on the first call. */
   bytes(): Uint8Array {
+    this.section ??= this.write();
+    return this.section;
+  }
+
+  private write(): Uint8Array {
     const section = new Uint8Array(this.length);
-    for (const { offset, bytes } of this.pieces) section.set(bytes, offset);
+    const kept = new Map<Codes, Uint8Array>();
+    const read = (codes: Codes): Uint8Array => {
+      const bytes = kept.get(codes) ?? codes.read();
+      if (kept.size === KEPT && !kept.has(codes)) kept.delete([...kept.keys()][0]);
+      kept.set(codes, bytes);
+      return bytes;
+    };
+    for (const { offset, parts } of this.pieces)
+      for (const { view, at } of parts) copyView(view, read(codesOfView(view)), section, offset + at);
     return section;
   }
 }
 
-/** The codes of a constant view's box, compact, into `target` at `at`. */
-export function copyBox(view: View, box: Box, target: Uint8Array, at: number): void {
-  const data = view.root.data;
-  if (data === undefined) throw new Error(`bug: ${view.root.name} is no constant`);
-  const size = STORAGE_BYTES[view.root.dtype];
-  const { offset, shape, strides } = boxView(view, box);
+function codesOfView({ root }: View): Codes {
+  if (root.codes === undefined) throw new Error(`bug: ${root.name} is no constant`);
+  return root.codes;
+}
+
+function keyOf(view: View): string {
+  const { offset, shape, strides, root } = view;
+  return `${codesOfView(view).key} ${root.dtype} ${offset} ${shape} ${strides}`;
+}
+
+/** A box of a constant view. */
+export function partOfConstant(view: View, box: Box, at: number): Part {
+  return { view: boxView(view, box), at };
+}
+
+/** The codes of a constant view, compact, into `target` at `at`. */
+function copyView({ root, offset, shape, strides }: View, data: Uint8Array, target: Uint8Array, at: number): void {
+  const size = STORAGE_BYTES[root.dtype];
   // Trailing axes that lie contiguously are copied as one run.
   let run = 1;
   let axis = shape.length - 1;

@@ -32,6 +32,7 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["Softmax", "vector"],
   ["LayerNorm", "vector"],
   ["Gather", "move"],
+  ["TensorScatter", "move"],
   ["Reshape", "move"],
   ["Transpose", "move"],
   ["Slice", "move"],
@@ -74,6 +75,7 @@ const CODES: readonly (DType | undefined)[] = ["int8", "uint8", "int16", "int32"
 export function constraintsOf(op: string, target: Target): Constraint[] {
   const { limits } = target;
   const common: Constraint[] = [
+    { says: `${target.name} has the operator ${op}`, holds: () => !target.lacks.includes(op) },
     {
       says: "every shape is known when the model is compiled and has no axis of size 0",
       holds: (node, graph) => shapesOf(node, graph).every((shape) => shape?.every((size) => size >= 1) ?? false),

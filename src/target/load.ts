@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
 import type { z } from "zod";
 import { CompileError } from "../error.ts";
+import { supportedOperators } from "./constraints.ts";
 import { type FigureSource, type Target, type TargetFile, targetSchema } from "./schema.ts";
 
 /** `sram` alone means its size; the rest are paths as `targets show` prints them. */
@@ -70,9 +71,18 @@ export function parseTarget(text: string, where: string, options: LoadOptions = 
       where,
     });
   }
+  checkOperators(overridden.lacks.value, where);
   const figures: FigureSource[] = [];
   const plain = strip(overridden, "", figures) as Omit<Target, "figures">;
   return { ...plain, figures };
+}
+
+function checkOperators(lacks: readonly string[], where: string): void {
+  const known = new Map(supportedOperators());
+  for (const op of lacks) {
+    if (known.has(op)) continue;
+    throw new CompileError("usage/bad-target", `lacks: there is no operator ${op.slice(0, 40)}`, { where });
+  }
 }
 
 function describe(error: z.ZodError): string {

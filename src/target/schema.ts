@@ -66,3 +66,9 @@ export interface FigureSource {
 /** The description as plain numbers; `figures` says where each comes from. */
 export type Target = Strip<TargetFile> & { readonly figures: readonly FigureSource[] };
 export type Profile = Target["profiles"][string];
+
+/** For editors, and for those who write descriptions: docs/target.schema.json. */
+export function targetJsonSchema(): object {
+  const schema = z.toJSONSchema(targetSchema, { io: "input", target: "draft-2020-12", reused: "ref" });
+  return { title: "optimus-compile target", ...schema };
+}

@@ -4,21 +4,25 @@
 import { parseArgs } from "node:util";
 import { agreement } from "./agreement.ts";
 import type { AcceptanceCheck } from "./check.ts";
+import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { recipes } from "./recipes.ts";
 import { statistics } from "./statistics.ts";
 import { unseen } from "./unseen.ts";
+import { worstCase } from "./worst-case.ts";
 
 const checks: Readonly<Record<string, AcceptanceCheck>> = {
   agreement,
+  checker,
   determinism,
   lowering,
   recipes,
   hostile,
   statistics,
   unseen,
+  "worst-case": worstCase,
 };
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { samples: { type: "string" } } });

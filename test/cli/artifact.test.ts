@@ -80,6 +80,7 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
       "container",
       "build",
       "certifier",
+      "program",
       "golden vectors",
       "rebuild from the record",
     ]);

@@ -334,6 +334,19 @@ function gather(draw: Draw): Case {
   });
 }
 
+function tensorScatter(draw: Draw): Case {
+  const shape = [draw.int(1, 2), draw.int(1, 3), draw.int(2, 6), draw.int(1, 5)].slice(0, draw.int(3, 4));
+  const axis = draw.int(1, shape.length - 1);
+  const update = shape.map((size, at) => (at === axis ? draw.int(1, size) : size));
+  const indices = codes(draw, "int32", [shape[0]], -2, shape[axis] + 2);
+  return build({
+    op: "TensorScatter",
+    feeds: { x: codes(draw, "int8", shape), u: codes(draw, "int8", update), i: indices },
+    inputs: ["x", "u", "i"],
+    attributes: { axis: { i: axis }, mode: { s: draw.pick(["linear", "circular"]) } },
+  });
+}
+
 export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   Conv: (draw) => conv(draw, false),
   ConvTranspose: (draw) => conv(draw, true),
@@ -353,6 +366,7 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   Softmax: softmax,
   LayerNorm: layerNorm,
   Gather: gather,
+  TensorScatter: tensorScatter,
   Reshape: (draw) => moved(draw, "Reshape", (shape) => ({ shape: { ints: [1, elementCount(shape)] } })),
   Transpose: (draw) => moved(draw, "Transpose", (shape) => ({ perm: { ints: shuffled(draw, shape.length) } })),
   Slice: slice,

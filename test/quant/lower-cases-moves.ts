@@ -70,6 +70,17 @@ export const MOVES: readonly LoweringCase[] = [
     `,
   },
   {
+    name: "TensorScatter",
+    graph: `
+      graph g opset 24
+      input x: float32[1,2,5,3]
+      input u: float32[1,2,2,3]
+      const at: int64[1] = [4]
+      y = TensorScatter(x, u, at) mode="circular"
+      return y
+    `,
+  },
+  {
     name: "DepthToSpace",
     graph: `
       input x: float32[1,8,3,3]

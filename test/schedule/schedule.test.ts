@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { cost } from "../../src/build/cost.ts";
 import type { AnyArray } from "../../src/emulate/machine/memory.ts";
 import { createMachine, type HostCall } from "../../src/emulate/machine.ts";
 import { CompileError } from "../../src/error.ts";
@@ -7,7 +8,6 @@ import { makeTensor } from "../../src/ir/tensor.ts";
 import { parse } from "../../src/ir/text.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { interpret } from "../../src/run/interpret.ts";
-import { cost } from "../../src/schedule/cost.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
 import { printProgram } from "../../src/schedule/print.ts";
 import { schedule, scheduleEntries } from "../../src/schedule/schedule.ts";
@@ -254,5 +254,59 @@ describe("the cost of a graph", () => {
 
   test("of a lowered graph is that of its schedule", () => {
     expect(cost(graph(SMALL), ai4)).toMatchObject({ dramBytes: 96 });
+  });
+});
+
+describe("rows written into a cache", () => {
+  const step = (mode: string, reads: string) => `
+    input x: int8[2,3,1,4]
+    input at: int32[2]
+    input cache: int8[2,3,5,4]
+    state next -> cache = zeros
+    next: int8[2,3,5,4] = npu.TensorScatter(cache, x, at) axis=2 mode="${mode}"
+    y: int8[2,3,4] = npu.ReduceMax(${reads}) axes=[2] keepdims=0
+    return y
+  `;
+
+  test.each([
+    ["linear", "next"],
+    ["circular", "next"],
+    ["linear", "cache"],
+  ])("%s, read from %s: as the oracle says, in place where only the rows change", (mode, reads) => {
+    const made = graph(step(mode, reads));
+    for (const [npus, sharing] of [[1, "faster"] as const, [3, "always"] as const]) {
+      const { program } = schedule(made, ai4, { npus, sharing });
+      const written = program.entries[0].commands.flatMap((command) =>
+        command.kind === "dma-write" && command.from.shape.includes(5) ? [command] : [],
+      );
+      expect(written.length > 0).toBe(reads === "cache");
+      const machine = createMachine(encodeProgram(program));
+      let held = makeTensor("int8", [2, 3, 5, 4], new Int8Array(120));
+      for (let turn = 0; turn < 7; turn++) {
+        const x = makeTensor(
+          "int8",
+          [2, 3, 1, 4],
+          Int8Array.from({ length: 24 }, (_, i) => ((i * 7 + turn * 31) % 255) - 127),
+        );
+        const at = makeTensor("int32", [2], Int32Array.of(turn, (turn * 3) % 7));
+        const expected = interpret(
+          { ...made, outputs: ["y", "next"] },
+          new Map([
+            ["x", x],
+            ["at", at],
+            ["cache", held],
+          ]),
+        );
+        held = expected.get("next") as typeof held;
+        const actual = machine.run(
+          "main",
+          new Map<string, AnyArray>([
+            ["x", x.data as Int8Array],
+            ["at", at.data as Int32Array],
+          ]),
+        );
+        expect(actual.get("y")).toEqual((expected.get("y") as Tensor).data);
+      }
+    }
   });
 });

@@ -60,6 +60,26 @@ export function sayGather(said: Said): void {
   said.emit("Gather", [x.name, clamped], { axis: { i: axis } }, output.name);
 }
 
+/** Row i of the update stands at index + i of the past: what this is of the longer axis is said for every element. */
+export function sayTensorScatter(said: Said): void {
+  const { node, output } = said;
+  const [past, update] = [said.input(0), said.input(1)];
+  const axis = axisAttr(node, past.shape.length, -2);
+  const [size, rows] = [past.shape[axis], update.shape[axis]];
+  const given = said.cast(said.input(2).name, "int64");
+  const circular = stringAttr(node, "mode", "linear") === "circular";
+  const int64 = (value: number) => said.scalar("int64", value);
+  const first = circular ? given : said.emit("Clip", [given, int64(0), int64(size - rows)]);
+  const perBatch = said.emit("Reshape", [first, said.int64(past.shape.map((length, at) => (at === 0 ? length : 1)))]);
+  const steps = said.emit("Reshape", [
+    said.int64(Array.from({ length: rows }, (_, row) => row)),
+    said.int64(past.shape.map((_, at) => (at === axis ? rows : 1))),
+  ]);
+  const turned = said.emit("Mod", [said.emit("Add", [perBatch, steps]), int64(size)]);
+  const everywhere = said.emit("Expand", [turned, said.int64(update.shape)]);
+  said.emit("ScatterElements", [past.name, everywhere, update.name], { axis: { i: axis } }, output.name);
+}
+
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   int8: [-128, 127],
   uint8: [0, 255],

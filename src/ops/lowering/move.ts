@@ -1,4 +1,4 @@
-import { type Attr, intAttr, intsAttr, type Tensor } from "../../ir/graph.ts";
+import { type Attr, intAttr, intsAttr, stringAttr, type Tensor } from "../../ir/graph.ts";
 import { makeTensor, numbersOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
 import { alignTo, copyTo, emitRescale } from "./elementwise.ts";
@@ -169,6 +169,26 @@ export const lowerGather: IntegerLowering = (context) => {
   const indices = context.constant(1);
   const name = indices ? context.add(narrow(indices), `${context.output(0).name}/indices`) : context.node.inputs[1];
   return emitMove(context, "Gather", [x.name, name], { axis: { i: axis } }, x);
+};
+
+/** The new rows are brought to the cache's quantization, which is one for all of it. */
+export const lowerTensorScatter: IntegerLowering = (context) => {
+  const [past, update] = [context.input(0), context.input(1)];
+  if (!past || !update) return "its input has no integer form";
+  const { node } = context;
+  const axis = positive(intAttr(node, "axis", -2), past.shape.length);
+  if (axis === 0) return "its rows lie along the axis of the batches";
+  const constant = context.constant(2);
+  const absent = (node.inputs[2] ?? "") === "";
+  const zeros = makeTensor("int32", [past.shape[0]], new Int32Array(past.shape[0]));
+  const indices = constant ? narrow(constant) : absent ? zeros : undefined;
+  const name = indices ? context.add(indices, `${context.output(0).name}/indices`) : node.inputs[2];
+  const attrs = {
+    axis: { i: axis },
+    mode: { s: stringAttr(node, "mode", "linear") },
+  };
+  const rows = alignTo(context, update, past);
+  return emitMove(context, "TensorScatter", [past.name, rows.name, name], attrs, past);
 };
 
 /** Constant indices as int32: the chip addresses with 32 bits. */

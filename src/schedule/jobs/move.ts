@@ -156,3 +156,33 @@ export function gatherJob(node: Node, x: View, indices: View, output: View, from
     }),
   };
 }
+
+/** update [N,A,I,B], indices [N], cache [N,A,D,B] in DRAM: the DMA engine writes the rows. */
+export function scatterJob(node: Node, update: View, indices: View, cache: View): TileJob {
+  return {
+    kind: "tile",
+    engine: "dma-out",
+    name: nameOf(node),
+    origin: node.origin,
+    inputs: [update, indices],
+    output: cache,
+    cuts: [
+      { axis: 1, quantum: 1 },
+      { axis: 0, quantum: 1 },
+      { axis: 3, quantum: 1 },
+    ],
+    direct: { output: true },
+    needs: ({ start, size }): Box[] => [
+      { start: [start[0], start[1], 0, start[3]], size: [size[0], size[1], update.shape[2], size[3]] },
+      { start: [start[0]], size: [size[0]] },
+    ],
+    command: (_, operands, y) => ({
+      kind: "scatter",
+      engine: "dma-out",
+      x: required(operands[0], "update"),
+      indices: required(operands[1], "indices"),
+      y,
+      circular: stringAttr(node, "mode", "linear") === "circular",
+    }),
+  };
+}

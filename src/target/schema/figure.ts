@@ -17,26 +17,32 @@ export function figure<T extends z.ZodType>(value: T) {
     });
 }
 
+// One schema of each kind, so that the JSON Schema names it once.
+const counted = figure(z.int().positive().max(1_000_000));
+const sized = figure(
+  z
+    .int()
+    .positive()
+    .max(2 ** 40),
+);
+const positiveFigure = figure(z.number().positive().finite());
+const nonNegativeFigure = figure(z.number().nonnegative().finite());
+const shared = figure(z.number().positive().max(1));
+const ranged = figure(
+  z.strictObject({ low: z.number().nonnegative(), mid: z.number().nonnegative(), high: z.number().nonnegative() }),
+);
+
 /** A whole number of things, at least one. */
-export const count = () => figure(z.int().positive().max(1_000_000));
+export const count = () => counted;
 
 /** A size in bytes, at least one. */
-export const bytes = () =>
-  figure(
-    z
-      .int()
-      .positive()
-      .max(2 ** 40),
-  );
+export const bytes = () => sized;
 
-export const positive = () => figure(z.number().positive().finite());
-export const nonNegative = () => figure(z.number().nonnegative().finite());
+export const positive = () => positiveFigure;
+export const nonNegative = () => nonNegativeFigure;
 
 /** A part of a whole, in (0, 1]. */
-export const share = () => figure(z.number().positive().max(1));
+export const share = () => shared;
 
 /** An estimate with its spread, low ≤ mid ≤ high. */
-export const range = () =>
-  figure(
-    z.strictObject({ low: z.number().nonnegative(), mid: z.number().nonnegative(), high: z.number().nonnegative() }),
-  );
+export const range = () => ranged;

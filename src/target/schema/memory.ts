@@ -10,7 +10,7 @@ export const sramSchema = z.strictObject({
   /** Over all ports, for array and vector unit. */
   readBytesPerCycle: count(),
   writeBytesPerCycle: count(),
-  /** `tensors`: results may stay for the next layer. `operands`: filled by DMA only, so every result goes to DRAM. */
+  /** `tensors`: results may stay for the next layer. `operands`: filled by DMA only, so every result goes to DRAM, by a buffer of its own. */
   keeps: figure(z.enum(["tensors", "operands"])),
 });
 

@@ -216,6 +216,16 @@ describe("moves", () => {
   ])("%s", (statement, expected) => {
     expect(y(statement, x, "i: int64[2,2] = [-1, 0, -99, 99]")).toEqual(expected);
   });
+
+  test.each([
+    ["linear", "[1, 9]", [1, 7, 8, 4, 9, 10]],
+    ["linear", "[-3, 1]", [7, 8, 3, 4, 9, 10]],
+    ["circular", "[2, 4]", [8, 2, 7, 4, 9, 10]],
+    ["circular", "[-1, 0]", [8, 2, 7, 9, 10, 6]],
+  ])("TensorScatter %s at %s", (mode, at, expected) => {
+    const update = "u: int8[2,2] = [7, 8, 9, 10]";
+    expect(y(`TensorScatter(x, u, i) axis=1 mode="${mode}"`, x, update, `i: int32[2] = ${at}`)).toEqual(expected);
+  });
 });
 
 describe("what does not fit is refused", () => {

@@ -1,8 +1,8 @@
-import { boundOf } from "../emulate/bound.ts";
+import { boundOf } from "../checker/bound.ts";
 import { timeProgram } from "../emulate/timing.ts";
 import type { DType, Graph, Node, Tensor, Type } from "../ir/graph.ts";
+import { type ScheduleOptions, schedule } from "../schedule/schedule.ts";
 import type { Target } from "../target/schema.ts";
-import { type ScheduleOptions, schedule } from "./schedule.ts";
 
 export interface GraphCost {
   readonly cycles: number;
@@ -20,7 +20,7 @@ export function cost(
   options: ScheduleOptions & { readonly profile?: string } = {},
 ): GraphCost {
   if (!graph.nodes.every(({ domain }) => domain === "npu")) {
-    const { boundCycles, compulsoryBytes } = boundOf(asInteger(graph), target, options.profile);
+    const { boundCycles, compulsoryBytes } = boundOf(asInteger(graph), target, options);
     return { cycles: boundCycles, dramBytes: compulsoryBytes };
   }
   const { program } = schedule(graph, target, options);

@@ -1,0 +1,80 @@
+/** Bytes that must cross the DRAM's bus in one run, whatever the schedule: computed from the graph alone. */
+import type { Graph, Node, State } from "../../ir/graph.ts";
+import type { Target } from "../../target/schema.ts";
+import { layerOf, type Sized, sized } from "./layer.ts";
+
+/** Rows put into a longer axis: input 0 is what they are put into, input 1 the rows. */
+const APPEND = "TensorScatter";
+/** Operators whose result is their first input in another order, a part of it, or it with some rows replaced. */
+const PASSES: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice", "Gather", APPEND]);
+
+type Makers = ReadonlyMap<string, Node>;
+
+/** The node that appends rows to a state in place. */
+function appenderOf({ input, output }: State, makers: Makers): Node | undefined {
+  const maker = makers.get(output);
+  return maker?.domain === "npu" && maker.op === APPEND && maker.inputs[0] === input ? maker : undefined;
+}
+
+function bytesOf(value: Sized | undefined): number {
+  return value ? value.count * value.bytes : 0;
+}
+
+/**
+ * Bytes of every value that somebody needs: all, unless only parts of it are read, through whatever views. Walked from the
+ * outputs on, so that a value's readers are known before itself.
+ */
+function demands(graph: Graph, makers: Makers): Map<string, number> {
+  const wanted = new Map<string, number>();
+  const sizeOf = (name: string) => bytesOf(sized(graph, name));
+  const want = (name: string, bytes: number) =>
+    wanted.set(name, Math.min(sizeOf(name), (wanted.get(name) ?? 0) + bytes));
+  const appends = new Set(graph.states.filter((state) => appenderOf(state, makers)).map(({ output }) => output));
+  for (const name of [...graph.outputs, ...graph.states.map(({ output }) => output)])
+    if (!appends.has(name)) want(name, sizeOf(name));
+  for (let index = graph.nodes.length - 1; index >= 0; index--) {
+    const node = graph.nodes[index];
+    const asked = node.outputs.reduce((sum, name) => sum + (wanted.get(name) ?? 0), 0);
+    node.inputs.forEach((name, at) => {
+      if (name === "") return;
+      const passes = node.domain === "npu" && at === 0 && PASSES.has(node.op);
+      const fresh = passes && node.op === APPEND ? sizeOf(node.inputs[1]) : 0;
+      want(name, passes ? Math.max(0, asked - fresh) : sizeOf(name));
+    });
+  }
+  return wanted;
+}
+
+export interface Traffic {
+  readonly read: number;
+  readonly written: number;
+}
+
+/**
+ * Constants, inputs and states once, as far as they are read; outputs once; of a state that is appended to in place only the new
+ * rows. Where the SRAM keeps operands only, also every layer's result, out and in again.
+ */
+export function compulsoryTraffic(graph: Graph, target: Target): Traffic {
+  const makers: Makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const wanted = demands(graph, makers);
+  let [read, written] = [0, 0];
+  for (const name of graph.constants.keys()) read += wanted.get(name) ?? 0;
+  for (const name of graph.inputs) read += wanted.get(name) ?? 0;
+  const fed = new Set(graph.states.map(({ output }) => output));
+  for (const name of new Set(graph.outputs)) if (!fed.has(name)) written += bytesOf(sized(graph, name));
+  for (const state of graph.states) {
+    if (state.output === state.input) continue;
+    written += bytesOf(sized(graph, appenderOf(state, makers)?.inputs[1] ?? state.output));
+  }
+  if (target.sram.keeps === "operands") {
+    const ends = new Set([...graph.outputs, ...fed]);
+    const layers = graph.nodes.filter((node) => layerOf(node, graph) !== undefined);
+    const direct = new Set(layers.flatMap(({ inputs }) => inputs));
+    for (const { outputs } of layers) {
+      const bytes = bytesOf(sized(graph, outputs[0]));
+      if (!ends.has(outputs[0])) written += bytes;
+      if (direct.has(outputs[0])) read += bytes;
+    }
+  }
+  return { read, written };
+}

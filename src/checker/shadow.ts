@@ -1,0 +1,114 @@
+/**
+ * Memories in which every byte knows who wrote it, who has read it since, and what kind of codes it holds. Bytes of one fate are
+ * one segment; segments lie in pages, so that splitting one stays cheap.
+ */
+
+/** What bytes hold. */
+export type Content =
+  /** A copy of the weights section: byte `address` is its byte `address + delta`. */
+  | { readonly kind: "weights"; readonly delta: number }
+  /** Elements of `bytes` bytes each within [low, high], signed or unsigned as `dtype` says. */
+  | { readonly kind: "codes"; readonly dtype: string; readonly low: number; readonly high: number };
+
+/** The fate of a segment. Shared by all segments that have it: never changed but for the marks of the walk. */
+export interface Fate {
+  /** The command that wrote it, −1 the host. */
+  readonly writer: number;
+  readonly content: Content;
+  /** By queue, the last reader since, −1 for none; absent: nobody. */
+  readonly readers?: Int32Array;
+  /** The access that met it last. */
+  mark: number;
+  /** What it has become by that access. */
+  next: Fate | undefined;
+}
+
+export function fate(writer: number, content: Content, readers?: Int32Array): Fate {
+  return readers === undefined
+    ? { writer, content, mark: -1, next: undefined }
+    : { writer, content, readers, mark: -1, next: undefined };
+}
+
+const PAGE = 1 << 14;
+
+interface Page {
+  /** Where segments begin, ascending; the first at the page's own begin. */
+  readonly starts: number[];
+  /** Undefined: never written. */
+  readonly fates: (Fate | undefined)[];
+}
+
+/** Where a segment begins that holds `at`. */
+function find(starts: readonly number[], at: number): number {
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle] <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+export class Shadow {
+  private readonly pages = new Map<number, Page>();
+
+  /** Replaces the fate of every segment within [low, high): `change` gets the old one and where the segment lies. */
+  update(
+    low: number,
+    high: number,
+    change: (old: Fate | undefined, low: number, high: number) => Fate | undefined,
+  ): void {
+    for (let at = low; at < high; ) {
+      const number = Math.floor(at / PAGE);
+      const end = Math.min(high, (number + 1) * PAGE);
+      let page = this.pages.get(number);
+      if (page === undefined) {
+        page = { starts: [number * PAGE], fates: [undefined] };
+        this.pages.set(number, page);
+      }
+      updatePage(page, at, end, (number + 1) * PAGE, change);
+      at = end;
+    }
+  }
+}
+
+function updatePage(
+  { starts, fates }: Page,
+  low: number,
+  high: number,
+  pageEnd: number,
+  change: (old: Fate | undefined, low: number, high: number) => Fate | undefined,
+): void {
+  const first = find(starts, low);
+  const begins: number[] = [];
+  const found: (Fate | undefined)[] = [];
+  const push = (start: number, one: Fate | undefined) => {
+    if (begins.length > 0 && found[found.length - 1] === one) return;
+    begins.push(start);
+    found.push(one);
+  };
+  if (starts[first] < low) push(starts[first], fates[first]);
+  else if (first > 0) push(starts[first - 1], fates[first - 1]);
+  const from = starts[first] < low || first === 0 ? first : first - 1;
+  let at = first;
+  for (; at < starts.length && starts[at] < high; at++) {
+    const begin = Math.max(low, starts[at]);
+    const end = Math.min(high, at + 1 < starts.length ? starts[at + 1] : pageEnd);
+    push(begin, change(fates[at], begin, end));
+  }
+  const rest = at < starts.length ? starts[at] : pageEnd;
+  if (high < rest) push(high, fates[at - 1]);
+  else if (at < starts.length) {
+    push(starts[at], fates[at]);
+    at++;
+  }
+  if (begins.length === at - from) {
+    for (let i = 0; i < begins.length; i++) {
+      starts[from + i] = begins[i];
+      fates[from + i] = found[i];
+    }
+    return;
+  }
+  starts.splice(from, at - from, ...begins);
+  fates.splice(from, at - from, ...found);
+}

@@ -1,0 +1,65 @@
+/**
+ * Where one command of the array ends and the next begins: the shadow registers of the last tile drain while the next
+ * command's first tile is multiplied, unless that reads what is still on its way.
+ */
+import type { Command, Operand } from "../schedule/program.ts";
+import type { Target } from "../target/schema.ts";
+import { arrayEdges } from "./array.ts";
+import { bytesOfElement } from "./operand.ts";
+import type { Work } from "./simulate.ts";
+
+/** Address range of a view, end exclusive. */
+function rangeOf(operand: Operand): readonly [number, number] {
+  let last = 0;
+  for (const [axis, size] of operand.shape.entries()) last += (size - 1) * operand.strides[axis];
+  return [operand.address, operand.address + (last + 1) * bytesOfElement(operand)];
+}
+
+function readsOf(command: Command): readonly (Operand | undefined)[] {
+  if (command.kind !== "conv" && command.kind !== "deconv" && command.kind !== "matmul") return [];
+  const { bias, post } = command;
+  const { multiplier, shift, table } = post;
+  const own = command.kind === "matmul" ? [command.a, command.b] : [command.x, command.w];
+  return [...own, bias, multiplier, shift, table?.knots, table?.multiplier, table?.shift];
+}
+
+/** Whether a command reads bytes that the one before it writes; by address ranges, as the hardware would compare them. */
+function depends(command: Command, before: Command): boolean {
+  if (!("y" in before)) return false;
+  const [first, end] = rangeOf(before.y);
+  return readsOf(command).some((operand) => {
+    if (operand === undefined || operand.space !== before.y.space) return false;
+    const [from, to] = rangeOf(operand);
+    return from < end && first < to;
+  });
+}
+
+/**
+ * A command holds the array for max(reduction, drain) a tile, and its last codes are stored min(reduction, drain) of the
+ * last tile later: reduction + drain of a tile alone. A next command that reads none of them begins at once, and stands
+ * still for what its own first reduction does not hide of that; one that reads them waits for all, as `waits` then says.
+ * Hardware may even begin the next command while a drain is longer than the reduction beside it; that is not counted on.
+ */
+export function withDrains<W extends Work>(
+  commands: readonly Command[],
+  works: readonly W[],
+  target: Target,
+): { readonly works: readonly W[]; readonly commands: readonly Command[] } {
+  const last = new Map<number, { readonly id: number; readonly tail: number }>();
+  const drained: W[] = [...works];
+  const ordered: Command[] = [...commands];
+  for (const [id, command] of commands.entries()) {
+    const edges = arrayEdges(command, target);
+    if (edges === undefined) continue;
+    const { reduction, drain } = edges;
+    const tail = Math.min(reduction, drain);
+    const before = last.get(command.npu);
+    last.set(command.npu, { id, tail });
+    const waits = before !== undefined && depends(command, commands[before.id]);
+    if (waits) ordered[id] = { ...command, waits: [...command.waits, before.id].sort((a, b) => a - b) };
+    const stalled = before === undefined || waits ? 0 : Math.max(0, before.tail - reduction);
+    const { cycles, latency } = works[id];
+    drained[id] = { ...works[id], cycles: cycles + stalled, latency: latency + tail };
+  }
+  return { works: drained, commands: ordered };
+}

@@ -1,0 +1,77 @@
+/** Which order of the tiles a program gets. */
+
+import { flowOf, simulate } from "../emulate/simulate.ts";
+import type { Target } from "../target/schema.ts";
+import { alignUp } from "./allocate.ts";
+import { type EmitInput, type Emitted, emit, OutOfSram } from "./emit.ts";
+import { bestSequence, plainSteps } from "./order.ts";
+import type { Residency } from "./residency.ts";
+import { settleResidents, spreadResidents } from "./settle.ts";
+import type { AnyPlanned } from "./stream.ts";
+import { tasksOf } from "./tasks.ts";
+
+/** Where SRAM keeps operands only, results leave through a buffer of their own: the machine gets one as large again. */
+export function stagingBytes({ bytes, keeps }: Target["sram"]): number {
+  return keeps === "operands" ? 2 * bytes : bytes;
+}
+
+/** With this much, whatever streams could lie side by side: more SRAM would only spread it. */
+function usefulBytes(jobs: readonly AnyPlanned[], { tops }: Residency, { sram }: Target): number {
+  let bytes = tops.reduce((most, top) => top.reduce((high, end) => Math.max(high, end), most), 0);
+  for (const planned of jobs) {
+    if ("items" in planned) for (const item of planned.items) bytes += alignUp(item.bytes, sram.alignmentBytes);
+  }
+  return Math.min(bytes, stagingBytes(sram));
+}
+
+/** A program that takes this much longer than the order promised was kept waiting for memory: another may do better. */
+const PATIENCE = 1.01;
+
+/** Of the SRAM that resident tensors may take at once; the rest is for what streams, and for gaps. */
+const SHARES = [0.9, 0.7, 0.5];
+
+type Arranged = Emitted & { readonly sramLowerBoundBytes: number };
+
+/**
+ * The commands of the planned jobs in the best order known, or where memory or other NPUs keep that from being the best, job
+ * after job. `residency`: in moments that are jobs. Throws OutOfSram.
+ */
+export function arrange(
+  given: Omit<EmitInput, "steps" | "residency" | "sramBytes" | "alignment">,
+  residency: Residency,
+  target: Target,
+): Arranged {
+  const { jobs } = given;
+  const emitted = (settled: Residency, steps: EmitInput["steps"]): Arranged => {
+    const sramBytes = usefulBytes(jobs, settled, target);
+    const { lowerBoundBytes: sramLowerBoundBytes } = settled.allocation;
+    const alignment = target.sram.alignmentBytes;
+    return { ...emit({ ...given, steps, residency: settled, sramBytes, alignment }), sramLowerBoundBytes };
+  };
+  const cyclesOf = ({ commands }: Emitted) => simulate(flowOf(commands, commands.map(given.workOf))).cycles;
+  const tasks = tasksOf(jobs, residency, target);
+  let found: Arranged | undefined;
+  let cycles = Number.POSITIVE_INFINITY;
+  for (const share of SHARES) {
+    const sequence = bestSequence(tasks, Math.floor(target.sram.bytes * share));
+    const settled = settleResidents(jobs, residency, sequence, target);
+    found = settled && unlessOutOfSram(() => emitted(settled, sequence.steps));
+    if (!found) continue;
+    cycles = cyclesOf(found);
+    if (cycles <= sequence.cycles * PATIENCE) return found;
+    break;
+  }
+  const steps = plainSteps(tasks);
+  const plain = () => emitted(spreadResidents(residency, steps), steps);
+  const other = found ? unlessOutOfSram(plain) : plain();
+  return found && (!other || cycles <= cyclesOf(other)) ? found : (other ?? plain());
+}
+
+function unlessOutOfSram<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof OutOfSram) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,159 @@
+/** List scheduling: when each task begins if no unit rests while a task for it is ready. */
+import { Queue } from "./queue.ts";
+import type { Tasks } from "./tasks.ts";
+
+export interface Times {
+  readonly start: Float64Array;
+  readonly end: number;
+}
+
+/** SRAM while tasks run: tensors open with the first task that touches them and close with the last. */
+class Rooms {
+  private readonly tasks: Tasks;
+  private readonly capacity: number;
+  private readonly left: Int32Array;
+  private readonly open: Uint8Array;
+  private readonly live: Float64Array;
+
+  constructor(tasks: Tasks, capacity: number) {
+    const { rooms } = tasks;
+    this.tasks = tasks;
+    this.capacity = capacity;
+    this.left = new Int32Array(rooms.length);
+    for (const touched of tasks.touches) for (const room of touched) this.left[room]++;
+    this.open = new Uint8Array(rooms.length);
+    this.live = new Float64Array(rooms.reduce((most, { npu }) => Math.max(most, npu + 1), 0));
+  }
+
+  fits(task: number): boolean {
+    for (const room of this.tasks.touches[task]) {
+      const { npu, bytes } = this.tasks.rooms[room];
+      if (this.open[room] === 0 && this.live[npu] + bytes > this.capacity) return false;
+    }
+    return true;
+  }
+
+  enter(task: number): void {
+    for (const room of this.tasks.touches[task]) {
+      const { npu, bytes } = this.tasks.rooms[room];
+      if (this.open[room] === 0) this.live[npu] += bytes;
+      this.open[room] = 1;
+    }
+  }
+
+  /** Whether something closed. */
+  leave(task: number): boolean {
+    let closed = false;
+    for (const room of this.tasks.touches[task]) {
+      const { npu, bytes } = this.tasks.rooms[room];
+      if (--this.left[room] > 0) continue;
+      this.live[npu] -= bytes;
+      closed = true;
+    }
+    return closed;
+  }
+}
+
+/**
+ * A free unit takes the ready task with the least priority number; all of that is known in advance. `capacity`: bytes of
+ * SRAM that tensors may take; where nothing else is left to do, it is exceeded.
+ */
+export function forwards(tasks: Tasks, priority: ArrayLike<number>, capacity: number): Times {
+  const { count, unit, cycles, latency, before, after } = tasks;
+  const start = new Float64Array(count);
+  const ready = new Float64Array(count);
+  const ends = new Float64Array(count);
+  const missing = Int32Array.from(before, (list) => list.length);
+  const units = unit.reduce((most, one) => Math.max(most, one + 1), 0);
+  const free = new Float64Array(units);
+  const waiting = Array.from({ length: units }, () => new Queue(priority));
+  const coming = new Queue(ready);
+  const running = new Queue(ends);
+  const rooms = new Rooms(tasks, capacity);
+  // Tasks that found no room, by program order.
+  let held: number[] = [];
+  for (let task = 0; task < count; task++) if (missing[task] === 0) coming.push(task);
+  let end = 0;
+  let done = 0;
+  const begin = (task: number, now: number) => {
+    const released = now + cycles[task];
+    start[task] = now;
+    ends[task] = released;
+    free[unit[task]] = released;
+    end = Math.max(end, released + latency[task]);
+    rooms.enter(task);
+    running.push(task);
+    done++;
+    for (const other of after[task]) {
+      ready[other] = Math.max(ready[other], released + latency[task]);
+      if (--missing[other] === 0) coming.push(other);
+    }
+  };
+  for (let now = 0; done < count; ) {
+    while (coming.next <= now) {
+      const task = coming.pop();
+      waiting[unit[task]].push(task);
+    }
+    let closed = false;
+    while (running.next <= now) closed = rooms.leave(running.pop()) || closed;
+    if (closed && held.length > 0) {
+      for (const task of held) waiting[unit[task]].push(task);
+      held = [];
+    }
+    for (let one = 0; one < units; one++) {
+      while (waiting[one].length > 0 && free[one] <= now) {
+        const task = waiting[one].pop();
+        if (rooms.fits(task)) begin(task, now);
+        else held.push(task);
+      }
+    }
+    let next = Math.min(coming.next, running.next);
+    if (next === Number.POSITIVE_INFINITY && held.length > 0) {
+      const first = held.reduce((least, task) => Math.min(least, task));
+      held = held.filter((task) => task !== first);
+      begin(first, Math.max(now, free[unit[first]]));
+      next = now;
+    }
+    now = next;
+  }
+  return { start, end };
+}
+
+/** The same from the end of the program: every task as late as that allows. Memory is no matter here. */
+export function backwards(tasks: Tasks, priority: ArrayLike<number>): Times {
+  const { count, unit, cycles, latency, before, after } = tasks;
+  const start = new Float64Array(count);
+  const ready = latency.slice();
+  const missing = Int32Array.from(after, (list) => list.length);
+  const units = unit.reduce((most, one) => Math.max(most, one + 1), 0);
+  const free = new Float64Array(units);
+  const waiting = Array.from({ length: units }, () => new Queue(priority));
+  const coming = new Queue(ready);
+  for (let task = 0; task < count; task++) if (missing[task] === 0) coming.push(task);
+  let end = 0;
+  let now = 0;
+  for (let done = 0; done < count; ) {
+    while (coming.next <= now) {
+      const task = coming.pop();
+      waiting[unit[task]].push(task);
+    }
+    let next = Number.POSITIVE_INFINITY;
+    for (let one = 0; one < units; one++) {
+      while (waiting[one].length > 0 && free[one] <= now) {
+        const task = waiting[one].pop();
+        start[task] = now;
+        free[one] = now + cycles[task];
+        end = Math.max(end, free[one]);
+        done++;
+        for (const other of before[task]) {
+          ready[other] = Math.max(ready[other], free[one] + latency[other]);
+          if (--missing[other] === 0) coming.push(other);
+        }
+      }
+      if (waiting[one].length > 0) next = Math.min(next, free[one]);
+    }
+    now = Math.min(next, coming.next);
+  }
+  for (let task = 0; task < count; task++) start[task] = end - start[task] - cycles[task];
+  return { start, end };
+}

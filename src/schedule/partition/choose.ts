@@ -1,0 +1,120 @@
+/** How each job is shared among the NPUs: the work that is saved against the exchange that it takes. */
+import { dramBytesPerCycle } from "../../emulate/cycles.ts";
+import type { Target } from "../../target/schema.ts";
+import { type Job, outputsOf, type TileJob } from "../job.ts";
+import { bytesOfBox, type Root } from "../view.ts";
+import { isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";
+
+/** Cycles that an exchange takes beside its transfers: a write's and a read's latency, and their dispatch. */
+function exchangeCycles(target: Target): number {
+  return 2 * target.dma.latencyCycles + 4 * target.issueCycles;
+}
+
+/** Whether a job only brings its root from DRAM into SRAM: what it brings follows from the readers. */
+export function isLoad(job: Job): job is TileJob {
+  return job.kind === "tile" && job.direct?.input === 0 && job.inputs[0]?.root === job.output.root;
+}
+
+/** DRAM traffic that brings what one split made to where another needs it. */
+function exchanged(made: Split, read: readonly (typeof made.made)[number][], root: Root): number {
+  let bytes = 0;
+  for (const [from, box] of made.made.entries()) {
+    if (!box) continue;
+    let [stored, loaded] = [0, 0];
+    let first: ReturnType<typeof overlapOf>;
+    for (const [to, need] of read.entries()) {
+      if (to === from) continue;
+      const part = overlapOf(box, need);
+      if (!part || isWithin(part, made.made[to])) continue;
+      const size = bytesOfBox(root.dtype, part);
+      stored = Math.max(stored, size);
+      // What several need alike is read once.
+      if (!first || !sameParts(first, part)) loaded += size;
+      first ??= part;
+    }
+    // What all make is stored by none.
+    bytes += stored + loaded;
+  }
+  return bytes;
+}
+
+interface State {
+  readonly cost: number;
+  /** The state of the job before it. */
+  readonly before: number;
+}
+
+/**
+ * One split for every job (undefined for loads and for nodes of the host), by dynamic programming along the program: the
+ * state is how the last job is shared, exchanges with earlier ones follow the path. `weight`: cycles that a cycle of the
+ * DRAM counts for.
+ */
+export function chooseSplits(
+  jobs: readonly Job[],
+  npus: number,
+  target: Target,
+  weight: number,
+): (Split | undefined)[] {
+  const perCycle = dramBytesPerCycle(target);
+  const latency = exchangeCycles(target);
+  const options = jobs.map((job) => (job.kind === "cpu" || isLoad(job) ? [undefined] : splitsOf(job, npus, target)));
+  const writers = new Map<Root, number[]>();
+  const states: State[][] = [];
+  const memo = new Map<string, number>();
+  const exchangeOf = (writer: number, made: number, job: number, chosen: number, input: number): number => {
+    const key = `${writer} ${made} ${job} ${chosen} ${input}`;
+    const found = memo.get(key);
+    if (found !== undefined) return found;
+    const [from, to] = [options[writer][made], options[job][chosen]];
+    const root = jobs[job].inputs[input]?.root;
+    const bytes = from && to && root ? exchanged(from, to.read[input], root) : 0;
+    const cycles = bytes === 0 ? 0 : latency + (weight * bytes) / perCycle;
+    memo.set(key, cycles);
+    return cycles;
+  };
+  jobs.forEach((job, index) => {
+    const before = states[index - 1] ?? [{ cost: 0, before: 0 }];
+    // Who made what this job reads, nearest first, so that one walk back finds the choices of all.
+    const sources = job.inputs
+      .flatMap((view, input) => {
+        if (!view || view.root.kind === "constant") return [];
+        return (writers.get(view.root) ?? []).map((writer) => ({ writer, input }));
+      })
+      .sort((a, b) => b.writer - a.writer);
+    const paths = before.map((_, state) => {
+      const choices: number[] = [];
+      let [at, chosen] = [index - 1, state];
+      for (const { writer } of sources) {
+        for (; at > writer; at--) chosen = states[at][chosen].before;
+        choices.push(chosen);
+      }
+      return choices;
+    });
+    states.push(
+      options[index].map((split, chosen) => {
+        const own = split === undefined ? 0 : split.cycles + (weight * split.fetchedBytes) / perCycle;
+        let best: State = { cost: Number.POSITIVE_INFINITY, before: 0 };
+        before.forEach(({ cost }, state) => {
+          let total = cost + own;
+          sources.forEach(({ writer, input }, at) => {
+            total += exchangeOf(writer, paths[state][at], index, chosen, input);
+          });
+          if (total < best.cost) best = { cost: total, before: state };
+        });
+        return best;
+      }),
+    );
+    memo.clear();
+    // What lies in DRAM is nobody's: it is fetched in any case.
+    if (job.kind === "tile" && (job.direct?.output || isLoad(job))) return;
+    for (const { root } of outputsOf(job)) writers.set(root, [...(writers.get(root) ?? []), index]);
+  });
+  const last = states[states.length - 1] ?? [];
+  let chosen = last.reduce((best, { cost }, state) => (cost < last[best].cost ? state : best), 0);
+  const splits = new Array<Split | undefined>(jobs.length);
+  for (let index = jobs.length - 1; index >= 0; index--) {
+    splits[index] = options[index][chosen];
+    chosen = states[index][chosen].before;
+  }
+  return splits;
+}

@@ -1,0 +1,110 @@
+/** From a graph to planned jobs: placement, mappings, residency, tiles. */
+import type { Graph } from "../ir/graph.ts";
+import { type Placed, placement } from "../target/placement.ts";
+import type { Target } from "../target/schema.ts";
+import { OutOfSram } from "./emit.ts";
+import { finestGrid, type Grid, memoryOf } from "./grid.ts";
+import type { CpuJob, Job, TileJob } from "./job.ts";
+import { type Lowered, lowerGraph } from "./lower.ts";
+import { chooseMappings } from "./mapping.ts";
+import { likeProducer, type ProducerGrids, readByChannel, recordGrid } from "./pipeline.ts";
+import { chooseResidents, isIdle, placesOf, type Residency, tooLarge } from "./residency.ts";
+import { fillPackages, joinPackages, type PlannedJob, planJob } from "./stream.ts";
+import { chooseGrid, type GridMemo } from "./tile.ts";
+import { addTransfers, type Transfers } from "./transfers.ts";
+import { type Root, wholeBox } from "./view.ts";
+import type { Weights } from "./weights.ts";
+
+/** How SRAM is planned. */
+export interface Thrift {
+  /** Of the free SRAM that tiles may plan with. */
+  readonly share: number;
+  /** A tile at a time: nothing stays in SRAM and nothing is loaded ahead. */
+  readonly alone: boolean;
+}
+
+/** An entry as jobs. */
+export interface Prepared {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly placed: readonly Placed[];
+  readonly lowered: Lowered;
+  readonly transfers: Transfers;
+  readonly npus: number;
+  /** Tensors that must not stay in SRAM. */
+  readonly inDram?: ReadonlySet<Root>;
+}
+
+/** The graph as jobs, loads and stores among them, all on one NPU. Throws model/cpu-fallback. */
+export function prepare(name: string, graph: Graph, target: Target, allowCpu: boolean): Prepared {
+  const placed = placement(graph, target, { allowCpu });
+  const first = lowerGraph(graph, placed, new Map());
+  const mappings = chooseMappings(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
+  const lowered = mappings.size === 0 ? first : lowerGraph(graph, placed, mappings);
+  return { name, graph, placed, lowered, transfers: addTransfers(graph, lowered, target.sram.bytes), npus: 1 };
+}
+
+/** The layer of a Conv node as one command without addresses. */
+function wholeCommand(job: Job | undefined) {
+  if (job?.kind !== "tile") return undefined;
+  const box = wholeBox(job.output.shape);
+  const operand = (view: TileJob["output"]) =>
+    ({ space: "sram", address: 0, dtype: view.root.dtype, shape: view.shape, strides: view.strides }) as const;
+  return job.command(
+    box,
+    job.inputs.map((view) => view && operand(view)),
+    operand(job.output),
+  );
+}
+
+/** Its jobs as tiles. */
+export interface Planned {
+  readonly jobs: readonly (PlannedJob | { readonly job: CpuJob })[];
+  readonly residency: Residency;
+  /** Stores that are not needed, since the value is computed in the port's memory. */
+  readonly merged: ReadonlyMap<Root, Root>;
+}
+
+/** Chooses what stays in SRAM, and each job's tiles. Throws OutOfSram, model/layer-too-large. */
+export function planEntry(entry: Prepared, target: Target, { share, alone }: Thrift, weights: Weights): Planned {
+  const { transfers, npus, inDram } = entry;
+  const { jobs, inPlace } = transfers;
+  // Strips of a cascade pass from the array to the units behind it even where nothing else may stay.
+  const nothing = alone || (target.sram.keeps === "operands" && inDram === undefined);
+  const residency = chooseResidents(jobs, npus, target, share, nothing, inDram);
+  const isResident = (root: Root) => residency.resident.has(root);
+  const merged = new Map<Root, Root>();
+  const skipped = new Set<Job>();
+  for (const [root, { port, jobs: stores }] of inPlace) {
+    if (isResident(root)) continue;
+    merged.set(root, port);
+    for (const store of stores) skipped.add(store);
+  }
+  const producers: ProducerGrids = new Map();
+  const followed = readByChannel(jobs);
+  const memo: GridMemo = new Map();
+  const planned = jobs.map((job, index) => {
+    if (job.kind === "cpu") return { job };
+    const places = placesOf(job, isResident);
+    if (skipped.has(job) || isIdle(job, isResident)) return { job, index, grid: [], places, tiles: [], items: [] };
+    const free = target.sram.bytes - residency.tops[job.npu ?? 0][index];
+    const like = likeProducer(job, producers);
+    const byChannel = job.engine === "array" && followed.has(job.output.root);
+    const found =
+      chooseGrid(job, places, Math.floor(free * share), like, byChannel, target, memo) ??
+      chooseGrid(job, places, free, like, byChannel, target, memo);
+    const grid: Grid = found?.grid ?? refuse(job, places, target);
+    recordGrid(job, grid, producers);
+    return planJob(job, index, grid, places);
+  });
+  const tiled = planned.flatMap((one) => ("items" in one ? [one] : []));
+  for (const one of tiled) fillPackages(one, weights);
+  joinPackages(tiled);
+  return { jobs: planned, residency, merged };
+}
+
+function refuse(job: TileJob, places: PlannedJob["places"], target: Target): never {
+  const least = memoryOf(job, places, finestGrid(job), target).single;
+  if (least > target.sram.bytes) return tooLarge(job, least, target);
+  throw new OutOfSram(job.name, least);
+}

@@ -1,0 +1,232 @@
+/**
+ * AnyPlanned jobs as tasks: every tile, every load and store beside it, with what it costs and what must have ended before.
+ * All that the order of a program is chosen by.
+ */
+import { bytesOfView, dramBytesPerCycle, engineCycles } from "../emulate/cycles.ts";
+import type { Target } from "../target/schema.ts";
+import { sizedCommand } from "./grid.ts";
+import { type CpuJob, inputsOf, type TileJob } from "./job.ts";
+import type { Engine } from "./program.ts";
+import { heldBytes, type Residency } from "./residency.ts";
+import type { AnyPlanned, PlannedJob, StreamItem } from "./stream.ts";
+import { type Box, boundsOf, boxesOverlap, boxView, type Root, type View } from "./view.ts";
+
+/** One tile (or one call of the host) of the planned jobs: what a program's order is an order of. */
+export interface Step {
+  /** Index of the planned job. */
+  readonly job: number;
+  readonly tile: number;
+}
+
+export interface Tasks {
+  readonly count: number;
+  /** What executes each: equal numbers exclude each other. */
+  readonly unit: Int32Array;
+  readonly cycles: Float64Array;
+  /** Cycles after the unit is free again until others may go on. */
+  readonly latency: Float64Array;
+  readonly before: readonly (readonly number[])[];
+  readonly after: readonly (readonly number[])[];
+  /** The step that a task is; undefined for loads and stores beside one. */
+  readonly steps: readonly (Step | undefined)[];
+  /** Tensors that lie in SRAM as long as tasks touch them. */
+  readonly rooms: readonly Room[];
+  /** By task: the rooms that it touches. */
+  readonly touches: readonly (readonly number[])[];
+}
+
+/** A resident tensor on one NPU. */
+interface Room {
+  readonly npu: number;
+  readonly bytes: number;
+}
+
+/** The DRAM serves one transfer at a time; the host is one, too; every NPU has an array and a vector unit. */
+const [DRAM, HOST] = [0, 1];
+
+function unitOf(engine: Engine, npu: number): number {
+  if (engine === "dma-in" || engine === "dma-out") return DRAM;
+  return engine === "cpu" ? HOST : 2 + 2 * npu + (engine === "array" ? 0 : 1);
+}
+
+interface Access {
+  readonly task: number;
+  readonly box: Box;
+  readonly write: boolean;
+}
+
+/** What one job does to one memory's root: all of it, and piece by piece. */
+interface Accesses {
+  readonly job: number;
+  readonly low: number[];
+  readonly high: number[];
+  readonly list: Access[];
+  writes: boolean;
+}
+
+/** By root: who touched it, job by job. SRAM and DRAM are different memories. */
+type Touched = Map<Root, Accesses[]>;
+
+class Builder {
+  readonly unit: number[] = [];
+  readonly cycles: number[] = [];
+  readonly latency: number[] = [];
+  readonly before: number[][] = [];
+  readonly steps: (Step | undefined)[] = [];
+  readonly rooms: Room[] = [];
+  readonly touches: (readonly number[])[] = [];
+  private readonly roomsOf = new Map<Root, readonly number[]>();
+  private readonly sram: Touched = new Map();
+  private readonly dram: Touched = new Map();
+  private readonly loads = new Map<StreamItem, number>();
+  private readonly target: Target;
+  private readonly perCycle: number;
+
+  constructor(residency: Residency, target: Target) {
+    for (const [root, { held }] of residency.resident) {
+      const first = this.rooms.length;
+      for (const [npu, box] of held.entries()) if (box) this.rooms.push({ npu, bytes: heldBytes(root, box) });
+      this.roomsOf.set(
+        root,
+        Array.from({ length: this.rooms.length - first }, (_, at) => first + at),
+      );
+    }
+    this.target = target;
+    this.perCycle = dramBytesPerCycle(target);
+  }
+
+  private task(unit: number, cycles: number, before: number[], step?: Step, touches: readonly number[] = []): number {
+    this.unit.push(unit);
+    this.cycles.push(cycles);
+    this.latency.push(unit === DRAM ? this.target.dma.latencyCycles : 0);
+    this.before.push(before);
+    this.steps.push(step);
+    this.touches.push(touches);
+    return this.unit.length - 1;
+  }
+
+  private transfer(bytes: number, before: number[]): number {
+    return this.task(DRAM, Math.ceil(bytes / this.perCycle), before);
+  }
+
+  /** Adds to `before` whom an access must wait for, and remembers it once its task is known. */
+  private touch(memory: Touched, job: number, view: View, write: boolean, before: Set<number>): (task: number) => void {
+    const box = boundsOf(view);
+    const lists = memory.get(view.root) ?? [];
+    memory.set(view.root, lists);
+    for (const other of lists) {
+      if (!write && !other.writes) continue;
+      if (box.start.some((at, axis) => at >= other.high[axis] || other.low[axis] >= at + box.size[axis])) continue;
+      for (const access of other.list) {
+        if ((write || access.write) && boxesOverlap(access.box, box)) before.add(access.task);
+      }
+    }
+    return (task) => {
+      let own = lists.at(-1);
+      if (own?.job !== job) {
+        own = { job, low: [...box.start], high: [...box.start], list: [], writes: false };
+        lists.push(own);
+      }
+      box.start.forEach((at, axis) => {
+        own.low[axis] = Math.min(own.low[axis], at);
+        own.high[axis] = Math.max(own.high[axis], at + box.size[axis]);
+      });
+      own.writes ||= write;
+      own.list.push({ task, box, write });
+    };
+  }
+
+  private load(item: StreamItem, job: number): number {
+    const known = this.loads.get(item.mates?.[0] ?? item);
+    if (known !== undefined) return known;
+    const before = new Set<number>();
+    const reach = item.view && item.box && this.touch(this.dram, job, boxView(item.view, item.box), false, before);
+    const task = this.transfer(item.bytes, [...before]);
+    reach?.(task);
+    this.loads.set(item.mates?.[0] ?? item, task);
+    return task;
+  }
+
+  job(planned: PlannedJob, at: number): void {
+    const { job, places, tiles } = planned;
+    // Staged blocks are shared by neighbours in the loop order: it stays as it is.
+    const chained = planned.items.some(({ kind }) => kind !== "package");
+    const costs = new Map<string, number>();
+    const touched = [...new Set([...inputsOf(job), job.output].flatMap(({ root }) => this.roomsOf.get(root) ?? []))];
+    let last: number | undefined;
+    tiles.forEach(({ box, needs, items, output }, number) => {
+      const before = new Set<number>();
+      for (const item of items) if (item) before.add(this.load(item, at));
+      const reaches = job.inputs.flatMap((view, index) => {
+        const need = needs[index];
+        const place = places.inputs[index];
+        if (!view || !need || view.root.kind === "constant" || (place !== "sram" && place !== "direct")) return [];
+        return [this.touch(place === "direct" ? this.dram : this.sram, at, boxView(view, need), false, before)];
+      });
+      const result = boxView(job.output, box);
+      if (!output) {
+        reaches.push(this.touch(places.output === "direct" ? this.dram : this.sram, at, result, true, before));
+      }
+      if (chained && last !== undefined) before.add(last);
+      const cycles = this.tileCycles(job, box, needs, costs);
+      const task = this.task(unitOf(job.engine, job.npu ?? 0), cycles, [...before], { job: at, tile: number }, touched);
+      for (const reach of reaches) reach(task);
+      // The block is loaded no later than just before its tile: who overwrites its source comes after the tile.
+      for (const item of items)
+        if (item?.view && item.box) this.touch(this.dram, at, boxView(item.view, item.box), false, new Set())(task);
+      last = task;
+      if (!output) return;
+      const stored = new Set([task]);
+      const reach = this.touch(this.dram, at, result, true, stored);
+      reach(this.transfer(output.bytes, [...stored]));
+    });
+  }
+
+  /** Tiles of the same sizes cost the same. */
+  private tileCycles(job: TileJob, box: Box, needs: readonly (Box | undefined)[], known: Map<string, number>): number {
+    if (job.engine === "dma-in" || job.engine === "dma-out") {
+      return Math.ceil(bytesOfView({ dtype: job.output.root.dtype, shape: box.size }) / this.perCycle);
+    }
+    const key = `${box.size} ${needs[0]?.size}`;
+    const found = known.get(key) ?? engineCycles(sizedCommand(job, box), this.target) + this.target.issueCycles;
+    known.set(key, found);
+    return found;
+  }
+
+  cpu(job: CpuJob, at: number): void {
+    const before = new Set<number>();
+    const reaches = [
+      ...job.inputs.flatMap((view) =>
+        view.root.kind === "constant" ? [] : [this.touch(this.dram, at, view, false, before)],
+      ),
+      ...job.outputs.map((view) => this.touch(this.dram, at, view, true, before)),
+    ];
+    const task = this.task(HOST, this.target.cpu.callCycles, [...before], { job: at, tile: 0 });
+    for (const reach of reaches) reach(task);
+  }
+}
+
+/** The tasks of planned jobs, in program order: whatever a task waits for has a smaller number. */
+export function tasksOf(jobs: readonly AnyPlanned[], residency: Residency, target: Target): Tasks {
+  const builder = new Builder(residency, target);
+  jobs.forEach((planned, index) => {
+    if ("tiles" in planned) builder.job(planned, index);
+    else builder.cpu(planned.job, index);
+  });
+  const count = builder.unit.length;
+  const after: number[][] = Array.from({ length: count }, () => []);
+  builder.before.forEach((list, task) => {
+    for (const other of list) after[other].push(task);
+  });
+  return {
+    count,
+    unit: Int32Array.from(builder.unit),
+    cycles: Float64Array.from(builder.cycles),
+    latency: Float64Array.from(builder.latency),
+    before: builder.before,
+    after,
+    steps: builder.steps,
+    rooms: builder.rooms,
+    touches: builder.touches,
+  };
+}
