@@ -2,6 +2,7 @@
 import { type DataArray, type Dataset, openDataset, type Sample } from "../data/dataset.ts";
 import { checkInputs, fitSample, type Wanted } from "../data/fit.ts";
 import { type IntegerProgram, loadInteger } from "../emulate/integer.ts";
+import { answerProbability, divergence } from "../evidence/calibration.ts";
 import type { SampleRecord } from "../evidence/evaluate.ts";
 import { loadMetric, type Metric } from "../evidence/metric.ts";
 import { dequantize } from "../ir/codes.ts";
@@ -69,6 +70,21 @@ async function judgeOne({ graph, wanted, program, teacher, metric }: Bench, samp
     teacher: metric.outcome(floats, sample.target),
     compiled: metric.outcome(reals, sample.target),
     confidence: { teacher: metric.confidence(floats), compiled: metric.confidence(reals) },
+    ...distributions(metric, floats, reals),
+  };
+}
+
+function distributions(
+  metric: Metric,
+  floats: ReadonlyMap<string, DataArray>,
+  reals: ReadonlyMap<string, DataArray>,
+): Pick<SampleRecord, "probability" | "divergence"> {
+  if (!metric.scores) return {};
+  const [teacher, compiled] = [metric.scores(floats), metric.scores(reals)];
+  const apart = divergence(teacher, compiled);
+  return {
+    probability: { teacher: answerProbability(teacher), compiled: answerProbability(compiled) },
+    ...(!Number.isNaN(apart) && { divergence: apart }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { type Answer, expectedCalibrationError } from "./calibration.ts";
 import { type Flips, flipsOf } from "./flips.ts";
 import { isOneClass, type Metric } from "./metric.ts";
 import { byGroup } from "./statistics/clusters.ts";
@@ -16,6 +17,10 @@ export interface SampleRecord {
   readonly compiled: unknown;
   /** How sure the compiled model was; the teacher's beside it. */
   readonly confidence: { readonly teacher: number; readonly compiled: number };
+  /** Where answers are classes: the probability that each model gave its own answer, and how far apart the two are. */
+  readonly probability?: { readonly teacher: number; readonly compiled: number };
+  /** Kullback–Leibler divergence from the teacher, in nats. */
+  readonly divergence?: number;
 }
 
 export interface Summary {
@@ -53,6 +58,10 @@ export interface Evaluation extends Summary {
   readonly metricLimits?: ShareLimits;
   readonly agreementLimits: ShareLimits;
   readonly flips: Flips;
+  /** Mean Kullback–Leibler divergence from the teacher, in nats. */
+  readonly divergence?: number;
+  /** Expected calibration error of each model, where samples are right or wrong as wholes. */
+  readonly calibrationError?: { readonly teacher: number; readonly compiled: number };
   readonly slices: readonly Slice[];
 }
 
@@ -109,8 +118,39 @@ export function evaluate(
     ...(ofMetric && { metricLimits: ofMetric }),
     agreementLimits: shareLimits(agreeing, alpha),
     flips: flipsOf(metric, records, alpha),
+    ...distributionsOf(metric, records),
     slices: slicesOf(metric, records, { seed, alpha }),
   };
+}
+
+function distributionsOf(
+  metric: Metric,
+  records: readonly SampleRecord[],
+): Pick<Evaluation, "divergence" | "calibrationError"> {
+  const known = records.filter(({ divergence }) => divergence !== undefined && !Number.isNaN(divergence));
+  const mean = known.reduce((sum, { divergence = 0 }) => sum + divergence, 0) / known.length;
+  const answers = (model: "teacher" | "compiled"): Answer[] =>
+    records.flatMap((record) => {
+      const right = metric.ratio && isRight(metric, record[model], record.teacher);
+      return record.probability && right !== undefined ? [{ probability: record.probability[model], right }] : [];
+    });
+  const [teacher, compiled] = [answers("teacher"), answers("compiled")];
+  return {
+    ...(known.length === records.length && { divergence: mean }),
+    ...(compiled.length === records.length && {
+      calibrationError: {
+        teacher: expectedCalibrationError(teacher),
+        compiled: expectedCalibrationError(compiled),
+      },
+    }),
+  };
+}
+
+/** Whether a sample's answer has no fault; undefined where the metric counts no faults. */
+function isRight(metric: Metric, outcome: unknown, reference: unknown): boolean | undefined {
+  const [top, bottom] = metric.ratio?.(outcome, reference) ?? [Number.NaN, Number.NaN];
+  if (!Number.isInteger(top)) return undefined;
+  return metric.direction === "higher" ? top === bottom : top === 0;
 }
 
 /** Slices of more values than this are not slices but names. */

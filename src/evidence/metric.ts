@@ -30,6 +30,8 @@ export interface Metric<O = unknown> {
   weighted?(outcomes: readonly O[], reference: readonly O[]): (weights: Int32Array) => number;
   /** How much of two models' answers to one sample is the same. */
   same(a: O, b: O): { readonly equal: number; readonly total: number };
+  /** The output that holds class scores or probabilities along its last axis, for metrics whose answers are classes. */
+  scores?(outputs: ReadonlyMap<string, DataArray>): DataArray;
   /** How sure the model is of its answer: larger is surer. */
   confidence(outputs: ReadonlyMap<string, DataArray>): number;
 }

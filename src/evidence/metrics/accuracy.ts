@@ -39,6 +39,7 @@ const accuracy: MetricFactory<Outcome> = ({ output }) => ({
   },
   ratio: ({ correct, labels }) => [correct, labels.length],
   same: (a, b) => equalPlaces(a.labels, b.labels),
+  scores: (outputs) => outputOf(outputs, output),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });
 export default accuracy;

@@ -28,6 +28,7 @@ const agreement: MetricFactory<Outcome> = ({ output }) => ({
     return [equal, total];
   },
   same: (a, b) => equalPlaces(a.labels, b.labels),
+  scores: (outputs) => outputOf(outputs, output),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });
 export default agreement;

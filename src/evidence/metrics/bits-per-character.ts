@@ -43,6 +43,7 @@ const bitsPerCharacter: MetricFactory<Outcome> = ({ output, probabilities = fals
   },
   ratio: ({ bits, count }) => [bits, count],
   same: (a, b) => equalPlaces(a.labels, b.labels),
+  scores: (outputs) => outputOf(outputs, output),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });
 export default bitsPerCharacter;

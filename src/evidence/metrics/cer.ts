@@ -45,6 +45,7 @@ const cer: MetricFactory<Outcome> = ({ dictionary, output }, folder) => {
     },
     ratio: ({ errors, length }) => [errors, length],
     same: (a, b) => ({ equal: a.text === b.text ? 1 : 0, total: 1 }),
+    scores: (outputs) => outputOf(outputs, output),
     confidence: (outputs) => leastCharacterMargin(outputOf(outputs, output)),
   };
 };
