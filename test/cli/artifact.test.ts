@@ -86,6 +86,23 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     ]);
   });
 
+  test("check proves the program safe, and says how near the accumulators come to their limits", async () => {
+    const { code, stdout } = await optimus(["check", artifact]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(/commands: ordered[\s\S]*accumulators proven[\s\S]*bits/),
+    ]);
+    const json = await optimus(["check", artifact, "--json"]);
+    const document = JSON.parse(json.stdout) as { safe: boolean; ranges: { bits: number; limitBits: number }[] };
+    expect(document).toMatchObject({
+      schema: "optimus-compile/check@1",
+      safe: true,
+      faults: [],
+      provenFrom: "weights",
+    });
+    for (const { bits, limitBits } of document.ranges) expect(bits).toBeLessThanOrEqual(limitBits);
+  });
+
   test("verify makes the whole artifact again from the recipe, and names what differs", async () => {
     const good = await optimus(["verify", artifact, ...keys, "--rebuild", "--recipe", recipe]);
     expect([good.code, good.stdout]).toEqual([0, expect.stringContaining("rebuild from the recipe")]);
