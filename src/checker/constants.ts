@@ -61,7 +61,10 @@ export interface SumAxis {
   readonly channel: number;
 }
 
-/** Σ max(0, w − zero) and Σ min(0, w − zero) by channel, over int8 weights. */
+/** Sums of so many terms at most stay within 32 bits: |w − zero| < 2^9. */
+const NARROW = 2 ** 22;
+
+/** Σ max(0, w − zero) and Σ min(0, w − zero) by channel, over int8 weights: half of Σ|w| ± Σw. */
 export function channelSums(
   { bytes, offset }: Constant,
   axes: readonly SumAxis[],
@@ -69,28 +72,15 @@ export function channelSums(
   zero: number,
 ): ChannelSums {
   const codes = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [positive, negative] = [new Float64Array(channels), new Float64Array(channels)];
+  const terms = axes.reduce((product, { count }) => product * count, 1) / channels;
+  const Sums = terms <= NARROW ? Int32Array : Float64Array;
+  const [sums, sizes] = [new Sums(channels), new Sums(channels)];
   const sorted = axes.filter(({ count }) => count > 1).sort((a, b) => Math.abs(b.stride) - Math.abs(a.stride));
   const inner = sorted.pop() ?? { count: 1, stride: 0, channel: 0 };
   const index = sorted.map(() => 0);
   let [at, channel] = [offset, 0];
   for (;;) {
-    if (inner.channel === 0) {
-      let [plus, minus] = [0, 0];
-      for (let i = 0, from = at; i < inner.count; i++, from += inner.stride) {
-        const weight = codes[from] - zero;
-        if (weight > 0) plus += weight;
-        else minus += weight;
-      }
-      positive[channel] += plus;
-      negative[channel] += minus;
-    } else {
-      for (let i = 0, from = at, to = channel; i < inner.count; i++, from += inner.stride, to += inner.channel) {
-        const weight = codes[from] - zero;
-        if (weight > 0) positive[to] += weight;
-        else negative[to] += weight;
-      }
-    }
+    addRow(codes, at, inner, zero, sums, sizes, channel);
     let axis = sorted.length - 1;
     for (; axis >= 0; axis--) {
       const { count, stride, channel: step } = sorted[axis];
@@ -101,6 +91,39 @@ export function channelSums(
       channel -= step * count;
       index[axis] = 0;
     }
-    if (axis < 0) return { positive, negative };
+    if (axis < 0) break;
+  }
+  return {
+    positive: Float64Array.from(sums, (sum, one) => (sizes[one] + sum) / 2),
+    negative: Float64Array.from(sums, (sum, one) => (sum - sizes[one]) / 2),
+  };
+}
+
+type Sums = Int32Array | Float64Array;
+
+function addRow(
+  codes: Int8Array,
+  at: number,
+  { count, stride, channel }: SumAxis,
+  zero: number,
+  sums: Sums,
+  sizes: Sums,
+  first: number,
+): void {
+  if (channel === 0) {
+    let [sum, size] = [0, 0];
+    for (let i = 0, from = at; i < count; i++, from += stride) {
+      const weight = codes[from] - zero;
+      sum += weight;
+      size += Math.abs(weight);
+    }
+    sums[first] += sum;
+    sizes[first] += size;
+    return;
+  }
+  for (let i = 0, from = at, to = first; i < count; i++, from += stride, to += channel) {
+    const weight = codes[from] - zero;
+    sums[to] += weight;
+    sizes[to] += Math.abs(weight);
   }
 }

@@ -97,6 +97,12 @@ class Conditions {
     if (types) this.that(types.includes(dtype), `${what} is ${dtype}`);
   }
 
+  /** A zero point is a code of its operand. */
+  zero({ dtype }: Operand, zero: number): void {
+    const [low, high] = rangeOf(dtype);
+    this.that(zero >= low && zero <= high, `the zero point ${zero} is no ${dtype}`);
+  }
+
   /** One number for all channels, or one a channel. */
   perChannel(what: string, operand: Operand, channels: number, types: readonly Storage[]): void {
     this.operand(what, operand, types);
@@ -168,6 +174,7 @@ function checkShapes(command: Command, report: Report): void {
           must.that(reach <= padded, `windows reach over ${reach} of ${padded} padded cells`);
         }
       }
+      must.zero(x, command.xZero);
       if (bias) must.perChannel("the bias", bias, y.shape[1], ["int32"]);
       must.post(command.post, y.shape[1], y);
       return;
@@ -185,6 +192,8 @@ function checkShapes(command: Command, report: Report): void {
       const fits = same(a.shape, [...batch, rows, depth]) && same(b.shape, [...batch, depth, columns]);
       must.that(fits, `[${a.shape}] by [${b.shape}] is not [${y.shape}]`);
       if (normalise) must.that(a.dtype === "uint8" && bias === undefined, "only weights of a softmax are normalised");
+      must.zero(a, command.aZero);
+      must.zero(b, command.bZero);
       if (bias) must.perChannel("the bias", bias, columns, ["int32"]);
       must.post(command.post, columns, y);
       return;
@@ -194,6 +203,8 @@ function checkShapes(command: Command, report: Report): void {
       for (const operand of [a, b]) must.operand("an operand", operand, CODES);
       must.operand("y", y, CODES);
       must.that(same(a.shape, y.shape) && same(b.shape, y.shape), `[${a.shape}], [${b.shape}] are not [${y.shape}]`);
+      must.zero(a, command.aZero);
+      must.zero(b, command.bZero);
       must.stage(post, operation === "add" || operation === "mul", 1, y);
       return;
     }
@@ -201,6 +212,7 @@ function checkShapes(command: Command, report: Report): void {
       must.operand("x", command.x, CODES);
       must.operand("y", command.y, STORED);
       must.that(same(command.x.shape, command.y.shape), `[${command.x.shape}] is not [${command.y.shape}]`);
+      must.zero(command.x, command.xZero);
       must.post(command.post, 1, command.y);
       return;
     case "table": {
@@ -217,6 +229,7 @@ function checkShapes(command: Command, report: Report): void {
       must.that(isWhole([...kernel, ...strides, ...dilations]), "kernel, strides and dilations are whole");
       const fits = x.shape.length === 4 && y.shape.length === 4 && same(x.shape.slice(0, 2), y.shape.slice(0, 2));
       must.that(fits, `pooling [${x.shape}] does not give [${y.shape}]`);
+      must.zero(x, command.xZero);
       must.stage(post, operation === "average", countOf(kernel), y);
       return;
     }
@@ -225,6 +238,7 @@ function checkShapes(command: Command, report: Report): void {
       must.operand("x", x, CODES);
       must.operand("y", y, CODES);
       must.that(same(x.shape.slice(0, y.shape.length), y.shape), `reducing [${x.shape}] does not give [${y.shape}]`);
+      must.zero(x, command.xZero);
       must.stage(post, operation === "sum" || operation === "l2", 1, y);
       return;
     }
@@ -245,6 +259,7 @@ function checkShapes(command: Command, report: Report): void {
       const fits = same(x.shape, y.shape) && axes >= 1 && axes <= x.shape.length;
       must.that(fits, `normalising ${axes} axes of [${x.shape}] does not give [${y.shape}]`);
       must.that(epsilon >= 1, "its epsilon is below 1");
+      must.zero(x, command.xZero);
       const count = countOf(x.shape.slice(Math.max(0, x.shape.length - axes)));
       for (const operand of [gamma, beta]) must.perChannel("gamma or beta", operand, count, CODES);
       must.post(post, 1, y);

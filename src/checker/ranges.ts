@@ -20,7 +20,7 @@ import {
   withZero,
 } from "./interval.ts";
 import { countOf } from "./operand.ts";
-import { depthOf, halvesOf, type Products, productsOf } from "./sums.ts";
+import { depthOf, halvesOf, type Linear, type Products, productsOf } from "./sums.ts";
 
 /** Bits of an accumulator that 16-bit operands, normalisations and roots end in. */
 export const WIDE_BITS = 39;
@@ -55,12 +55,16 @@ export interface Known {
   readonly memo: Map<string, ChannelSums>;
   /** Whether the weights' bytes may be read; if not, every weight may be any code, and biases are left out. */
   readonly readsWeights: boolean;
+  /** Whether so many constants may still be read. */
+  affords(count: number): boolean;
 }
 
 const TYPE = (operand: Operand): Interval => {
   const [low, high] = rangeOf(operand.dtype);
   return { low, high };
 };
+
+const TOO_MANY = "the program reads more constants than a check may take";
 
 class Proof {
   readonly needs: Need[] = [];
@@ -77,13 +81,25 @@ class Proof {
     this.needs.push({ what, range, limitBits });
   }
 
+  /** All products of a layer, by channel. */
+  products(command: Linear): Products {
+    return productsOf(command, this.known) ?? this.nothing();
+  }
+
+  private nothing(): Products {
+    this.doubts.push(TOO_MANY);
+    return () => [{ low: 0, high: 0 }];
+  }
+
   numbers(role: string, operand: Operand, what: string): Float64Array | undefined {
     const { constant } = this.known.value(role);
     if (!constant) {
       if (this.known.readsWeights) this.doubts.push(`${what} is computed at run time`);
       return undefined;
     }
-    return numbersOf(operand, constant);
+    if (this.known.affords(countOf(operand.shape))) return numbersOf(operand, constant);
+    this.doubts.push(TOO_MANY);
+    return undefined;
   }
 
   /** A constant's numbers within [low, high]; said otherwise. */
@@ -163,12 +179,12 @@ function resultOf(command: Command, known: Known, proof: Proof): Interval {
     case "deconv": {
       const u = shifted(known.value("x"), -command.xZero);
       const split = command.x.dtype === "int16";
-      return proof.stage(command.post, proof.linear(u, productsOf(command, known), command.bias, split), command.y);
+      return proof.stage(command.post, proof.linear(u, proof.products(command), command.bias, split), command.y);
     }
     case "matmul": {
       const { a, aZero, bias, normalise, post, y } = command;
       const u = shifted(known.value("a"), -aZero);
-      const value = proof.linear(u, productsOf(command, known), bias, a.dtype === "int16");
+      const value = proof.linear(u, proof.products(command), bias, a.dtype === "int16");
       if (!normalise) return proof.stage(post, value, y);
       if (u.low < 0) proof.doubts.push("weights that are divided by their sum can be negative");
       // ⌊(acc·2^16 + R/2) / R⌋ with |acc| ≤ R·max|b|: a mean of b in units of 2^−16; the dividend needs 16 bits more.

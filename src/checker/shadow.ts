@@ -53,11 +53,7 @@ export class Shadow {
   private readonly pages = new Map<number, Page>();
 
   /** Replaces the fate of every segment within [low, high): `change` gets the old one and where the segment lies. */
-  update(
-    low: number,
-    high: number,
-    change: (old: Fate | undefined, low: number, high: number) => Fate | undefined,
-  ): void {
+  update(low: number, high: number, change: Change): void {
     for (let at = low; at < high; ) {
       const number = Math.floor(at / PAGE);
       const end = Math.min(high, (number + 1) * PAGE);
@@ -72,14 +68,27 @@ export class Shadow {
   }
 }
 
-function updatePage(
-  { starts, fates }: Page,
-  low: number,
-  high: number,
-  pageEnd: number,
-  change: (old: Fate | undefined, low: number, high: number) => Fate | undefined,
-): void {
+type Change = (old: Fate | undefined, low: number, high: number) => Fate | undefined;
+
+function updatePage(page: Page, low: number, high: number, pageEnd: number, change: Change): void {
+  const { starts, fates } = page;
   const first = find(starts, low);
+  const end = first + 1 < starts.length ? starts[first + 1] : pageEnd;
+  if (high > end) {
+    replace(page, first, low, high, pageEnd, change);
+    return;
+  }
+  // Mostly a run lies within one segment, and often it is the segment.
+  const old = fates[first];
+  const made = change(old, low, high);
+  if (made === old) return;
+  const apart = (first === 0 || fates[first - 1] !== made) && (end === pageEnd || fates[first + 1] !== made);
+  if (starts[first] === low && end === high && apart) fates[first] = made;
+  else replace(page, first, low, high, pageEnd, () => made);
+}
+
+/** Puts new segments in the place of those within [low, high), joined with neighbours of the same fate. */
+function replace({ starts, fates }: Page, first: number, low: number, high: number, pageEnd: number, change: Change) {
   const begins: number[] = [];
   const found: (Fate | undefined)[] = [];
   const push = (start: number, one: Fate | undefined) => {
@@ -87,9 +96,8 @@ function updatePage(
     begins.push(start);
     found.push(one);
   };
-  if (starts[first] < low) push(starts[first], fates[first]);
-  else if (first > 0) push(starts[first - 1], fates[first - 1]);
   const from = starts[first] < low || first === 0 ? first : first - 1;
+  if (starts[from] < low) push(starts[from], fates[from]);
   let at = first;
   for (; at < starts.length && starts[at] < high; at++) {
     const begin = Math.max(low, starts[at]);

@@ -5,7 +5,7 @@ import { hull, type Interval, scaled, shifted, times, withZero } from "./interva
 import { countOf } from "./operand.ts";
 import type { Known } from "./ranges.ts";
 
-type Linear = ConvCommand | DeconvCommand | MatMulCommand;
+export type Linear = ConvCommand | DeconvCommand | MatMulCommand;
 
 /** Products that one sum has at most. */
 export function depthOf(command: Linear): number {
@@ -56,8 +56,11 @@ function folded({ positive, negative }: ChannelSums, columns: number): ChannelSu
 /** What the products of every output channel add up to where the other factor is within `terms`, an interval with 0. */
 export type Products = (terms: Interval) => readonly Interval[];
 
-/** From the weights' bytes where they are constant, from their range where they are not: then all channels are alike. */
-export function productsOf(command: Linear, known: Known): Products {
+/**
+ * From the weights' bytes where they are constant, from their range where they are not: then all channels are alike. Undefined
+ * where there are more than may be read.
+ */
+export function productsOf(command: Linear, known: Known): Products | undefined {
   const [role, operand, zero] =
     command.kind === "matmul" ? (["b", command.b, command.bZero] as const) : (["w", command.w, 0] as const);
   const value = known.value(role);
@@ -72,6 +75,7 @@ export function productsOf(command: Linear, known: Known): Products {
     `${command.kind} ${groups} ${value.constant.key} [${operand.shape}] [${operand.strides}] ${zero}`;
   let sums = key === undefined ? undefined : known.memo.get(key);
   if (!sums) {
+    if (!known.affords(countOf(operand.shape))) return undefined;
     const { axes, channels } = axesOf(command);
     sums = folded(channelSums(value.constant, axes, channels, zero), columns);
     if (key !== undefined) known.memo.set(key, sums);

@@ -9,9 +9,10 @@ import type { Target } from "../target/schema.ts";
 import { npusOf, readsOf, worksInPlace, writesOf } from "./access.ts";
 import type { ChannelSums, Constant } from "./constants.ts";
 import { copiedContent, type Seen, type Written } from "./copy.ts";
+import { Effort, MOST_CONSTANTS, MOST_RUNS } from "./effort.ts";
 import { type Findings, layerOf, nameOf } from "./fault.ts";
 import { checkForm, rangeOf } from "./form.ts";
-import { contiguous, extentOf, forEachRun, isSameView, runsOf } from "./operand.ts";
+import { contiguous, extentOf, forEachRun, isSameView, runCount, runsOf } from "./operand.ts";
 import { type Order, orderOf } from "./order.ts";
 import { checkPorts, PlanWalk } from "./plan.ts";
 import { followRanges, type Outcome, type Value } from "./ranges.ts";
@@ -34,6 +35,8 @@ export class Walk {
   private readonly dram = new Shadow();
   private readonly sram: readonly Shadow[];
   private readonly memo = new Map<string, ChannelSums>();
+  private readonly runs = new Effort(MOST_RUNS);
+  private readonly constants = new Effort(MOST_CONSTANTS);
   private stamp = 0;
 
   constructor(entry: Entry, program: Program, target: Target, findings: Findings, options: WalkOptions) {
@@ -74,7 +77,8 @@ export class Walk {
       findings.add(kind, where, says, index);
     });
     this.plan.begin(index);
-    if (sane) {
+    const affordable = sane && this.affords(command, index, where);
+    if (affordable) {
       const seen = new Map<string, Seen>();
       for (const { role, operand } of readsOf(command)) {
         this.plan.access(operand, command.npu, index, where);
@@ -89,6 +93,16 @@ export class Walk {
       }
     }
     this.plan.end(index);
+  }
+
+  /** Views that fall into countless runs are not followed. */
+  private affords(command: Command, index: number, where: string): boolean {
+    const written = writesOf(command).map((operand) => runCount(runsOf(operand)) * npusOf(command).length);
+    const read = readsOf(command).map(({ operand }) => runCount(runsOf(operand)));
+    const runs = [...written, ...read].reduce((sum, count) => sum + count, 0);
+    if (this.runs.spend(runs)) return true;
+    this.findings.add("form", where, "the program's views fall into more runs than a check may follow", index);
+    return false;
   }
 
   private memoryOf({ space }: Operand, npu: number): Shadow {
@@ -231,7 +245,9 @@ export class Walk {
       if (found) values.set(role, this.valueOf(operand, found));
     }
     const value = (role: string): Value => values.get(role) ?? bug(`${command.kind} has no operand ${role}`);
-    const known = { value, memo: this.memo, readsWeights: this.options.readsWeights };
+    const { readsWeights } = this.options;
+    const affords = (count: number) => this.constants.spend(count);
+    const known = { value, memo: this.memo, readsWeights, affords };
     const outcome = followRanges(command, known, this.target);
     this.options.onRanges(command, index, outcome);
     return (operand) => {
