@@ -3,9 +3,8 @@
  * leaves SRAM although it would not fit there as a whole.
  */
 import type { Target } from "../target/schema.ts";
-import { chooseCascades } from "./cascade/choose.ts";
-import { analyse } from "./cascade/rows.ts";
-import { segmentOf } from "./cascade/segment.ts";
+import { type Choice, cascadeProblems } from "./cascade/choose.ts";
+import { bestCuts } from "./cascade/cuts.ts";
 import { stripJobs } from "./cascade/strips.ts";
 import type { Job } from "./job.ts";
 import type { Root } from "./view.ts";
@@ -16,20 +15,31 @@ export interface Cascaded {
   readonly inDram: ReadonlySet<Root>;
 }
 
-/** The jobs with chains of them replaced by strips; undefined where that is of no use. */
-export function cascadeJobs(jobs: readonly Job[], target: Target): Cascaded | undefined {
-  const analysis = analyse(jobs);
-  const choice = chooseCascades(jobs, analysis, target);
-  if (!choice) return undefined;
-  const inDram = new Set(choice.inDram);
+/**
+ * Shares of the SRAM that are planned with. More holds more; less leaves more room for what is brought in ahead of its use.
+ */
+const USABLE = [0.9, 0.75];
+
+/** The jobs with chains of them replaced by strips, in the ways that are worth a try; none where no cascade is. */
+export function cascadeJobs(jobs: readonly Job[], target: Target): Cascaded[] {
+  const problems = cascadeProblems(jobs, target);
+  return USABLE.flatMap((usable) => {
+    const problem = problems(usable);
+    const found = bestCuts(problem);
+    const choice = found && problem.choice(found.segments);
+    return choice ? [replaced(jobs, choice)] : [];
+  });
+}
+
+function replaced(jobs: readonly Job[], { cascades, inDram }: Choice): Cascaded {
+  const fromDram = new Set(inDram);
   const result: Job[] = [];
   let next = 0;
-  for (const { from, to, strips, again, inSram } of choice.cascades) {
-    result.push(...jobs.slice(next, from));
-    const cascade = stripJobs(segmentOf(analysis, from, to, inSram), strips, again);
-    for (const root of cascade.inDram) inDram.add(root);
-    result.push(...cascade.jobs);
-    next = to;
+  for (const { segment, strips, again } of cascades) {
+    const cascade = stripJobs(segment, strips, again);
+    for (const root of cascade.inDram) fromDram.add(root);
+    result.push(...jobs.slice(next, segment.from), ...cascade.jobs);
+    next = segment.to;
   }
-  return { jobs: [...result, ...jobs.slice(next)], inDram };
+  return { jobs: [...result, ...jobs.slice(next)], inDram: fromDram };
 }

@@ -89,22 +89,27 @@ function withNpus(
 function scheduleAlone(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Scheduled {
   const plain = attempt(prepared, target);
   if (!plain.spills || options.cascades === "never") return plain;
-  const cascaded = prepared.map((entry) => withCascades(entry, target));
-  if (cascaded.every((entry, index) => entry === prepared[index])) return plain;
-  const better = attempt(cascaded, target);
-  if (options.cascades === "always") return better;
-  return cyclesOf(better, target) < cyclesOf(plain, target) ? better : plain;
+  return withCascades(prepared, target).reduce<Scheduled>((best, cascaded) => {
+    const found = attempt(cascaded, target);
+    const isForced = options.cascades === "always" && best === plain;
+    return isForced || cyclesOf(found, target) < cyclesOf(best, target) ? found : best;
+  }, plain);
 }
 
 function cyclesOf({ program }: Scheduled, target: Target): number {
   return program.entries.reduce((sum, { name }) => sum + timeProgram(program, target, { entry: name }).cycles, 0);
 }
 
-/** The entry with chains of layers cut into strips, where that saves traffic. */
-function withCascades(entry: Prepared, target: Target): Prepared {
-  const cascaded = cascadeJobs(entry.transfers.jobs, target);
-  if (!cascaded) return entry;
-  return { ...entry, transfers: { ...entry.transfers, jobs: cascaded.jobs }, inDram: cascaded.inDram };
+/** The entries with chains of layers cut into strips, in some ways. */
+function withCascades(prepared: readonly Prepared[], target: Target): (readonly Prepared[])[] {
+  const found = prepared.map(({ transfers }) => cascadeJobs(transfers.jobs, target));
+  const ways = found.reduce((most, { length }) => Math.max(most, length), 0);
+  return Array.from({ length: ways }, (_, way) =>
+    prepared.map((entry, index) => {
+      const own = found[index].at(Math.min(way, found[index].length - 1));
+      return own ? { ...entry, transfers: { ...entry.transfers, jobs: own.jobs }, inDram: own.inDram } : entry;
+    }),
+  );
 }
 
 /** Throws model/layer-too-large, model/does-not-fit. */

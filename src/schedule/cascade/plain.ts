@@ -1,0 +1,68 @@
+/** What a job costs by itself, tile by tile, given what lies in SRAM around it. */
+import { dramBytesPerCycle } from "../../emulate/cycles.ts";
+import type { Target } from "../../target/schema.ts";
+import { finestGrid, memoryOf, type Places } from "../grid.ts";
+import { placesOf } from "../residency.ts";
+import { chooseGrid, type GridMemo } from "../tile.ts";
+import { elementsOf, type View } from "../view.ts";
+import type { CyclesOf } from "./estimate.ts";
+import type { Work } from "./rows.ts";
+import type { InSram } from "./segment.ts";
+
+/**
+ * Share of the vector unit's time, and of the transfers', that adds to the array's: most of it hides behind other work. A sum,
+ * so that a segment's worth does not depend on how long it is.
+ */
+const VECTOR_WEIGHT = 0.5;
+const DRAM_WEIGHT = 1;
+
+/** What work and traffic count in cycles. */
+export function timeOf(array: number, vector: number, traffic: number, target: Target): number {
+  return array + VECTOR_WEIGHT * vector + (DRAM_WEIGHT * traffic) / dramBytesPerCycle(target);
+}
+
+/** Room for tiles is looked at in steps of this share of the SRAM: layers alike are then searched once. */
+const STEPS = 32;
+
+function bytesOf({ root, shape }: View): number {
+  return (elementsOf(shape) * root.bytes) / elementsOf(root.shape);
+}
+
+/** The cost where `room` bytes are left for tiles; infinite where that is not enough. */
+export function plainCost(
+  work: Work,
+  room: number,
+  inSram: InSram,
+  cyclesOf: CyclesOf,
+  target: Target,
+  memo: GridMemo,
+): number {
+  const { job, constantBytes } = work;
+  const places: Places = placesOf(job, inSram);
+  let staged = 0;
+  job.inputs.forEach((view, input) => {
+    if (view && places.inputs[input] === "stage") staged += bytesOf(view);
+  });
+  const written = places.output === "sram" ? 0 : bytesOf(job.output);
+  const whole = staged + constantBytes + (places.output === "stage" ? written : 0);
+  const cost = (cycles: number, traffic: number) =>
+    timeOf(job.engine === "array" ? cycles : 0, job.engine === "vector" ? cycles : 0, traffic, target);
+  if (whole <= room / 2) return cost(cyclesOf(work, work.count), constantBytes + staged + written);
+  if (Math.min(whole, 2 * memoryOf(job, places, finestGrid(job), target).single) > room)
+    return Number.POSITIVE_INFINITY;
+  const step = target.sram.bytes / STEPS;
+  const found = chooseGrid(
+    job,
+    places,
+    Math.max(step / 2, Math.floor(room / step) * step),
+    undefined,
+    false,
+    target,
+    memo,
+  );
+  if (!found) return Number.POSITIVE_INFINITY;
+  return cost(
+    found.cycles + found.tiles * target.issueCycles,
+    found.traffic + (places.output === "direct" ? written : 0),
+  );
+}
