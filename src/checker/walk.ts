@@ -57,8 +57,8 @@ export class Walk {
     for (const port of [...entry.inputs, ...program.states]) {
       const [low, high] = rangeOf(port.dtype);
       const given = fate(-1, { kind: "codes", dtype: port.dtype, low, high });
-      const extent = extentOf(contiguous(port));
-      this.dram.update(extent.low, extent.high, () => given);
+      const { low: first, high: end } = extentOf(contiguous(port));
+      if (this.isInDram(first, end)) this.dram.update(first, end, () => given);
     }
   }
 
@@ -107,6 +107,10 @@ export class Walk {
 
   private memoryOf({ space }: Operand, npu: number): Shadow {
     return space === "dram" ? this.dram : this.sram[npu];
+  }
+
+  private isInDram(low: number, high: number): boolean {
+    return low >= 0 && high <= this.program.dramBytes;
   }
 
   private isWeights(operand: Operand): boolean {
@@ -262,6 +266,7 @@ export class Walk {
   private finish(): void {
     for (const port of this.entry.outputs) {
       const { low, high } = extentOf(contiguous(port));
+      if (!this.isInDram(low, high)) continue;
       let missing = 0;
       this.dram.update(low, high, (old, from, to) => {
         if (old === undefined) missing += to - from;

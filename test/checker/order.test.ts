@@ -29,8 +29,8 @@ function operandsOf(command: Command): { operand: Operand; write: boolean }[] {
   return found;
 }
 
-/** Every byte, one by one. */
-function bytesOf({ space, address, dtype, shape, strides }: Operand): Set<string> {
+/** Every byte, one by one; SRAM is an NPU's own. */
+function bytesOf({ space, address, dtype, shape, strides }: Operand, npu: number): Set<string> {
   let offsets = [0];
   shape.forEach((size, axis) => {
     offsets = offsets.flatMap((at) => Array.from({ length: size }, (_, index) => at + index * strides[axis]));
@@ -38,7 +38,8 @@ function bytesOf({ space, address, dtype, shape, strides }: Operand): Set<string
   const size = STORAGE_BYTES[dtype];
   const bytes = new Set<string>();
   for (const offset of offsets)
-    for (let byte = 0; byte < size; byte++) bytes.add(`${space} ${address + offset * size + byte}`);
+    for (let byte = 0; byte < size; byte++)
+      bytes.add(`${space === "sram" ? npu : "dram"} ${address + offset * size + byte}`);
   return bytes;
 }
 
@@ -49,8 +50,10 @@ interface Touched {
 
 function touchedBy(command: Command): Touched {
   const [read, written] = [new Set<string>(), new Set<string>()];
-  for (const { operand, write } of operandsOf(command))
-    for (const byte of bytesOf(operand)) (write ? written : read).add(byte);
+  for (const { operand, write } of operandsOf(command)) {
+    const npus = (write && command.kind === "dma-read" && command.npus) || [command.npu];
+    for (const npu of npus) for (const byte of bytesOf(operand, npu)) (write ? written : read).add(byte);
+  }
   return { read, written };
 }
 
@@ -79,8 +82,9 @@ function allBefore(commands: readonly Command[], command: number): Set<number> {
   const seen = new Set<number>();
   const pending = [command];
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    const { engine, waits } = commands[at];
-    const own = commands.findLastIndex((other, index) => index < (at as number) && other.engine === engine);
+    const { engine, npu, waits } = commands[at];
+    const isOwn = (other: Command) => other.engine === engine && (engine === "cpu" || other.npu === npu);
+    const own = commands.findLastIndex((other, index) => index < (at as number) && isOwn(other));
     for (const before of own >= 0 ? [...waits, own] : waits) {
       if (seen.has(before)) continue;
       seen.add(before);
@@ -115,18 +119,18 @@ interface Case {
 const chip = loadTarget("ai4", { set: ["sram=6KiB"] });
 
 /** Small programs of random graphs; seeds whose graph does not fit are skipped. */
-function cases(name: string, count: number, most: number): Case[] {
+function cases(name: string, count: number, most: number, npus = 1): Case[] {
   const found: Case[] = [];
   for (let seed = 0; found.length < count && seed < 10 * count; seed++) {
     const draw = drawFrom(seededRandom(`${name} ${seed}`));
     const { graph, feeds } = randomGraph(draw, draw.int(2, 7));
     let program: Program;
     try {
-      program = programOf(graph, chip);
+      program = programOf(graph, chip, npus);
     } catch {
       continue;
     }
-    if (program.entries[0].commands.length > most) continue;
+    if (program.entries[0].commands.length > most || program.npus < npus) continue;
     found.push({ program, feeds: new Map([...feeds[0]].map(([key, tensor]) => [key, valuesOf(tensor) as AnyArray])) });
   }
   return found;
@@ -135,9 +139,9 @@ function cases(name: string, count: number, most: number): Case[] {
 const racy = (program: Program) => checkProgram(program, chip).faults.some(({ kind }) => kind === "race");
 
 describe("races", () => {
-  test("a dropped wait is a race to the checker just where it is one to brute force", () => {
+  test.each([1, 2])("with %s NPUs, a dropped wait is a race just where it is one to brute force", (npus) => {
     let [dropped, races] = [0, 0];
-    for (const { program } of cases("races", 14, 60)) {
+    for (const { program } of cases("races", 14, 70, npus)) {
       const { commands } = program.entries[0];
       const conflicts = conflictsOf(commands);
       expect(hasRace(commands, conflicts)).toBe(false);

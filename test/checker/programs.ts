@@ -8,8 +8,9 @@ import { schedule } from "../../src/schedule/schedule.ts";
 import type { Target } from "../../src/target/schema.ts";
 
 /** What a stranger gets: the bytes, decoded. */
-export function programOf(graph: Graph, target: Target): Program {
-  return decodeProgram(encodeProgram(schedule(graph, target).program));
+export function programOf(graph: Graph, target: Target, npus = 1): Program {
+  const options = npus === 1 ? {} : ({ npus, sharing: "always" } as const);
+  return decodeProgram(encodeProgram(schedule(graph, target, options).program));
 }
 
 /** Every kind of engine is busy: convolutions, a sum, a pooling, a product, a normalisation with softmax. */
