@@ -12,6 +12,7 @@ import { inspect } from "./inspect.ts";
 import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { keygen } from "./keygen.ts";
 import { passes } from "./passes.ts";
+import { profile } from "./profile.ts";
 import { targets } from "./targets.ts";
 import { errorDocument, printJson, say, sayBug, sayError } from "./terminal.ts";
 import { verify } from "./verify.ts";
@@ -26,7 +27,19 @@ const program = new Command("optimus-compile")
     "\nExit codes: 0 pass, 1 a gate failed, 2 usage or recipe, 3 the model was rejected,\n4 signature or trust, 5 evidence incomplete, 70 a bug of ours, 130 interrupted.",
   );
 
-for (const command of [build, certify, verify, check, emulate, exportCommand, inspect, targets, passes, keygen]) {
+for (const command of [
+  build,
+  certify,
+  verify,
+  check,
+  emulate,
+  profile,
+  exportCommand,
+  inspect,
+  targets,
+  passes,
+  keygen,
+]) {
   program.addCommand(command);
 }
 prepare(program);

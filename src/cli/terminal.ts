@@ -22,6 +22,11 @@ function styled(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stderr, validateStream: true });
 }
 
+/** Coloured where stdout is a terminal and NO_COLOR is not set. */
+export function paint(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout, validateStream: true });
+}
+
 export function warn(message: string): void {
   const [first, ...rest] = printableLines(message);
   say([`${styled("yellow", "warning")} ${first}`, ...rest.map((line) => `  ${line}`)].join("\n"));
