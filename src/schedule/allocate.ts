@@ -1,4 +1,6 @@
 /** Where in a memory things lie that live for a while: intervals of time × bytes, packed. */
+import { type Component, commonUnit, components } from "./allocate/component.ts";
+import { type Improved, improve } from "./allocate/improve.ts";
 
 export interface Lifetime {
   readonly bytes: number;
@@ -13,7 +15,19 @@ export interface Allocation {
   readonly peakBytes: number;
   /** The largest sum of bytes in use at one moment: no allocation has a lower peak. */
   readonly lowerBoundBytes: number;
+  /** Whether no allocation at all has a lower peak: it meets the lower bound, or the search was exhaustive. */
+  readonly optimal: boolean;
 }
+
+export interface AllocateOptions {
+  /** A peak that is low enough; by default the lower bound. */
+  readonly capacity?: number;
+  /** Buffers and moments that the search may look at, beyond a quick first plan. */
+  readonly steps?: number;
+}
+
+/** Some hundredths of a second: a compiler asks often. */
+const STEPS = 4_000_000;
 
 export function alignUp(value: number, alignment: number): number {
   return Math.ceil(value / alignment) * alignment;
@@ -30,55 +44,43 @@ export function liveBytes(lifetimes: readonly Lifetime[], moments: number): Floa
   return live.subarray(0, moments);
 }
 
-type Order = (a: Lifetime, b: Lifetime) => number;
-const span = (lifetime: Lifetime) => lifetime.last - lifetime.first + 1;
-
-/** Ties are broken by place in the list, so that the result depends on nothing else. */
-const ORDERS: readonly Order[] = [
-  (a, b) => b.bytes - a.bytes,
-  (a, b) => b.bytes * span(b) - a.bytes * span(a),
-  (a, b) => span(b) - span(a) || b.bytes - a.bytes,
-  (a, b) => a.first - b.first || b.bytes - a.bytes,
-];
-
-/** First fit at the lowest address, in one order. */
-function firstFit(lifetimes: readonly Lifetime[], order: readonly number[]): { addresses: number[]; peak: number } {
-  const addresses = new Array<number>(lifetimes.length).fill(0);
-  const placed: number[] = [];
-  let peak = 0;
-  for (const index of order) {
-    const { bytes, first, last } = lifetimes[index];
-    let address = 0;
-    // `placed` is sorted by address: the first gap that is large enough wins.
-    for (const other of placed) {
-      const lifetime = lifetimes[other];
-      if (lifetime.last < first || last < lifetime.first) continue;
-      if (addresses[other] - address >= bytes) break;
-      address = Math.max(address, addresses[other] + lifetime.bytes);
-    }
-    addresses[index] = address;
-    peak = Math.max(peak, address + bytes);
-    let at = placed.length;
-    while (at > 0 && addresses[placed[at - 1]] > address) at--;
-    placed.splice(at, 0, index);
-  }
-  return { addresses, peak };
-}
-
 /**
  * Addresses for all lifetimes, none overlapping another that lives at the same time; sizes are rounded up to `alignment`.
- * First fit in several orders, the best of them; stops at one that meets the lower bound.
+ * First fit, then a search that is exact if its steps suffice; when they end, the best plan found.
  */
-export function allocate(given: readonly Lifetime[], alignment = 64): Allocation {
-  const lifetimes = given.map((lifetime) => ({ ...lifetime, bytes: alignUp(lifetime.bytes, alignment) }));
-  const moments = lifetimes.reduce((most, { last }) => Math.max(most, last + 1), 0);
-  const lowerBoundBytes = liveBytes(lifetimes, moments).reduce((most, bytes) => Math.max(most, bytes), 0);
-  let best: { addresses: number[]; peak: number } = { addresses: [], peak: Number.POSITIVE_INFINITY };
-  for (const order of ORDERS) {
-    const indices = [...lifetimes.keys()].sort((a, b) => order(lifetimes[a], lifetimes[b]) || a - b);
-    const found = firstFit(lifetimes, indices);
-    if (found.peak < best.peak) best = found;
-    if (best.peak === lowerBoundBytes) break;
+export function allocate(
+  given: readonly Lifetime[],
+  alignment = 64,
+  { capacity = 0, steps = STEPS }: AllocateOptions = {},
+): Allocation {
+  const addresses = new Array<number>(given.length).fill(0);
+  const present = [...given.keys()].filter((index) => given[index].bytes > 0);
+  const buffers = present.map((index) => ({ ...given[index], size: alignUp(given[index].bytes, alignment) }));
+  const unit = commonUnit(buffers.map(({ size }) => size));
+  const parts = components(buffers, unit);
+  const lowerBound = parts[0]?.lowerBound ?? 0;
+  let goal = Math.max(lowerBound, Math.floor(capacity / unit));
+  let [left, proven, peak] = [steps, lowerBound, 0];
+  for (const part of parts) {
+    const found: Improved = improve(part, goal, left);
+    left -= found.steps;
+    proven = Math.max(proven, found.proven);
+    peak = Math.max(peak, found.peak);
+    goal = Math.max(goal, peak);
+    placeMembers(part, found, unit, (index, address) => {
+      addresses[present[index]] = address;
+    });
   }
-  return { addresses: best.addresses, peakBytes: given.length === 0 ? 0 : best.peak, lowerBoundBytes };
+  return { addresses, peakBytes: peak * unit, lowerBoundBytes: lowerBound * unit, optimal: peak <= proven };
+}
+
+function placeMembers(
+  { members }: Component,
+  { addresses }: Improved,
+  unit: number,
+  place: (index: number, address: number) => void,
+): void {
+  members.forEach((index, at) => {
+    place(index, addresses[at] * unit);
+  });
 }
