@@ -191,10 +191,54 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     const { code, stdout } = await run("machine", first);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ schema: "optimus-compile/emulate@1", samples: 3, profile: "driving" });
+    expect(JSON.parse(stdout)).toMatchObject({ redundancy: { frames: 3, allowedSkewMs: 2 } });
     expect((await run("fast", second)).code).toBe(0);
     expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
     const parked = await optimus(["emulate", artifact, "--profile", "drivin"]);
     expect([parked.code, parked.stderr]).toEqual([2, expect.stringContaining('did you mean "driving"?')]);
+  });
+
+  test("emulate tells the time among others, and writes a trace that ends with it", async () => {
+    const trace = join(folder, "trace.json");
+    const { code, stdout } = await optimus([
+      "emulate",
+      artifact,
+      "--trace",
+      trace,
+      "--runs",
+      "20",
+      "--seed",
+      "3",
+      "--json",
+    ]);
+    expect(code).toBe(0);
+    const { latency, contention, power } = JSON.parse(stdout) as Record<string, Record<string, number>>;
+    expect(contention).toMatchObject({ runs: 20, seed: 3 });
+    expect(contention.p99Cycles).toBeLessThanOrEqual(contention.worstCaseCycles);
+    expect(power.clockGHz).toBe(latency.clockGHz);
+    const { otherData, traceEvents } = JSON.parse(readFileSync(trace, "utf8")) as {
+      readonly otherData: { readonly cycles: number };
+      readonly traceEvents: readonly unknown[];
+    };
+    expect(otherData.cycles).toBe(latency.cycles);
+    expect(traceEvents.length).toBeGreaterThan(50);
+  });
+
+  test("profile shows the layers, and the same program on another chip", async () => {
+    const { code, stdout } = await optimus(["profile", artifact, "--json", "--set", "dram.GBps=448"]);
+    expect(code).toBe(0);
+    const { cycles, before, layers } = JSON.parse(stdout) as {
+      readonly cycles: number;
+      readonly before: { readonly cycles: number };
+      readonly layers: readonly { readonly cycles: number }[];
+    };
+    expect(cycles).toBeLessThanOrEqual(before.cycles);
+    expect(layers.reduce((sum, layer) => sum + layer.cycles, 0)).toBeCloseTo(cycles, 5);
+    const shown = await optimus(["profile", artifact, "--top", "2"]);
+    expect(shown.stdout).toMatch(/bound by/);
+    expect(shown.stdout).not.toContain("\u001b");
+    const wrong = await optimus(["profile", artifact, "--set", "dram.speed=1"]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("usage/bad-override")]);
   });
 
   test("inspect and export read it", async () => {
