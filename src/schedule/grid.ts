@@ -122,15 +122,22 @@ function innerBox(job: TileJob, grid: Grid): Box {
   return box;
 }
 
-/** Which axes of the grid an input's box depends on: its box changes when the tile moves along them. */
-function dependsOn(job: TileJob, grid: Grid, index: number): boolean[] {
+type Needs = readonly (Box | undefined)[];
+
+/** By axis of the grid: what a tile elsewhere on it needs; undefined where there is no other. */
+function needsElsewhere(job: TileJob, grid: Grid, origin: Box): (Needs | undefined)[] {
   const { shape } = job.output;
-  const origin = innerBox(job, grid);
   return grid.map(({ axis, size }) => {
     const start = Math.floor((shape[axis] - 1) / size) * size;
-    if (start === origin.start[axis]) return false;
-    const moved = cutBox(origin, axis, start, Math.min(size, shape[axis] - start));
-    const [a, b] = [job.needs(origin)[index], job.needs(moved)[index]];
+    if (start === origin.start[axis]) return undefined;
+    return job.needs(cutBox(origin, axis, start, Math.min(size, shape[axis] - start)));
+  });
+}
+
+/** Which axes of the grid an input's box depends on: its box changes when the tile moves along them. */
+function dependsOn(index: number, needs: Needs, elsewhere: readonly (Needs | undefined)[]): boolean[] {
+  return elsewhere.map((other) => {
+    const [a, b] = [needs[index], other?.[index]];
     return a !== undefined && b !== undefined && !sameBox(a, b);
   });
 }
@@ -143,6 +150,7 @@ export function sameBox(a: Box, b: Box): boolean {
 export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Target): GridMemory {
   const box = innerBox(job, grid);
   const needs = job.needs(box);
+  const elsewhere = needsElsewhere(job, grid, box);
   const pieces = grid.map((axis) => countPieces(job, axis));
   const tiles = pieces.reduce((product, count) => product * count, 1);
   const align = target.sram.alignmentBytes;
@@ -162,10 +170,10 @@ export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Targe
     const bytes = bytesOfBox(view.root.dtype, need);
     if (places.inputs[index] === "package") {
       packageBytes += alignUp(bytes, 8);
-      dependsOn(job, grid, index).forEach((moves, axis) => {
+      dependsOn(index, needs, elsewhere).forEach((moves, axis) => {
         if (moves) packageMoves[axis] = true;
       });
-    } else if (places.inputs[index] === "stage") add(bytes, dependsOn(job, grid, index));
+    } else if (places.inputs[index] === "stage") add(bytes, dependsOn(index, needs, elsewhere));
   });
   if (packageBytes > 0) add(packageBytes, packageMoves);
   if (places.output === "stage") {
