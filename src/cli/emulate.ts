@@ -40,6 +40,7 @@ export const emulate = new Command("emulate")
     const result = await interruptible((signal) => emulateArtifact(path, { ...flags, signal }));
     if (flags.json) return printJson({ schema: "optimus-compile/emulate@1", artifact: path, ...result });
     print(formatTable(rowsOf(result), ""));
+    if (result.contention.worstCaseCycles !== undefined) print(assumptionsOf(result));
     const { samples, output, trace, redundancy } = result;
     if (samples > 0)
       print(`${samples} samples ran${output === undefined ? "" : `; outputs in ${printable(output, 4096)}`}\n`);
@@ -55,11 +56,7 @@ function rowsOf({ profile, latency, memory, energy, power, checked, contention }
   const worst =
     worstCaseCycles === undefined
       ? ["at worst", "unbounded", "others may take all of the DRAM"]
-      : [
-          "at worst",
-          toMs(worstCaseCycles),
-          `never exceeded while ${contention.assumptions.length} assumptions hold (--json)`,
-        ];
+      : ["at worst", toMs(worstCaseCycles), "never exceeded while what stands below holds"];
   return [
     ["profile", printable(profile), ""],
     ["latency", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles at ${power.clockGHz} GHz, alone`],
@@ -71,12 +68,20 @@ function rowsOf({ profile, latency, memory, energy, power, checked, contention }
     ["DRAM traffic", formatBytes(memory.dramBytesPerInference), "per inference"],
     ["energy", formatMJ(energy.mJ), `the chip's own, per inference; an estimate: ${spread(energy.mJ)}`],
     ["", formatMJ(energy.boardMJ), `with the board's idle power, ${power.boardWatts.mid.toFixed(0)} W in all`],
+    ["throughput", formatRate(power.inferencesPerSecond), "inferences/s of the whole board, alone"],
     ...(power.note === undefined ? [] : [["power", `${power.clockGHz} GHz`, power.note]]),
     ["checked", formatCount(checked.commands), `commands safe, ${formatCount(checked.proven)} accumulators in range`],
   ];
 }
 
+/** What the worst case stands on. */
+function assumptionsOf({ contention }: Emulation): string {
+  return `\nat worst, that is, while\n${contention.assumptions.map((one) => `  - ${one}\n`).join("")}\n`;
+}
+
 type Millijoules = Emulation["energy"]["mJ"];
+
+const formatRate = (rate: number): string => (rate >= 100 ? formatCount(rate) : rate.toPrecision(3));
 
 const formatMJ = ({ mid }: Millijoules): string => `${mid.toPrecision(3)} mJ`;
 

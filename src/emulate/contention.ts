@@ -30,6 +30,8 @@ export interface ContentionOptions extends TimingOptions {
 }
 
 const RUNS = 200;
+/** Of the others in one run: finer ones are not drawn. */
+const MOST_TURNS = 10_000;
 
 /** Throws what timelineOf throws. */
 export function contend(program: Program, target: Target, options: ContentionOptions = {}): Contention {
@@ -78,7 +80,8 @@ export function drawScenario(
   const refreshPhase = random() * refresh.interval;
   const slotPhase = random() * slots.period;
   // As long as a burst fills, up to a hundred times as long.
-  const turn = others.share > 0 ? (others.burst / others.share) * (0.1 + 100 * random() ** 3) : horizon;
+  const fill = others.share > 0 ? others.burst / others.share : horizon;
+  const turn = Math.max(fill * (0.1 + 100 * random() ** 3), horizon / MOST_TURNS);
   const active = random();
   const times: number[] = [];
   for (let at = random() * turn * (1 - active); at < horizon; ) {

@@ -36,7 +36,7 @@ export const dramSchema = z.strictObject({
   timing: z
     .strictObject({
       refreshIntervalNs: positive(),
-      /** Nothing is served meanwhile. */
+      /** Nothing is served meanwhile; opening the rows again is part of it. */
       refreshNs: nonNegative(),
       /** From reading to writing or back. */
       turnaroundNs: nonNegative(),
