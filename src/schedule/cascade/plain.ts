@@ -21,8 +21,11 @@ export function timeOf(array: number, vector: number, traffic: number, target: T
   return array + VECTOR_WEIGHT * vector + (DRAM_WEIGHT * traffic) / dramBytesPerCycle(target);
 }
 
-/** Room for tiles is looked at in steps of this share of the SRAM: layers alike are then searched once. */
-const STEPS = 32;
+/** Room for tiles is looked at in eighths of powers of two: layers alike are then searched once. */
+function roundRoom(room: number): number {
+  const eighth = 2 ** (Math.floor(Math.log2(room)) - 3);
+  return Math.floor(room / eighth) * eighth;
+}
 
 function bytesOf({ root, shape }: View): number {
   return (elementsOf(shape) * root.bytes) / elementsOf(root.shape);
@@ -50,16 +53,7 @@ export function plainCost(
   if (whole <= room / 2) return cost(cyclesOf(work, work.count), constantBytes + staged + written);
   if (Math.min(whole, 2 * memoryOf(job, places, finestGrid(job), target).single) > room)
     return Number.POSITIVE_INFINITY;
-  const step = target.sram.bytes / STEPS;
-  const found = chooseGrid(
-    job,
-    places,
-    Math.max(step / 2, Math.floor(room / step) * step),
-    undefined,
-    false,
-    target,
-    memo,
-  );
+  const found = chooseGrid(job, places, roundRoom(room), undefined, false, target, memo);
   if (!found) return Number.POSITIVE_INFINITY;
   return cost(
     found.cycles + found.tiles * target.issueCycles,
