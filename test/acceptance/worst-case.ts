@@ -19,6 +19,9 @@ const NO_SLOTS = "profiles.driving.slots.share=0.0000001";
 const DESCRIPTIONS: readonly (readonly string[])[] = [[], [NO_SLOTS], [NO_SLOTS, "dram.GBps=60", "sram=4MiB"]];
 const GRAPHS = 20;
 
+/** Programs of several NPUs are attacked too. */
+const SPLIT = ["resnet50", "yolov8n", "gpt-1.5b-decode"];
+
 /** `samples`: runs of each attack. */
 export async function* worstCase({ samples = RUNS }: AcceptanceOptions): AsyncIterable<Outcome> {
   for (const name of ["ai3", "ai4"]) {
@@ -27,6 +30,10 @@ export async function* worstCase({ samples = RUNS }: AcceptanceOptions): AsyncIt
         yield await attempt(`${network} on ${[name, ...set].join(" ")}`, async () => hold(make(), name, set, samples));
       }
     }
+  }
+  for (const network of SPLIT) {
+    const make = NETWORKS.get(network);
+    if (make) yield await attempt(`${network} on 3 NPUs of ai4`, async () => hold(make(), "ai4", [], samples, 3));
   }
   for (let seed = 0; seed < GRAPHS; seed++) {
     const draw = drawFrom(seededRandom(`worst case ${seed}`));
@@ -44,9 +51,9 @@ export async function* worstCase({ samples = RUNS }: AcceptanceOptions): AsyncIt
   }
 }
 
-function hold(graph: Graph, name: string, set: readonly string[], runs: number): Omit<Outcome, "name"> {
+function hold(graph: Graph, name: string, set: readonly string[], runs: number, npus = 1): Omit<Outcome, "name"> {
   const target = loadTarget(name, { set });
-  const timeline = timelineOf(schedule(graph, target).program, target, { profile: "driving" });
+  const timeline = timelineOf(schedule(graph, target, { npus }).program, target, { profile: "driving" });
   const interference = interferenceOf(target, "driving");
   const fixed = fixOrder(timeline, interference);
   const bound = worstCaseOf(fixed, interference).cycles;
