@@ -1,5 +1,6 @@
 /** Which order of the tiles a program gets. */
 
+import { withDrains } from "../emulate/drain.ts";
 import { flowOf, simulate } from "../emulate/simulate.ts";
 import type { Target } from "../target/schema.ts";
 import { alignUp } from "./allocate.ts";
@@ -48,7 +49,10 @@ export function arrange(
     const alignment = target.sram.alignmentBytes;
     return { ...emit({ ...given, steps, residency: settled, sramBytes, alignment }), sramLowerBoundBytes };
   };
-  const cyclesOf = ({ commands }: Emitted) => simulate(flowOf(commands, commands.map(given.workOf))).cycles;
+  const cyclesOf = ({ commands }: Emitted) => {
+    const drained = withDrains(commands, commands.map(given.workOf), target);
+    return simulate(flowOf(drained.commands, drained.works)).cycles;
+  };
   const tasks = tasksOf(jobs, residency, target);
   let found: Arranged | undefined;
   let cycles = Number.POSITIVE_INFINITY;

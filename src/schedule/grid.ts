@@ -89,6 +89,7 @@ export function tileCycles(job: TileJob, box: Box, target: Target): number {
 /** Memory and traffic of a grid. */
 export interface GridMemory {
   readonly grid: Grid;
+  readonly hold: boolean;
   readonly tiles: number;
   /** Bytes staged between DRAM and SRAM, packages too. */
   readonly traffic: number;
@@ -146,8 +147,11 @@ export function sameBox(a: Box, b: Box): boolean {
   return a.size.every((size, axis) => size === b.size[axis] && a.start[axis] === b.start[axis]);
 }
 
-/** What a grid needs of the memories. Packages count as one operand: they are loaded together. */
-export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Target): GridMemory {
+/**
+ * What a grid needs of the memories. Packages count as one operand: they are loaded together. `hold`: every package stays
+ * until its last tile, so that the order of the tiles is free.
+ */
+export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Target, hold = false): GridMemory {
   const box = innerBox(job, grid);
   const needs = job.needs(box);
   const elsewhere = needsElsewhere(job, grid, box);
@@ -175,7 +179,12 @@ export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Targe
       });
     } else if (places.inputs[index] === "stage") add(bytes, dependsOn(index, needs, elsewhere));
   });
-  if (packageBytes > 0) add(packageBytes, packageMoves);
+  if (packageBytes > 0 && hold) {
+    const loads = pieces.reduce((product, count, axis) => product * (packageMoves[axis] ? count : 1), 1);
+    single += alignUp(packageBytes, align) * loads;
+    double += alignUp(packageBytes, align) * loads;
+    traffic += packageBytes * loads;
+  } else if (packageBytes > 0) add(packageBytes, packageMoves);
   if (places.output === "stage") {
     const operands = { single, double };
     add(
@@ -188,7 +197,7 @@ export function memoryOf(job: TileJob, places: Places, grid: Grid, target: Targe
       double = Math.max(operands.double, double - operands.double);
     }
   }
-  return { grid, tiles, traffic, single, double, packageBytes };
+  return { grid, hold, tiles, traffic, single, double, packageBytes };
 }
 
 /** With the cycles of its tiles. */

@@ -21,18 +21,40 @@ function tails({ count, cycles, latency, after }: Tasks): Float64Array {
   return tail;
 }
 
+/** Each task as the first one that needs it comes to it, results in program order: depth first, strip after strip. */
+function demand({ count, before, after }: Tasks): Float64Array {
+  const place = new Float64Array(count).fill(-1);
+  const next = new Int32Array(count);
+  let placed = 0;
+  for (let sink = 0; sink < count; sink++) {
+    if (after[sink].length > 0) continue;
+    const path = [sink];
+    while (path.length > 0) {
+      const task = path[path.length - 1];
+      const needs = before[task];
+      while (next[task] < needs.length && place[needs[next[task]]] >= 0) next[task]++;
+      if (next[task] < needs.length) path.push(needs[next[task]]);
+      else {
+        place[task] = placed++;
+        path.pop();
+      }
+    }
+  }
+  return place;
+}
+
 /** Rounds of backwards and forwards. */
 const ROUNDS = 6;
 
 /**
- * The first ones give way to the program order, and to the task with the longest way to the end; each is then pushed against
- * the end of the program, and back with those first that must not be late.
+ * The first ones give way to the program order, to the task with the longest way to the end, and to what the next result
+ * needs; each is then pushed against the end of the program, and back with those first that must not be late.
  */
 function bestTimes(tasks: Tasks, capacity: number): Times {
   const order = Float64Array.from({ length: tasks.count }, (_, task) => task);
   const urgent = tails(tasks).map((length) => -length);
   let best: Times | undefined;
-  for (const first of [order, urgent]) {
+  for (const first of [order, urgent, demand(tasks)]) {
     let times = forwards(tasks, first, capacity);
     if (!best || times.end < best.end) best = times;
     for (let round = 0; round < ROUNDS; round++) {

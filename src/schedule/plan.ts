@@ -3,7 +3,7 @@ import type { Graph } from "../ir/graph.ts";
 import { type Placed, placement } from "../target/placement.ts";
 import type { Target } from "../target/schema.ts";
 import { OutOfSram } from "./emit.ts";
-import { finestGrid, type Grid, memoryOf } from "./grid.ts";
+import { finestGrid, memoryOf } from "./grid.ts";
 import type { CpuJob, Job, TileJob } from "./job.ts";
 import { type Lowered, lowerGraph } from "./lower.ts";
 import { chooseMappings } from "./mapping.ts";
@@ -93,9 +93,9 @@ export function planEntry(entry: Prepared, target: Target, { share, alone }: Thr
     const found =
       chooseGrid(job, places, Math.floor(free * share), like, byChannel, target, memo) ??
       chooseGrid(job, places, free, like, byChannel, target, memo);
-    const grid: Grid = found?.grid ?? refuse(job, places, target);
+    const { grid, hold } = found ?? refuse(job, places, target);
     recordGrid(job, grid, producers);
-    return planJob(job, index, grid, places);
+    return planJob(job, index, grid, places, hold);
   });
   const tiled = planned.flatMap((one) => ("items" in one ? [one] : []));
   for (const one of tiled) fillPackages(one, weights);

@@ -76,23 +76,33 @@ export function fillPackages({ job, places, tiles }: PlannedJob, weights: Weight
   }
 }
 
-/** Cuts a job into tiles and lists what each of them streams. */
-export function planJob(job: TileJob, index: number, grid: Grid, places: Places): PlannedJob {
+/** A package with the boxes that it was made for. */
+interface Bundle {
+  readonly item: StreamItem;
+  readonly within: readonly number[];
+  readonly needs: readonly (Box | undefined)[];
+}
+
+/** Cuts a job into tiles and lists what each of them streams. `hold`: no package is loaded twice. */
+export function planJob(job: TileJob, index: number, grid: Grid, places: Places, hold = false): PlannedJob {
   const items: StreamItem[] = [];
   const tiles: Tile[] = [];
   const current: (StreamItem | undefined)[] = job.inputs.map(() => undefined);
-  let bundle: { item: StreamItem; within: readonly number[]; needs: readonly (Box | undefined)[] } | undefined;
+  const bundles: Bundle[] = [];
+  let bundle: Bundle | undefined;
   const packaged = places.inputs.some((place) => place === "package");
   tilesOf(job, grid).forEach((box, number) => {
     const needs = job.needs(box);
     if (packaged) {
-      const same =
-        bundle && job.inputs.every((_, at) => places.inputs[at] !== "package" || equal(needs[at], bundle?.needs[at]));
-      if (bundle && same) bundle.item.last = number;
+      const alike = (one: Bundle) =>
+        job.inputs.every((_, at) => places.inputs[at] !== "package" || equal(needs[at], one.needs[at]));
+      const same = (hold ? bundles : bundles.slice(-1)).find(alike);
+      if (same) bundle = same;
       else {
         const { within, bytes } = layPackage(job, places, needs);
         const item: StreamItem = { kind: "package", job: index, bytes, first: number, last: number };
         bundle = { item, within, needs };
+        bundles.push(bundle);
         items.push(item);
       }
     }

@@ -2,6 +2,7 @@
  * AnyPlanned jobs as tasks: every tile, every load and store beside it, with what it costs and what must have ended before.
  * All that the order of a program is chosen by.
  */
+import { arrayEdges } from "../emulate/array.ts";
 import { bytesOfView, dramBytesPerCycle, engineCycles } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
 import { sizedCommand } from "./grid.ts";
@@ -67,6 +68,11 @@ interface Accesses {
 /** By root: who touched it, job by job. SRAM and DRAM are different memories. */
 type Touched = Map<Root, Accesses[]>;
 
+interface TileCost {
+  readonly cycles: number;
+  readonly latency: number;
+}
+
 class Builder {
   readonly unit: number[] = [];
   readonly cycles: number[] = [];
@@ -95,10 +101,17 @@ class Builder {
     this.perCycle = dramBytesPerCycle(target);
   }
 
-  private task(unit: number, cycles: number, before: number[], step?: Step, touches: readonly number[] = []): number {
+  private task(
+    unit: number,
+    cycles: number,
+    before: number[],
+    step?: Step,
+    touches: readonly number[] = [],
+    latency = unit === DRAM ? this.target.dma.latencyCycles : 0,
+  ): number {
     this.unit.push(unit);
     this.cycles.push(cycles);
-    this.latency.push(unit === DRAM ? this.target.dma.latencyCycles : 0);
+    this.latency.push(latency);
     this.before.push(before);
     this.steps.push(step);
     this.touches.push(touches);
@@ -151,7 +164,7 @@ class Builder {
     const { job, places, tiles } = planned;
     // Staged blocks are shared by neighbours in the loop order: it stays as it is.
     const chained = planned.items.some(({ kind }) => kind !== "package");
-    const costs = new Map<string, number>();
+    const costs = new Map<string, TileCost>();
     const touched = [...new Set([...inputsOf(job), job.output].flatMap(({ root }) => this.roomsOf.get(root) ?? []))];
     let last: number | undefined;
     tiles.forEach(({ box, needs, items, output }, number) => {
@@ -168,8 +181,9 @@ class Builder {
         reaches.push(this.touch(places.output === "direct" ? this.dram : this.sram, at, result, true, before));
       }
       if (chained && last !== undefined) before.add(last);
-      const cycles = this.tileCycles(job, box, needs, costs);
-      const task = this.task(unitOf(job.engine, job.npu ?? 0), cycles, [...before], { job: at, tile: number }, touched);
+      const { cycles, latency } = this.tileCost(job, box, needs, costs);
+      const unit = unitOf(job.engine, job.npu ?? 0);
+      const task = this.task(unit, cycles, [...before], { job: at, tile: number }, touched, latency);
       for (const reach of reaches) reach(task);
       // The block is loaded no later than just before its tile: who overwrites its source comes after the tile.
       for (const item of items)
@@ -182,15 +196,27 @@ class Builder {
     });
   }
 
-  /** Tiles of the same sizes cost the same. */
-  private tileCycles(job: TileJob, box: Box, needs: readonly (Box | undefined)[], known: Map<string, number>): number {
+  /** Tiles of the same sizes cost the same. The last codes of the array are stored when it goes on already. */
+  private tileCost(
+    job: TileJob,
+    box: Box,
+    needs: readonly (Box | undefined)[],
+    known: Map<string, TileCost>,
+  ): TileCost {
+    const { target } = this;
     if (job.engine === "dma-in" || job.engine === "dma-out") {
-      return Math.ceil(bytesOfView({ dtype: job.output.root.dtype, shape: box.size }) / this.perCycle);
+      const bytes = bytesOfView({ dtype: job.output.root.dtype, shape: box.size });
+      return { cycles: Math.ceil(bytes / this.perCycle), latency: target.dma.latencyCycles };
     }
     const key = `${box.size} ${needs[0]?.size}`;
-    const found = known.get(key) ?? engineCycles(sizedCommand(job, box), this.target) + this.target.issueCycles;
-    known.set(key, found);
-    return found;
+    const found = known.get(key);
+    if (found) return found;
+    const command = sizedCommand(job, box);
+    const edges = arrayEdges(command, target);
+    const latency = edges ? Math.min(edges.reduction, edges.drain) : 0;
+    const cost = { cycles: engineCycles(command, target) + target.issueCycles, latency };
+    known.set(key, cost);
+    return cost;
   }
 
   cpu(job: CpuJob, at: number): void {

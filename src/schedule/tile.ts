@@ -22,6 +22,15 @@ const MAX_RESIDENT_PIECES = 8;
 /** A tile shorter than this is not worth a command of its own when nothing has to be staged. */
 const SHORT_TILE_CYCLES = 64;
 
+/** Of the room for tiles, what a layer's constants may take if all of them stay until its end. */
+const HELD_SHARE = 0.125;
+
+/** Of a job's cycles, what it is worth if its largest tile makes little of the output. */
+const UNEVENNESS = 0.02;
+
+/** Cycles that a further tile must save to be worth its command. */
+const TILE_PRICE = 9;
+
 /** Piece sizes on one axis, from whole to one quantum. `unit`: what the array takes at once, so that no tile is half empty. */
 function sizesOf(job: TileJob, { axis, quantum }: Cut, unit: number, most: number): number[] {
   const length = job.output.shape[axis];
@@ -73,6 +82,39 @@ function* gridsOver(
   yield* choose(0);
 }
 
+/** The part of the output that the largest tile makes. */
+function shareOf(job: TileJob, grid: Grid): number {
+  return grid.reduce((share, { axis, size }) => (share * size) / job.output.shape[axis], 1);
+}
+
+/**
+ * The pieces of a producer, made larger where tiles would not be worth their commands, and smaller where the next engine
+ * would have to wait long for the first of them.
+ */
+function adapted(job: TileJob, like: Grid, cycles: number): Grid {
+  const { shape } = job.output;
+  const pieces = ({ axis, size }: GridAxis) => Math.ceil(shape[axis] / size);
+  let grid = [...like];
+  const length = () => cycles / grid.reduce((product, axis) => product * pieces(axis), 1);
+  while (grid.length > 0 && length() < SHORT_TILE_CYCLES / 2) {
+    const { axis, size } = grid[grid.length - 1];
+    if (2 * size >= shape[axis]) grid.pop();
+    else grid[grid.length - 1] = { axis, size: 2 * size };
+  }
+  const ideal = Math.sqrt(2 * TILE_PRICE * cycles);
+  for (const { axis, quantum } of job.cuts) {
+    const known = grid.find((one) => one.axis === axis)?.size ?? shape[axis];
+    let size = known;
+    while (length() > 2 * ideal && size > quantum) {
+      size = Math.ceil(size / quantum / 2) * quantum;
+      grid = grid.some((one) => one.axis === axis)
+        ? grid.map((one) => (one.axis === axis ? { axis, size } : one))
+        : [...grid, { axis, size }];
+    }
+  }
+  return grid;
+}
+
 /**
  * Everything but constants lies in SRAM: few tiles, cut so that the next engine can begin early, the array stays full and
  * constants arrive in pieces when they take longer than the work. `like`: cut as the producer was, if that is possible;
@@ -88,10 +130,11 @@ function residentGrid(
 ): GridCost | undefined {
   const perCycle = dramBytesPerCycle(target);
   const whole = costOf(job, memoryOf(job, places, [], target), target);
+  const hold = whole.packageBytes <= budget * HELD_SHARE;
   const weightsLead = whole.packageBytes / perCycle > whole.cycles / 2;
   if (whole.cycles < 2 * SHORT_TILE_CYCLES && whole.packageBytes <= budget / 2 && !weightsLead) return whole;
   if (like !== undefined && like.length > 0) {
-    const same = costOf(job, memoryOf(job, places, like, target), target);
+    const same = costOf(job, memoryOf(job, places, adapted(job, like, whole.cycles), target, hold), target);
     if (same.double <= budget) return same;
   }
   const axes = job.cuts
@@ -105,7 +148,7 @@ function residentGrid(
   let best: GridCost | undefined;
   let bestScore = Number.POSITIVE_INFINITY;
   for (const grid of gridsOver(axes, job.output.shape)) {
-    const memory = memoryOf(job, places, grid, target);
+    const memory = memoryOf(job, places, grid, target, hold);
     if (memory.double > budget) continue;
     const cost = costOf(job, memory, target);
     if (cost.tiles > 1 && cost.cycles / cost.tiles < SHORT_TILE_CYCLES / 2 && !weightsLead) continue;
@@ -114,8 +157,10 @@ function residentGrid(
       Math.max(cost.cycles, cost.traffic / perCycle) +
       refetched +
       cost.tileCycles / 2 +
+      // Even pieces cost the array the same and keep the units that follow evenly busy.
+      UNEVENNESS * whole.cycles * shareOf(job, grid) +
       cost.packageBytes / perCycle +
-      cost.tiles * (target.issueCycles + 8);
+      cost.tiles * TILE_PRICE;
     if (score < bestScore) [best, bestScore] = [cost, score];
   }
   return best;

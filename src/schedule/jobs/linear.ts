@@ -208,6 +208,11 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
   const b = broadcastView(required(reshapeView(right, rightShape), "b"), [...batch, depth, columns]);
   const y = required(reshapeView(result, [...batch, rows, columns]), "y");
   const post = postViews(views, 3);
+  const batchCuts = batch.map((_, axis) => ({ axis: batch.length - 1 - axis, quantum: 1 }));
+  const cuts = [
+    { axis: rank - 2, quantum: 1 },
+    { axis: rank - 1, quantum: 1 },
+  ];
   const whole = (view: View, box: Box, last: readonly [number, number][]): Box => ({
     // A batch axis of stride 0 is one and the same matrix: it is staged once.
     start: [
@@ -226,11 +231,10 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
     origin: node.origin,
     inputs: [a, b, views[2], ...post],
     output: y,
-    cuts: [
-      { axis: rank - 1, quantum: 1 },
-      { axis: rank - 2, quantum: 1 },
-      ...batch.map((_, axis) => ({ axis: batch.length - 1 - axis, quantum: 1 })),
-    ],
+    // A matrix b for every part of the batch: there is no better cut than between them.
+    cuts: b.strides.slice(0, -2).some((stride) => stride !== 0)
+      ? [cuts[0], ...batchCuts, cuts[1]]
+      : [...cuts, ...batchCuts],
     needs(box) {
       const [row, column] = [box.start[rank - 2], box.start[rank - 1]];
       const [rowCount, columnCount] = [box.size[rank - 2], box.size[rank - 1]];
