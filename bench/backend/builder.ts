@@ -1,4 +1,7 @@
-/** Integer graphs with seeded weights: timing needs shapes, not training. */
+/**
+ * Integer graphs with seeded weights: timing needs shapes, not training. Scales are such that codes are used: every value
+ * carries an estimate of its root mean square, and every post stage brings it to `USED`.
+ */
 import {
   type Attr,
   attrs,
@@ -6,6 +9,7 @@ import {
   type Graph,
   makeGraph,
   type Node,
+  type State,
   type Tensor,
   type Type,
 } from "../../src/ir/graph.ts";
@@ -16,7 +20,14 @@ import { makeTensor } from "../../src/ir/tensor.ts";
 export interface Value {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Of its codes, as estimated. */
+  readonly rms: number;
 }
+
+/** The root mean square that post stages aim at: 2.7 of them reach the end of the codes. */
+const USED = 47;
+/** Of codes drawn evenly from −127 to 127. */
+const EVEN = 127 / Math.sqrt(3);
 
 export interface ConvOptions {
   readonly stride?: number;
@@ -31,19 +42,32 @@ export class Network {
   private readonly constants = new Map<string, Tensor>();
   private readonly types = new Map<string, Type>();
   private readonly inputs: string[] = [];
-  private readonly random: () => number;
+  private readonly states: State[] = [];
+  /** First codes of caches, by shape. */
+  private readonly empty = new Map<string, Tensor>();
   private count = 0;
   private readonly name: string;
 
   constructor(name: string) {
     this.name = name;
-    this.random = seededRandom(name);
   }
 
   input(name: string, shape: readonly number[]): Value {
     this.inputs.push(name);
     this.types.set(name, { dtype: "int8", shape });
-    return { name, shape };
+    return { name, shape, rms: EVEN };
+  }
+
+  /** Where something is: one number a batch. */
+  index(name: string, shape: readonly number[]): string {
+    this.inputs.push(name);
+    this.types.set(name, { dtype: "int32", shape });
+    return name;
+  }
+
+  /** Learned codes. */
+  learned(shape: readonly number[]): Value {
+    return { name: this.constant("l", this.bytes(shape)), shape, rms: EVEN };
   }
 
   private constant(hint: string, tensor: Tensor): string {
@@ -52,29 +76,38 @@ export class Network {
     return name;
   }
 
+  /** Seeded codes that are made when they are asked for: a schedule needs their number only. */
   private bytes(shape: readonly number[]): Tensor {
-    const data = new Int8Array(elementCount(shape));
-    for (let index = 0; index < data.length; index++) data[index] = Math.floor(this.random() * 255) - 127;
-    return makeTensor("int8", shape, data);
+    const seed = `${this.name} ${this.count}`;
+    const byteLength = elementCount(shape);
+    const read = () => {
+      const random = seededRandom(seed);
+      const codes = new Uint8Array(byteLength);
+      for (let at = 0; at < byteLength; at++) codes[at] = Math.floor(random() * 255) - 127;
+      return codes;
+    };
+    return { dtype: "int8", shape, data: { lazy: true, byteLength, read } };
   }
 
-  /** Constants that bring accumulators of `depth` products into the codes' range. */
-  private stage(channels: number, depth: number, table = false): string[] {
-    const shift = 31 + Math.max(2, Math.round(Math.log2((73 * 73 * Math.sqrt(depth)) / 48)));
-    const multiplier = makeTensor("int32", [channels], new Int32Array(channels).fill(2 ** 31 - 1));
-    const shifts = makeTensor(
-      "int32",
-      [channels],
-      new Int32Array(channels).fill(Math.min(62, table ? shift - 8 : shift)),
-    );
-    const names = [this.constant("m", multiplier), this.constant("s", shifts)];
-    if (!table) return names;
+  /** Multiplier and shift that say `factor`, the same for so many channels. */
+  private scale(channels: number, factor: number): string[] {
+    const exponent = 31 - Math.ceil(Math.log2(factor));
+    const multiplier = Math.min(2 ** 31 - 1, Math.round(factor * 2 ** exponent));
+    return [
+      this.constant("m", makeTensor("int32", [channels], new Int32Array(channels).fill(multiplier))),
+      this.constant("s", makeTensor("int32", [channels], new Int32Array(channels).fill(exponent))),
+    ];
+  }
+
+  /** Constants that bring accumulators of a root mean square to that of well used codes. */
+  private stage(channels: number, rms: number, table = false): string[] {
+    if (!table) return this.scale(channels, USED / rms);
     const knots = Int16Array.from({ length: 513 }, (_, at) => Math.max(0, (at - 256) * 127));
     return [
-      ...names,
+      // The table is read at 16 bits, and gives 16 bits.
+      ...this.scale(channels, (USED * 256) / rms),
       this.constant("t", makeTensor("int16", [513], knots)),
-      this.constant("m", makeTensor("int32", [1], Int32Array.of(2 ** 30))),
-      this.constant("s", makeTensor("int32", [1], Int32Array.of(38))),
+      ...this.scale(1, 1 / 256),
     ];
   }
 
@@ -83,11 +116,13 @@ export class Network {
     inputs: readonly string[],
     shape: readonly number[],
     given: Record<string, Attr | undefined>,
+    rms = USED,
+    dtype: Type["dtype"] = "int8",
   ): Value {
     const name = `${op.toLowerCase()}${this.count++}`;
     this.nodes.push({ op, domain: "npu", inputs, outputs: [name], attrs: attrs(given), origin: [name] });
-    this.types.set(name, { dtype: "int8", shape });
-    return { name, shape };
+    this.types.set(name, { dtype, shape });
+    return { name, shape, rms };
   }
 
   conv(x: Value, channels: number, kernel: number | readonly [number, number], options: ConvOptions = {}): Value {
@@ -99,35 +134,48 @@ export class Network {
     const bias = this.constant("b", makeTensor("int32", [channels], new Int32Array(channels)));
     const out = (size: number, k: number, pad: number) => Math.floor((size + 2 * pad - k) / stride) + 1;
     const shape = [x.shape[0], channels, out(x.shape[2], height, padY), out(x.shape[3], width, padX)];
-    return this.add("Conv", [x.name, weights, bias, ...this.stage(channels, depth * height * width, table)], shape, {
+    const rms = x.rms * EVEN * Math.sqrt(depth * height * width);
+    const given = {
       strides: { ints: [stride, stride] },
       pads: { ints: [padY, padX, padY, padX] },
       dilations: { ints: [1, 1] },
       group: { i: groups },
-    });
+    };
+    const inputs = [x.name, weights, bias, ...this.stage(channels, rms, table)];
+    return this.add("Conv", inputs, shape, given, table ? USED * Math.SQRT1_2 : USED);
   }
 
   pool(x: Value, op: "MaxPool" | "AveragePool", kernel: number, stride: number, pad: number): Value {
     const out = (size: number) => Math.floor((size + 2 * pad - kernel) / stride) + 1;
     const shape = [x.shape[0], x.shape[1], out(x.shape[2]), out(x.shape[3])];
-    const constants = op === "MaxPool" ? [] : this.stage(kernel * kernel, 1);
-    return this.add(op, [x.name, ...constants], shape, {
+    const constants = op === "MaxPool" ? [] : this.stage(kernel * kernel, x.rms * kernel);
+    const given = {
       kernel_shape: { ints: [kernel, kernel] },
       strides: { ints: [stride, stride] },
       pads: { ints: [pad, pad, pad, pad] },
-    });
+    };
+    return this.add(op, [x.name, ...constants], shape, given, op === "MaxPool" ? Math.min(90, 1.6 * x.rms) : USED);
   }
 
   sum(a: Value, b: Value): Value {
-    return this.add("Add", [a.name, b.name, ...this.stage(1, 1).slice(0, 2)], a.shape, {
-      a_multiplier: { i: 2 ** 20 },
-      b_multiplier: { i: 2 ** 20 },
-    });
+    const fraction = 2 ** 20;
+    const given = { a_multiplier: { i: fraction }, b_multiplier: { i: fraction } };
+    return this.add("Add", [a.name, b.name, ...this.stage(1, Math.hypot(a.rms, b.rms) * fraction)], a.shape, given);
+  }
+
+  /** The smaller of each two codes. */
+  least(a: Value, b: Value): Value {
+    return this.add("Min", [a.name, b.name], a.shape, {}, a.rms);
   }
 
   mean(x: Value): Value {
     const shape = [x.shape[0], x.shape[1], 1, 1];
-    return this.add("ReduceSum", [x.name, ...this.stage(1, 4)], shape, { axes: { ints: [2, 3] }, keepdims: { i: 1 } });
+    // Neighbours resemble each other: their sum grows faster than the root of their number.
+    const rms = x.rms * (x.shape[2] * x.shape[3]) ** 0.75;
+    return this.add("ReduceSum", [x.name, ...this.stage(1, rms)], shape, {
+      axes: { ints: [2, 3] },
+      keepdims: { i: 1 },
+    });
   }
 
   /** Against constant weights. */
@@ -136,31 +184,58 @@ export class Network {
     const weights = this.constant("w", this.bytes([depth, columns]));
     const bias = this.constant("b", makeTensor("int32", [columns], new Int32Array(columns)));
     const shape = [...x.shape.slice(0, -1), columns];
-    return this.add("MatMul", [x.name, weights, bias, ...this.stage(columns, depth, table)], shape, {});
+    const inputs = [x.name, weights, bias, ...this.stage(columns, x.rms * EVEN * Math.sqrt(depth), table)];
+    return this.add("MatMul", inputs, shape, {}, table ? USED * Math.SQRT1_2 : USED);
   }
 
   matmul(a: Value, b: Value): Value {
     const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]];
-    return this.add("MatMul", [a.name, b.name, "", ...this.stage(1, a.shape[a.shape.length - 1])], shape, {});
+    const rms = a.rms * b.rms * Math.sqrt(a.shape[a.shape.length - 1]);
+    return this.add("MatMul", [a.name, b.name, "", ...this.stage(1, rms)], shape, {});
+  }
+
+  /** The mean of b's rows, weighted by those of an unnormalised softmax: divided by their sum, with 16 bits of fraction. */
+  weigh(a: Value, b: Value): Value {
+    const shape = [...a.shape.slice(0, -1), b.shape[b.shape.length - 1]];
+    return this.add("MatMul", [a.name, b.name, "", ...this.stage(1, b.rms * 2 ** 15)], shape, { normalise: { i: 1 } });
   }
 
   norm(x: Value): Value {
     const size = x.shape[x.shape.length - 1];
-    const gamma = this.constant("g", makeTensor("int16", [size], new Int16Array(size).fill(1000)));
+    const gain = 1000;
+    const gamma = this.constant("g", makeTensor("int16", [size], new Int16Array(size).fill(gain)));
     const beta = this.constant("e", makeTensor("int32", [size], new Int32Array(size)));
-    const multiplier = this.constant("m", makeTensor("int32", [1], Int32Array.of(2 ** 14)));
-    const shift = this.constant("s", makeTensor("int32", [1], Int32Array.of(30)));
-    return this.add("LayerNorm", [x.name, gamma, beta, multiplier, shift], x.shape, {
+    return this.add("LayerNorm", [x.name, gamma, beta, ...this.stage(1, gain * 2 ** 12)], x.shape, {
       axis: { i: -1 },
       epsilon: { i: 7 },
     });
   }
 
+  /** Unnormalised, as the chip has it: `weigh` divides. */
   softmax(x: Value): Value {
-    const table = Int32Array.from({ length: 256 }, (_, d) => Math.round(2 ** 15 * Math.exp(-d / 16)));
-    return this.add("Softmax", [x.name, this.constant("t", makeTensor("int32", [256], table))], x.shape, {
-      axis: { i: -1 },
-    });
+    const table = Int32Array.from({ length: 256 }, (_, d) => Math.round(2 ** 15 * Math.exp(-d / 24)));
+    const given = { axis: { i: -1 }, normalised: { i: 0 }, y_dtype: { s: "uint8" } };
+    const inputs = [x.name, this.constant("t", makeTensor("int32", [256], table))];
+    return this.add("Softmax", inputs, x.shape, given, EVEN, "uint8");
+  }
+
+  /** The row of a learned table that an index names: [1, 1, width]. */
+  lookUp(rows: number, width: number, index: string): Value {
+    const table = this.learned([rows, width]);
+    return this.reshape(this.add("Gather", [table.name, index], [1, width], { axis: { i: 0 } }, EVEN), [1, 1, width]);
+  }
+
+  /** A cache that outlives the step, with a row at `index` along axis 2 replaced by `update`. */
+  cached(update: Value, length: number, index: string): Value {
+    const shape = update.shape.map((size, axis) => (axis === 2 ? length : size));
+    const past = this.input(`cache${this.count++}`, shape);
+    const key = String(shape);
+    const init = this.empty.get(key) ?? makeTensor("int8", shape, new Int8Array(elementCount(shape)));
+    this.empty.set(key, init);
+    const given = { axis: { i: 2 }, mode: { s: "linear" } };
+    const present = this.add("TensorScatter", [past.name, update.name, index], shape, given, update.rms);
+    this.states.push({ input: past.name, output: present.name, init });
+    return present;
   }
 
   transpose(x: Value, perm: readonly number[]): Value {
@@ -169,11 +244,12 @@ export class Network {
       [x.name],
       perm.map((axis) => x.shape[axis]),
       { perm: { ints: perm } },
+      x.rms,
     );
   }
 
   reshape(x: Value, shape: readonly number[]): Value {
-    return this.add("Reshape", [x.name], shape, { shape: { ints: shape } });
+    return this.add("Reshape", [x.name], shape, { shape: { ints: shape } }, x.rms);
   }
 
   concat(parts: readonly Value[], axis: number): Value {
@@ -184,25 +260,22 @@ export class Network {
       parts.map(({ name }) => name),
       shape,
       { axis: { i: axis } },
+      Math.sqrt(parts.reduce((sum, part) => sum + (part.rms ** 2 * part.shape[axis]) / total, 0)),
     );
   }
 
   slice(x: Value, axis: number, start: number, end: number): Value {
     const shape = x.shape.map((size, at) => (at === axis ? end - start : size));
-    return this.add("Slice", [x.name], shape, {
-      starts: { ints: [start] },
-      ends: { ints: [end] },
-      axes: { ints: [axis] },
-      steps: { ints: [1] },
-    });
+    const bounds = { starts: { ints: [start] }, ends: { ints: [end] }, axes: { ints: [axis] }, steps: { ints: [1] } };
+    return this.add("Slice", [x.name], shape, bounds, x.rms);
   }
 
   /** Nearest neighbour, twice as high and wide. */
   upsample(x: Value): Value {
     const [n, c, h, w] = x.shape;
-    const spread = this.add("Expand", [this.reshape(x, [n, c, h, 1, w, 1]).name], [n, c, h, 2, w, 2], {
-      shape: { ints: [n, c, h, 2, w, 2] },
-    });
+    const wide = [n, c, h, 2, w, 2];
+    const flat = this.reshape(x, [n, c, h, 1, w, 1]);
+    const spread = this.add("Expand", [flat.name], wide, { shape: { ints: wide } }, x.rms);
     return this.reshape(spread, [n, c, h * 2, w * 2]);
   }
 
@@ -213,6 +286,7 @@ export class Network {
       outputs: outputs.map(({ name }) => name),
       nodes: this.nodes,
       constants: this.constants,
+      states: this.states,
       types: this.types,
     });
   }

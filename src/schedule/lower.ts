@@ -11,7 +11,6 @@ import {
   typeOf,
 } from "../ir/graph.ts";
 import { print } from "../ir/text.ts";
-import { countUses } from "../ir/uses.ts";
 import type { Placed } from "../target/placement.ts";
 import { type CpuJob, type Job, nameOf, required, type TileJob } from "./job.ts";
 import { eltwiseJob, scaleJob, tableJob } from "./jobs/elementwise.ts";
@@ -220,7 +219,7 @@ function scatterJobs(node: Node, graph: Graph, roots: Roots): TileJob[] {
   const list = compacted(required(roots.view(indices), "indices"), named.name, node.origin);
   const before = required(roots.view(past), "past");
   const isOwn = graph.states.some(({ input, output }) => input === past && output === node.outputs[0]);
-  const inPlace = isOwn && countUses(graph).get(past) === 1 && !roots.isPlaced(node.outputs[0]);
+  const inPlace = isOwn && roots.uses(past) === 1 && !roots.isPlaced(node.outputs[0]);
   const { dtype, shape, bytes } = before.root;
   const length = (bytes / elementsOf(shape)) * elementsOf(before.shape);
   const cache = inPlace

@@ -1,5 +1,6 @@
 import { CompileError } from "../error.ts";
 import { elementCount, type Graph, intAttr, intsAttr, isStatic, type Node, type Type, typeOf } from "../ir/graph.ts";
+import { countUses } from "../ir/uses.ts";
 import { STORAGE_BYTES, type Storage } from "./program.ts";
 import { type Root, sliceView, type View, viewOfRoot } from "./view.ts";
 import { type Codes, codesOf } from "./weights.ts";
@@ -32,8 +33,12 @@ export class Roots {
   /** Parts of a concatenation that are written in place. */
   private readonly homes = new Map<string, View>();
 
+  /** How often names are read. */
+  private readonly counts: ReadonlyMap<string, number>;
+
   constructor(graph: Graph, isOnChip: (node: Node) => boolean) {
     this.graph = graph;
+    this.counts = countUses(graph);
     const fed = new Set(graph.states.map(({ input }) => input));
     for (const name of graph.inputs)
       this.views.set(name, viewOfRoot(this.make(name, fed.has(name) ? "state" : "input")));
@@ -70,6 +75,11 @@ export class Roots {
         start += shape[axis];
       }
     }
+  }
+
+  /** How often a value is read, as an output of the graph too. */
+  uses(name: string): number {
+    return this.counts.get(name) ?? 0;
   }
 
   /** The place of a value that some node makes. */

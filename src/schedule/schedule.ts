@@ -5,6 +5,7 @@ import type { Target } from "../target/schema.ts";
 import { assemble } from "./assemble.ts";
 import { cascadeJobs } from "./cascade.ts";
 import { OutOfSram } from "./emit.ts";
+import { leastAlone } from "./partition/choose.ts";
 import { partitionJobs } from "./partition/partition.ts";
 import { type Prepared, planEntry, prepare, type Thrift } from "./plan.ts";
 import type { Program } from "./program.ts";
@@ -62,27 +63,29 @@ export function scheduleEntries(
   const bytes = Math.min(given.sram.bytes, options.sramBytes ?? given.sram.bytes);
   const target: Target = { ...given, sram: { ...given.sram, bytes } };
   const prepared = entries.map((entry) => prepare(entry.name, entry.graph, target, options.allowCpu ?? false));
-  return withNpus(prepared, scheduleAlone(prepared, target, options), target, options);
+  return scheduleShared(prepared, target, options);
 }
 
-/** On all NPUs, where that is faster than `alone`. */
-function withNpus(
-  prepared: readonly Prepared[],
-  alone: Scheduled,
-  target: Target,
-  { npus = 1, sharing = "faster" }: ScheduleOptions,
-): Scheduled {
-  if (npus <= 1) return alone;
-  let [best, cycles] = [alone, sharing === "always" ? Number.POSITIVE_INFINITY : cyclesOf(alone, target)];
-  for (const weight of TRAFFIC_WEIGHTS) {
-    const shared = prepared.map((entry) => {
-      return { ...entry, npus, transfers: partitionJobs(entry.transfers, npus, target, weight) };
-    });
-    const found = attempt(shared, target);
-    const own = cyclesOf(found, target);
-    if (own < cycles) [best, cycles] = [found, own];
-  }
-  return best;
+/** On all NPUs, where that is faster than on one; neither is tried where it cannot be the better one. */
+function scheduleShared(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Scheduled {
+  const { npus = 1, sharing = "faster" } = options;
+  if (npus === 1) return scheduleAlone(prepared, target, options);
+  const shared = prepared.map(({ transfers }) => partitionJobs(transfers, npus, target));
+  const share = () =>
+    attempt(
+      prepared.map((entry, at) => ({ ...entry, npus, transfers: shared[at].transfers })),
+      target,
+    );
+  if (sharing === "always") return share();
+  const hoped = shared.reduce((sum, { cycles }) => sum + cycles, 0);
+  const least = prepared.reduce((sum, { transfers }) => sum + leastAlone(transfers.jobs, target), 0);
+  const first = hoped < least ? share() : undefined;
+  if (first && cyclesOf(first, target) <= least) return first;
+  const alone = scheduleAlone(prepared, target, options);
+  const cycles = cyclesOf(alone, target);
+  if (!first && cycles <= hoped) return alone;
+  const together = first ?? share();
+  return cyclesOf(together, target) < cycles ? together : alone;
 }
 
 /** On one NPU. */
@@ -136,6 +139,3 @@ function attempt(prepared: readonly Prepared[], target: Target): Scheduled & { r
     remedy: "choose a target with more SRAM",
   });
 }
-
-/** Prices of DRAM traffic against work for which a partition is tried. */
-const TRAFFIC_WEIGHTS = [0.3, 1];

@@ -1,8 +1,9 @@
 /** How each job is shared among the NPUs: the work that is saved against the exchange that it takes. */
-import { dramBytesPerCycle } from "../../emulate/cycles.ts";
+import { dramBytesPerCycle, engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
+import { sizedCommand } from "../grid.ts";
 import { type Job, outputsOf, type TileJob } from "../job.ts";
-import { bytesOfBox, type Root } from "../view.ts";
+import { bytesOfBox, type Root, wholeBox } from "../view.ts";
 import { isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";
 
 /** Cycles that an exchange takes beside its transfers: a write's and a read's latency, and their dispatch. */
@@ -44,20 +45,63 @@ interface State {
   readonly before: number;
 }
 
+type Options = readonly (readonly (Split | undefined)[])[];
+
+export interface Choice {
+  /** Undefined for loads and for nodes of the host. */
+  readonly splits: readonly (Split | undefined)[];
+  /** An estimate of the run: the busiest of array, vector unit and DRAM, and all waiting for exchanges. */
+  readonly cycles: number;
+}
+
+/** One split for every job. */
+export function chooseSplits(jobs: readonly Job[], npus: number, target: Target): Choice {
+  const options = jobs.map((job) => (job.kind === "cpu" || isLoad(job) ? [undefined] : splitsOf(job, npus, target)));
+  const splits = bestSplits(jobs, options, target);
+  return { splits, cycles: estimateOf(jobs, splits, target) };
+}
+
+/** What a run takes on one NPU at the least, however its work is ordered: all that its array, or its vector unit, does. */
+export function leastAlone(jobs: readonly Job[], target: Target): number {
+  const busy = new Map<string, number>();
+  for (const job of jobs) {
+    if (job.kind === "cpu") continue;
+    const cycles = engineCycles(sizedCommand(job, wholeBox(job.output.shape)), target);
+    busy.set(job.engine, (busy.get(job.engine) ?? 0) + cycles);
+  }
+  return Math.max(0, ...busy.values());
+}
+
+function estimateOf(jobs: readonly Job[], splits: readonly (Split | undefined)[], target: Target): number {
+  const writers = new Map<Root, number[]>();
+  const busy = new Map<string, number>();
+  let [bytes, exchanges] = [0, 0];
+  jobs.forEach((job, index) => {
+    const split = splits[index];
+    if (job.kind === "cpu" || split === undefined) return;
+    busy.set(job.engine, (busy.get(job.engine) ?? 0) + split.cycles);
+    bytes += split.fetchedBytes;
+    job.inputs.forEach((view, input) => {
+      for (const writer of view ? (writers.get(view.root) ?? []) : []) {
+        const made = splits[writer];
+        const moved = made && view ? exchanged(made, split.read[input], view.root) : 0;
+        bytes += moved;
+        if (moved > 0) exchanges++;
+      }
+    });
+    if (!job.direct?.output) writers.set(job.output.root, [...(writers.get(job.output.root) ?? []), index]);
+  });
+  const longest = Math.max(bytes / dramBytesPerCycle(target), ...busy.values());
+  return longest + exchanges * exchangeCycles(target);
+}
+
 /**
- * One split for every job (undefined for loads and for nodes of the host), by dynamic programming along the program: the
- * state is how the last job is shared, exchanges with earlier ones follow the path. `weight`: cycles that a cycle of the
- * DRAM counts for.
+ * By dynamic programming along the program: the state is how the last job is shared, exchanges with earlier ones follow the
+ * path. A cycle of the DRAM counts like one of work: nobody works while an exchange lasts.
  */
-export function chooseSplits(
-  jobs: readonly Job[],
-  npus: number,
-  target: Target,
-  weight: number,
-): (Split | undefined)[] {
+function bestSplits(jobs: readonly Job[], options: Options, target: Target): (Split | undefined)[] {
   const perCycle = dramBytesPerCycle(target);
   const latency = exchangeCycles(target);
-  const options = jobs.map((job) => (job.kind === "cpu" || isLoad(job) ? [undefined] : splitsOf(job, npus, target)));
   const writers = new Map<Root, number[]>();
   const states: State[][] = [];
   const memo = new Map<string, number>();
@@ -68,7 +112,7 @@ export function chooseSplits(
     const [from, to] = [options[writer][made], options[job][chosen]];
     const root = jobs[job].inputs[input]?.root;
     const bytes = from && to && root ? exchanged(from, to.read[input], root) : 0;
-    const cycles = bytes === 0 ? 0 : latency + (weight * bytes) / perCycle;
+    const cycles = bytes === 0 ? 0 : latency + bytes / perCycle;
     memo.set(key, cycles);
     return cycles;
   };
@@ -92,7 +136,7 @@ export function chooseSplits(
     });
     states.push(
       options[index].map((split, chosen) => {
-        const own = split === undefined ? 0 : split.cycles + (weight * split.fetchedBytes) / perCycle;
+        const own = split === undefined ? 0 : split.cycles + split.fetchedBytes / perCycle;
         let best: State = { cost: Number.POSITIVE_INFINITY, before: 0 };
         before.forEach(({ cost }, state) => {
           let total = cost + own;

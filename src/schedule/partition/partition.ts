@@ -1,6 +1,6 @@
 /** One program's jobs shared among the NPUs of a SoC, which exchange what they need of each other through DRAM. */
 import type { Target } from "../../target/schema.ts";
-import { type Job, npusOf, type TileJob } from "../job.ts";
+import type { Job, TileJob } from "../job.ts";
 import { loadJob, storeJob } from "../jobs/move.ts";
 import type { Transfers } from "../transfers.ts";
 import { type Box, boxView, type Root, viewOfRoot } from "../view.ts";
@@ -100,13 +100,14 @@ function readsOf(jobs: readonly Job[], splits: readonly (Split | undefined)[]): 
   return reads;
 }
 
-/**
- * The jobs of `transfers`, each as one part an NPU where that pays. `weight` is the price of DRAM traffic against work
- * (`chooseSplits`).
- */
-export function partitionJobs(transfers: Transfers, npus: number, target: Target, weight: number): Transfers {
+/** The jobs of `transfers`, each as one part an NPU where that pays, and an estimate of what a run takes. */
+export function partitionJobs(
+  transfers: Transfers,
+  npus: number,
+  target: Target,
+): { readonly transfers: Transfers; readonly cycles: number } {
   const { jobs } = transfers;
-  const splits = chooseSplits(jobs, npus, target, weight);
+  const { splits, cycles } = chooseSplits(jobs, npus, target);
   const needs = needsOf(jobs, splits);
   const reads = readsOf(jobs, splits);
   const parts = new Map<Job, readonly Job[]>();
@@ -124,10 +125,5 @@ export function partitionJobs(transfers: Transfers, npus: number, target: Target
       return [root, { port, jobs: stores.flatMap((store) => parts.get(store) ?? [store]) }] as const;
     }),
   );
-  return { ...transfers, jobs: arranged, inPlace };
-}
-
-/** Whether anything is left to do for a second NPU. */
-export function isShared({ jobs }: Transfers): boolean {
-  return jobs.some((job) => npusOf(job).some((npu) => npu > 0));
+  return { transfers: { ...transfers, jobs: arranged, inPlace }, cycles };
 }

@@ -3,7 +3,7 @@ import { engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
 import { sizedCommand } from "../grid.ts";
 import type { TileJob } from "../job.ts";
-import { type Box, boxView, bytesOfBox, coverOf, elementsOf, type Root, type View, wholeBox } from "../view.ts";
+import { type Box, boxView, bytesOfBox, coverOf, elementsOf, type View, wholeBox } from "../view.ts";
 
 /** What each NPU makes of a job's output; undefined: nothing. Parts are disjoint, or all of them the whole. */
 export interface Split {
@@ -122,15 +122,6 @@ export function partOf(job: TileJob, window: Box, npu: number, team: number): Ti
       }),
     command: (box, operands, output) => job.command(shifted(box, window.start, 1), operands, output),
   };
-}
-
-/** A view of a box of a root, for loads and stores of exactly that. */
-export function viewOfPart(whole: View, box: Box): View {
-  return boxView(whole, box);
-}
-
-export function partBytes(root: Root, box: Box | undefined): number {
-  return box === undefined ? 0 : bytesOfBox(root.dtype, box);
 }
 
 /** What two boxes share; undefined where they do not touch. */
