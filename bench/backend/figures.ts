@@ -5,10 +5,11 @@ import { createMachine } from "../../src/emulate/machine.ts";
 import { elementCount, type Graph } from "../../src/ir/graph.ts";
 import { seededRandom } from "../../src/ir/random.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
+import { layerByLayerBytes } from "../../src/schedule/layer-by-layer.ts";
 import { Network } from "./builder.ts";
-import { measureGraph, measureNetwork } from "./measure.ts";
+import { measureGraph, measureNetwork, networkGraph } from "./measure.ts";
 import { NETWORKS } from "./networks.ts";
-import type { BenchOptions } from "./options.ts";
+import { type BenchOptions, targetOf } from "./options.ts";
 
 /** One line of output: what was measured, without the name of the figure. */
 export type Line = Readonly<Record<string, string | number>>;
@@ -25,6 +26,28 @@ function* networks(options: BenchOptions): Iterable<Line> {
       ratio: ratio(figures.cycles, figures.boundCycles),
       rooflineRatio: ratio(figures.cycles, figures.rooflineCycles),
       sramPeakBytes: timing.sramPeakBytes,
+    };
+  }
+}
+
+/** DRAM traffic with little SRAM, where cascades matter, against layers that know nothing of each other. */
+function* traffic(options: BenchOptions): Iterable<Line> {
+  const small = { ...options, set: ["sram=1MiB", ...options.set] };
+  const { target } = targetOf(small);
+  for (const name of ["yolov8n", "mobilenet-v2", "resnet50"]) {
+    const graph = networkGraph(name);
+    const { figures } = measureGraph(name, graph, small);
+    const layerBytes = layerByLayerBytes(graph, target);
+    const { network, cycles, dramBytes, ms } = figures;
+    yield {
+      network,
+      target: figures.target,
+      sramBytes: target.sram.bytes,
+      cycles,
+      dramBytes,
+      layerByLayerBytes: layerBytes,
+      timesLess: ratio(layerBytes, dramBytes),
+      ms,
     };
   }
 }
@@ -65,6 +88,7 @@ function* machine(options: BenchOptions): Iterable<Line> {
 
 export const FIGURES: ReadonlyMap<string, Figure> = new Map([
   ["networks", networks],
+  ["traffic", traffic],
   ["large", large],
   ["machine", machine],
 ]);

@@ -9,8 +9,9 @@ import { plainCost, timeOf } from "./plain.ts";
 import { type Analysis, analyse, type Rows, type Work } from "./rows.ts";
 import { type InSram, lifeOf, type Segment, segmentOf } from "./segment.ts";
 
-/** Jobs of one cascade at most. */
+/** Jobs of one cascade at most; fewer where there are very many jobs, so that time does not grow with their square. */
 const LONGEST = 32;
+const MOST_SEGMENTS = 64_000;
 /** Tensors at one cut whose place is chosen exactly; of more, the largest and longest-lived go to DRAM. */
 const CHOSEN_AT_A_CUT = 3;
 /** Numbers of strips. */
@@ -70,7 +71,8 @@ function settlePlaces(
       const weight = (root: Root) => root.bytes * (spans.get(root) ?? 0);
       const victim = there.reduce((worst, root) => (weight(root) > weight(worst) ? root : worst));
       never.add(victim);
-      for (const other of crossing) if (other.includes(victim)) other.splice(other.indexOf(victim), 1);
+      const { first, last } = lifeOf(rows.get(victim) as Rows);
+      for (let cut = first + 1; cut <= last; cut++) crossing[cut].splice(crossing[cut].indexOf(victim), 1);
     }
   }
   return { always, never, crossing, settled };
@@ -157,10 +159,11 @@ export function cascadeProblems(jobs: readonly Job[], target: Target): (usable: 
  * only, what the vector unit does to a result on its way out.
  */
 function reachOf({ work }: Analysis, { bytes: capacity, keeps }: Pick<Target["sram"], "bytes" | "keeps">): number[] {
+  const longest = Math.max(1, Math.min(LONGEST, Math.floor(MOST_SEGMENTS / work.length)));
   return work.map((_, from) => {
     let bytes = 0;
     let to = from;
-    while (to < work.length && to < from + LONGEST) {
+    while (to < work.length && to < from + longest) {
       const job = work[to];
       bytes += job?.constantBytes ?? 0;
       if (!job?.movable || bytes > capacity) break;
