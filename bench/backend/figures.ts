@@ -1,5 +1,6 @@
 /** The figures that one run without arguments prints; each begins with what it is, so that one can be asked for by name. */
 
+import { dramBytesPerCycle } from "../../src/emulate/cycles.ts";
 import type { AnyArray } from "../../src/emulate/machine/memory.ts";
 import { createMachine } from "../../src/emulate/machine.ts";
 import { elementCount, type Graph } from "../../src/ir/graph.ts";
@@ -52,6 +53,33 @@ function* traffic(options: BenchOptions): Iterable<Line> {
   }
 }
 
+/** What three NPUs of a SoC gain over one, with the same memory behind them. */
+function* sharing(options: BenchOptions): Iterable<Line> {
+  const images = [...NETWORKS.keys()].filter((name) => name !== STEP).map((name): [string, number] => [name, 1]);
+  for (const [name, batch] of [...images, ["resnet50", 3] as const]) {
+    const graph = networkGraph(name, batch);
+    const [one, three] = [1, 3].map((npus) => measureGraph(name, graph, { ...options, npus }).figures);
+    const { network, target, profile, cycles, boundCycles, dramBytes, ms } = three;
+    const gain = ratio(one.cycles, cycles);
+    yield { network, batch, target, profile, npus: 3, cycles, boundCycles, dramBytes, ms, gain };
+  }
+}
+
+const STEP = "gpt-1.5b-decode";
+
+/** The step of a language model on three NPUs, though one could do it: all that counts is the DRAM. */
+function* decode(options: BenchOptions): Iterable<Line> {
+  const { figures, timing } = measureGraph(STEP, networkGraph(STEP), { ...options, npus: 3 }, "always");
+  const { target, profile } = targetOf(options);
+  const perCycle = dramBytesPerCycle(target, target.profiles[profile]?.dramShare ?? 1);
+  yield {
+    ...figures,
+    npus: 3,
+    ratio: ratio(figures.cycles, figures.boundCycles),
+    sustainedShare: ratio(timing.dramBusBytes, timing.cycles * perCycle),
+  };
+}
+
 function largeGraph(): Graph {
   const net = new Network("large");
   let x = net.input("x", [1, 16, 16, 16]);
@@ -89,6 +117,8 @@ function* machine(options: BenchOptions): Iterable<Line> {
 export const FIGURES: ReadonlyMap<string, Figure> = new Map([
   ["networks", networks],
   ["traffic", traffic],
+  ["sharing", sharing],
+  ["decode", decode],
   ["large", large],
   ["machine", machine],
 ]);

@@ -28,19 +28,24 @@ export interface Measured {
 }
 
 /** Throws usage/unknown-network. */
-export function networkGraph(name: string): Graph {
+export function networkGraph(name: string, batch?: number): Graph {
   const make = NETWORKS.get(name);
-  if (make) return make();
+  if (make) return make(batch);
   throw new CompileError("usage/unknown-network", `there is no network "${name.slice(0, 40)}"`, {
     remedy: `choose one of ${[...NETWORKS.keys()].join(", ")}`,
   });
 }
 
-export function measureGraph(network: string, graph: Graph, options: BenchOptions): Measured {
+/** `sharing`: whether several NPUs must share the work, or may leave it to one. */
+export function measureGraph(
+  network: string,
+  graph: Graph,
+  options: BenchOptions,
+  sharing: "faster" | "always" = "faster",
+): Measured {
   const { target, profile } = targetOf(options);
-  if (options.npus !== 1) throw new CompileError("usage/bad-option", "programs for several NPUs are not measured yet");
   const begin = performance.now();
-  const { program } = schedule(graph, target);
+  const { program } = schedule(graph, target, { npus: options.npus, sharing });
   const timing = timeProgram(program, target, { profile });
   const ms = Math.round((performance.now() - begin) * 10) / 10;
   const { boundCycles, rooflineCycles, macs } = boundOf(graph, target, { profile, npus: options.npus });
