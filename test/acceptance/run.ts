@@ -3,6 +3,7 @@
  */
 import { parseArgs } from "node:util";
 import { agreement } from "./agreement.ts";
+import { allocation } from "./allocate.ts";
 import type { AcceptanceCheck } from "./check.ts";
 import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
@@ -15,6 +16,7 @@ import { worstCase } from "./worst-case.ts";
 
 const checks: Readonly<Record<string, AcceptanceCheck>> = {
   agreement,
+  allocate: allocation,
   checker,
   determinism,
   lowering,

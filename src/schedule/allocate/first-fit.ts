@@ -20,10 +20,9 @@ const ORDERS: readonly (readonly Key[])[] = [
 ];
 
 function place({ sizes, from, to }: Component, order: readonly number[]): Plan {
-  const addresses = numbers(
-    sizes.length,
-    sizes.reduce((sum, size) => sum + size, 0),
-  );
+  let total = 0;
+  for (const bytes of sizes) total += bytes;
+  const addresses = numbers(sizes.length, total);
   const placed: number[] = [];
   let peak = 0;
   for (const buffer of order) {

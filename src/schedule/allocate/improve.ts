@@ -2,7 +2,7 @@
 import type { Component } from "./component.ts";
 import { firstFit, type Plan } from "./first-fit.ts";
 import { attempt } from "./restarts.ts";
-import { neighboursOf } from "./search.ts";
+import { type Neighbours, neighboursOf } from "./search.ts";
 
 export interface Improved extends Plan {
   /** No plan of this component has a lower peak than this. */
@@ -12,8 +12,11 @@ export interface Improved extends Plan {
 
 /** Pairs of buffers that live at the same time, and moments of buffers, that the search may keep in memory. */
 const MOST_PAIRS = 8_000_000;
-/** Of the steps, what the goal gets before anything easier is tried. */
-const FOR_THE_GOAL = 0.8;
+/** Of the steps: for a first improvement, and for the goal of what is left then. */
+const FOR_THE_START = 0.15;
+const FOR_THE_GOAL = 0.85;
+/** A halving gets this part of the steps left to all. */
+const TRIES = 2;
 
 function isSmall({ sizes, from, to }: Component): boolean {
   if (sizes.length > 3000) return false;
@@ -28,29 +31,53 @@ function peakOf({ sizes }: Component, addresses: ArrayLike<number>): number {
 }
 
 /**
- * A plan whose peak is at most `goal` (not below the component's lower bound), or else as low as could be found: after the
- * goal, the middle between what failed and the best plan is tried until they meet or the steps are spent.
+ * A plan whose peak is at most `goal` (not below the component's lower bound), or else as low as could be found. Halving the
+ * distance from the goal is quick and comes first, so that few steps are not lost on a goal that needs many; then the goal itself; what
+ * is left goes into halving again.
  */
 export function improve(component: Component, goal: number, steps: number): Improved {
-  let best = firstFit(component, goal);
-  let proven = component.lowerBound;
-  let spent = 0;
-  if (best.peak <= goal || steps <= 0 || !isSmall(component)) return { ...best, proven, steps: spent };
-  const neighbours = neighboursOf(component);
-  let refuted = true;
-  for (let low = goal; low < best.peak && spent < steps; ) {
-    const capacity = low === goal ? goal : Math.floor((low + best.peak) / 2);
-    const share = low === goal ? FOR_THE_GOAL : 1 / 4;
-    const found = attempt(component, capacity, neighbours, Math.ceil((steps - spent) * share));
-    spent += found.steps;
-    if (found.outcome === "solved") {
-      best = { addresses: found.addresses, peak: peakOf(component, found.addresses) };
-      if (capacity === goal) break;
-      continue;
-    }
-    low = capacity + 1;
-    refuted = refuted && found.outcome === "impossible";
-    if (refuted) proven = low;
+  const quick = firstFit(component, goal);
+  if (quick.peak <= goal || steps <= 0 || !isSmall(component)) {
+    return { ...quick, proven: component.lowerBound, steps: 0 };
   }
-  return { ...best, proven, steps: spent };
+  const ladder = new Ladder(component, quick);
+  ladder.halve(goal, steps * FOR_THE_START);
+  ladder.attempt(goal, (steps - ladder.spent) * FOR_THE_GOAL);
+  ladder.halve(goal, steps - ladder.spent);
+  return { ...ladder.best, proven: ladder.proven, steps: ladder.spent };
+}
+
+class Ladder {
+  best: Plan;
+  /** Every capacity below has been refuted. */
+  proven: number;
+  spent = 0;
+  private readonly component: Component;
+  private readonly neighbours: Neighbours;
+
+  constructor(component: Component, best: Plan) {
+    this.component = component;
+    this.best = best;
+    this.proven = component.lowerBound;
+    this.neighbours = neighboursOf(component);
+  }
+
+  attempt(capacity: number, steps: number): void {
+    if (this.best.peak <= capacity || capacity < this.proven || steps < 1) return;
+    const found = attempt(this.component, capacity, this.neighbours, Math.ceil(steps));
+    this.spent += found.steps;
+    if (found.outcome === "solved") {
+      this.best = { addresses: found.addresses, peak: peakOf(this.component, found.addresses) };
+    } else if (found.outcome === "impossible") this.proven = capacity + 1;
+  }
+
+  /** Tries the middle between what failed last and the best plan, until they meet. */
+  halve(goal: number, steps: number): void {
+    const end = this.spent + steps;
+    for (let low = Math.max(goal, this.proven); low < this.best.peak && this.spent < end; ) {
+      const capacity = Math.floor((low + this.best.peak) / 2);
+      this.attempt(capacity, (end - this.spent) / TRIES);
+      low = Math.max(this.proven, this.best.peak <= capacity ? low : capacity + 1);
+    }
+  }
 }

@@ -7,8 +7,8 @@ import { seededRandom } from "../../ir/random.ts";
 import type { Component, Numbers } from "./component.ts";
 import { type Neighbours, Search } from "./search.ts";
 
-/** Steps of the shortest search, for each buffer. */
-const STEPS_PER_BUFFER = 300;
+/** The shortest search may place all buffers this often. */
+const DESCENTS = 2;
 /** What of a moment's failures is remembered from one search to the next. */
 const MEMORY = 0.9;
 
@@ -82,7 +82,8 @@ export function attempt(component: Component, capacity: number, neighbours: Neig
   const traits = traitsOf(component, neighbours);
   const random = seededRandom(component.sizes.length);
   const blame = new Float64Array(component.moments);
-  const base = STEPS_PER_BUFFER * component.sizes.length;
+  const each = neighbours.together.reduce((sum, others) => sum + 2 * others.length + component.moments, 0);
+  const base = DESCENTS * each;
   let steps = 0;
   for (let run = 1; steps < most; run++) {
     const largest = blame.reduce((a, b) => Math.max(a, b), 0) || 1;
