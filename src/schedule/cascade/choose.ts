@@ -1,11 +1,10 @@
 /** Which jobs become cascades, in how many strips, and which tensors between them stay in SRAM. */
 import type { Target } from "../../target/schema.ts";
 import { inputsOf, type Job, outputsOf } from "../job.ts";
-import type { GridMemo } from "../tile.ts";
 import type { Root } from "../view.ts";
 import type { ChosenSegment, CutProblem } from "./cuts.ts";
 import { type CyclesOf, cycleTable, type Estimate, estimate, expenseOf } from "./estimate.ts";
-import { plainCost, timeOf } from "./plain.ts";
+import { plainCosts, timeOf } from "./plain.ts";
 import { type Analysis, analyse, type Rows, type Work } from "./rows.ts";
 import { type InSram, lifeOf, type Segment, segmentOf } from "./segment.ts";
 
@@ -91,7 +90,7 @@ export interface CascadeProblem extends CutProblem {
 export function cascadeProblems(jobs: readonly Job[], target: Target): (usable: number) => CascadeProblem {
   const analysis = analyse(jobs);
   const cyclesOf = cycleTable(target);
-  const memo: GridMemo = new Map();
+  const plainCost = plainCosts(cyclesOf, target);
   const candidates = new Map<number, Candidate>();
   /** By first job: the segment's end from which on not even the thinnest strips fit. */
   const tooLong = new Map<number, number>();
@@ -135,7 +134,7 @@ export function cascadeProblems(jobs: readonly Job[], target: Target): (usable: 
         const { inSram, room } = around(from, to, before, after);
         if (to > from + 1) return cascade(from, to, inSram, room)?.cost ?? Number.POSITIVE_INFINITY;
         const work = analysis.work[from];
-        return work ? plainCost(work, room, inSram, cyclesOf, target, memo) : 0;
+        return work ? plainCost(work, room, inSram) : 0;
       },
       choice: (segments) => {
         const inDram = new Set(never);

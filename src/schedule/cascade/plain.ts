@@ -31,17 +31,26 @@ function bytesOf({ root, shape }: View): number {
   return (elementsOf(shape) * root.bytes) / elementsOf(root.shape);
 }
 
-/** The cost where `room` bytes are left for tiles; infinite where that is not enough. */
-export function plainCost(
-  work: Work,
-  room: number,
-  inSram: InSram,
-  cyclesOf: CyclesOf,
-  target: Target,
-  memo: GridMemo,
-): number {
+/** The cost of a job where `room` bytes are left for tiles; infinite where that is not enough. */
+export type PlainCost = (work: Work, room: number, inSram: InSram) => number;
+
+/** Layers that are alike, in places that are alike, are looked at once. */
+export function plainCosts(cyclesOf: CyclesOf, target: Target): PlainCost {
+  const grids: GridMemo = new Map();
+  const known = new Map<string, number>();
+  return (work, room, inSram) => {
+    const places = placesOf(work.job, inSram);
+    if (room <= 0) return Number.POSITIVE_INFINITY;
+    const rounded = roundRoom(room);
+    const key = `${work.index} ${rounded} ${places.inputs} ${places.output}`;
+    const found = known.get(key) ?? costOf(work, rounded, places, cyclesOf, target, grids);
+    known.set(key, found);
+    return found;
+  };
+}
+
+function costOf(work: Work, room: number, places: Places, cyclesOf: CyclesOf, target: Target, grids: GridMemo): number {
   const { job, constantBytes } = work;
-  const places: Places = placesOf(job, inSram);
   let staged = 0;
   job.inputs.forEach((view, input) => {
     if (view && places.inputs[input] === "stage") staged += bytesOf(view);
@@ -53,7 +62,7 @@ export function plainCost(
   if (whole <= room / 2) return cost(cyclesOf(work, work.count), constantBytes + staged + written);
   if (Math.min(whole, 2 * memoryOf(job, places, finestGrid(job), target).single) > room)
     return Number.POSITIVE_INFINITY;
-  const found = chooseGrid(job, places, roundRoom(room), undefined, false, target, memo);
+  const found = chooseGrid(job, places, room, undefined, false, target, grids);
   if (!found) return Number.POSITIVE_INFINITY;
   return cost(
     found.cycles + found.tiles * target.issueCycles,
