@@ -5,7 +5,7 @@ import { type Measurement, measure, targetOf } from "./certify/measure.ts";
 import { type DataArray, type Dataset, openDataset } from "./data/dataset.ts";
 import { checkInputs, fitSample, type Wanted } from "./data/fit.ts";
 import { encodeNpz } from "./data/write-npz.ts";
-import { type Contention, contendFor } from "./emulate/contention.ts";
+import { type Contention, contendFor, drawnRun } from "./emulate/contention.ts";
 import { decodeProgram } from "./emulate/decode.ts";
 import { operate, type Power } from "./emulate/power.ts";
 import { timelineOf } from "./emulate/timing.ts";
@@ -26,6 +26,8 @@ export interface EmulateOptions {
   readonly executor: "machine" | "fast";
   /** Where the run's trace goes. */
   readonly trace?: string;
+  /** Of the runs drawn, the one that the trace shows, from 1 on; absent: the run without others. */
+  readonly traceRun?: number;
   /** Runs that are drawn among other clients of the chip, and their seed. */
   readonly runs?: number;
   readonly seed?: number;
@@ -55,13 +57,13 @@ export async function emulateArtifact(path: string, options: EmulateOptions): Pr
   const program = programOf(artifact);
   const { target, power } = operate(program, targetOf(artifact), { profile });
   const timeline = timelineOf(program, target, { profile });
-  if (trace !== undefined) writeFileAtomic(trace, [Buffer.from(JSON.stringify(traceOf(program, timeline, target)))]);
-  const { runs, seed } = options;
-  const { drawn, ...contention } = contendFor(timeline, target, {
-    profile,
-    ...(runs !== undefined && { runs }),
-    ...(seed !== undefined && { seed }),
-  });
+  const { runs, seed, traceRun } = options;
+  const drawing = { profile, ...(runs !== undefined && { runs }), ...(seed !== undefined && { seed }) };
+  const { drawn, ...contention } = contendFor(timeline, target, drawing);
+  if (trace !== undefined) {
+    const replay = traceRun === undefined ? undefined : drawnRun(timeline, target, traceRun, drawing);
+    writeFileAtomic(trace, [Buffer.from(JSON.stringify(traceOf(program, timeline, target, replay)))]);
+  }
   const timed = { profile, latency, memory, energy, power, checked, contention: { runs: drawn.length, ...contention } };
   const written = { ...(trace !== undefined && { trace }), ...(output !== undefined && { output }) };
   if (input === undefined) return { ...timed, samples: 0, ...written };

@@ -12,6 +12,7 @@ interface Flags {
   readonly output?: string;
   readonly executor: "machine" | "fast";
   readonly trace?: string;
+  readonly traceRun?: number;
   readonly runs?: number;
   readonly seed?: number;
   readonly json?: boolean;
@@ -32,6 +33,7 @@ export const emulate = new Command("emulate")
       .default("machine"),
   )
   .option("--trace <json>", "where to write what every engine does, for Chrome's and Perfetto's trace viewers")
+  .option("--trace-run <n>", "show the n-th of the runs drawn instead of the run without others", wholeNumber(1))
   .option("--runs <count>", "runs to draw among other clients of the chip (default: 200)", wholeNumber(0))
   .option("--seed <number>", "what they are drawn from (default: 0)", wholeNumber(0))
   .option("--json", "print one JSON document")

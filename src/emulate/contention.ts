@@ -4,7 +4,7 @@ import type { Program } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 import { fixOrder } from "./contention/fixed-order.ts";
 import { type Interference, interferenceOf } from "./contention/interference.ts";
-import { createReplay } from "./contention/replay.ts";
+import { createReplay, type Replay, replayInFull } from "./contention/replay.ts";
 import type { Scenario } from "./contention/world.ts";
 import { worstCaseOf } from "./contention/worst-case.ts";
 import { type Timeline, type TimingOptions, timelineOf } from "./timing.ts";
@@ -40,19 +40,18 @@ export function contend(program: Program, target: Target, options: ContentionOpt
 
 export function contendFor(timeline: Timeline, target: Target, options: ContentionOptions = {}): Contention {
   const { runs = RUNS, seed = 0, profile = target.defaultProfile } = options;
-  const interference = interferenceOf(target, profile);
-  const fixed = fixOrder(timeline, interference);
+  const { interference, fixed, worst, horizon } = surroundingsOf(timeline, target, profile);
   const replay = createReplay(fixed, interference);
-  const horizon = 4 * timeline.simulation.cycles;
   const random = seededRandom(seed);
   const drawn = Array.from({ length: runs }, () => Math.ceil(replay(drawScenario(interference, horizon, random))));
   const found = Float64Array.from(drawn).sort();
   const quantile = (share: number) => found[Math.max(0, Math.ceil(share * runs) - 1)] ?? 0;
-  const alone = createReplay(fixed, { ...interference, ...NOBODY })({
-    ...QUIET,
+  const quiet = {
     refreshPhase: interference.refresh.interval / 2,
-  });
-  const worst = worstCaseOf(fixed, interference).cycles;
+    slotPhase: 0,
+    others: { times: new Float64Array() },
+  };
+  const alone = createReplay(fixed, { ...interference, ...NOBODY })(quiet);
   return {
     drawn,
     seed,
@@ -65,8 +64,24 @@ export function contendFor(timeline: Timeline, target: Target, options: Contenti
   };
 }
 
+/** The n-th of the runs that contendFor draws, from 1 on, command by command. */
+export function drawnRun(timeline: Timeline, target: Target, number: number, options: ContentionOptions = {}): Replay {
+  const { seed = 0, profile = target.defaultProfile } = options;
+  const { interference, fixed, horizon } = surroundingsOf(timeline, target, profile);
+  const random = seededRandom(seed);
+  for (let before = 1; before < number; before++) drawScenario(interference, horizon, random);
+  return replayInFull(fixed, interference, drawScenario(interference, horizon, random));
+}
+
+/** The program in its fixed order, who is around it, and for how long others have to be drawn. */
+function surroundingsOf(timeline: Timeline, target: Target, profile: string) {
+  const interference = interferenceOf(target, profile);
+  const fixed = fixOrder(timeline, interference);
+  const worst = worstCaseOf(fixed, interference).cycles;
+  return { interference, fixed, worst, horizon: Number.isFinite(worst) ? worst : 16 * timeline.simulation.cycles };
+}
+
 const NOBODY = { others: { share: 0, burst: 0, grain: 0 }, slots: { period: 1, length: 0 } };
-const QUIET: Scenario = { refreshPhase: 0, slotPhase: 0, others: { times: new Float64Array() } };
 
 /**
  * Phases anywhere, and others who are active and rest in turns of any length up to a drawn one: from a steady trickle to

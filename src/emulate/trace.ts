@@ -4,6 +4,7 @@
  */
 import type { Command, Engine, PlannedBuffer, Program } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
+import type { Delay, Replay } from "./contention/replay.ts";
 import { criticalPath } from "./critical-path.ts";
 import { engineCycles } from "./cycles.ts";
 import type { Timeline } from "./timing.ts";
@@ -35,7 +36,9 @@ const [DRAM, HOST] = [0, 1];
 /** Values of the bandwidth's counter. */
 const WINDOWS = 400;
 
-export function traceOf(program: Program, timeline: Timeline, target: Target, entry = program.entries[0]?.name): Trace {
+/** `replay`: the run among others that is to be shown instead of the timeline's own. */
+export function traceOf(program: Program, alone: Timeline, target: Target, replay?: Replay): Trace {
+  const timeline = replay === undefined ? alone : { ...alone, simulation: replay };
   const { commands, costs, simulation } = timeline;
   const micro = (cycles: number) => cycles / (target.clockGHz * 1e3);
   const critical = new Set(criticalPath(simulation).map(({ id }) => id));
@@ -51,24 +54,35 @@ export function traceOf(program: Program, timeline: Timeline, target: Target, en
       waitedFor: waited,
       critical: critical.has(id),
       ...(busBytes > 0 ? { bytes, busBytes } : { work: engineCycles(command, target) }),
+      ...(replay && lostTo(replay.delays[id])),
       ...(command.origin.length > 1 && { origin: command.origin.join(", ") }),
     };
+    const served = replay === undefined ? start + dramCycles : replay.delays[id].served;
     const slice = { ph: "X", name: nameOf(command), cat: command.kind, ts: micro(start) } as const;
     const track = TRACKS.indexOf(command.engine);
     const place = track < 0 ? { pid: SHARED, tid: HOST } : { pid: SHARED + 1 + command.npu, tid: track };
     slices.push({ ...slice, ...place, dur: micro(released - start), args });
     if (dramCycles > 0) {
-      const dram = { command: id, cycles: dramCycles, bytes, busBytes, npu: command.npu };
-      slices.push({ ...slice, pid: SHARED, tid: DRAM, dur: micro(dramCycles), args: dram });
+      const dram = { command: id, cycles: served - start, bytes, busBytes, npu: command.npu };
+      slices.push({ ...slice, pid: SHARED, tid: DRAM, dur: micro(served - start), args: dram });
     }
   }
   const counters = [
-    ...sramCounters(program.plan.find(({ name }) => name === entry)?.buffers ?? [], timeline, micro),
-    ...bandwidthCounter(timeline, target, micro),
+    ...sramCounters(program.plan[0]?.buffers ?? [], timeline, micro),
+    ...bandwidthCounter(timeline, target, micro, replay),
   ];
   const events = [...slices, ...counters].sort((a, b) => a.ts - b.ts || a.pid - b.pid || a.tid - b.tid);
   const about = { program: program.name, target: target.name, clockGHz: target.clockGHz, cycles: simulation.cycles };
   return { displayTimeUnit: "ns", otherData: about, traceEvents: [...namesOf(program.npus), ...events] };
+}
+
+/** What held a command up while it ran, in cycles. */
+function lostTo({ refresh, others, slots }: Delay): Values {
+  return {
+    ...(refresh > 0 && { lostToRefresh: refresh }),
+    ...(others > 0 && { lostToOthers: others }),
+    ...(slots > 0 && { lostToSlots: slots }),
+  };
 }
 
 function nameOf({ origin, kind }: Command): string {
@@ -136,15 +150,18 @@ function bandwidthCounter(
   { costs, simulation: { times, cycles } }: Timeline,
   { clockGHz }: Target,
   micro: (cycles: number) => number,
+  replay: Replay | undefined,
 ): TraceEvent[] {
   const width = Math.max(1, Math.ceil(cycles / WINDOWS));
   const moved = new Float64Array(Math.ceil(cycles / width) + 1);
   for (const [id, { dramCycles, busBytes }] of costs.entries()) {
+    if (dramCycles === 0) continue;
     const { start } = times[id];
-    for (let at = start; at < start + dramCycles; ) {
+    const end = replay === undefined ? start + dramCycles : replay.delays[id].served;
+    for (let at = start; at < end; ) {
       const window = Math.floor(at / width);
-      const until = Math.min(start + dramCycles, (window + 1) * width);
-      moved[window] += (busBytes * (until - at)) / dramCycles;
+      const until = Math.min(end, (window + 1) * width);
+      moved[window] += (busBytes * (until - at)) / (end - start);
       at = until;
     }
   }

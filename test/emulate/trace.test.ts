@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { contendFor, drawnRun } from "../../src/emulate/contention.ts";
 import { criticalPath } from "../../src/emulate/critical-path.ts";
 import { timelineOf } from "../../src/emulate/timing.ts";
 import { type TraceEvent, traceOf } from "../../src/emulate/trace.ts";
@@ -10,7 +11,7 @@ import { randomGraph } from "./random-graph.ts";
 
 function sample(seed: number) {
   const draw = drawFrom(seededRandom(`trace ${seed}`));
-  const target = loadTarget("ai4", { set: [draw.pick(["sram=48KiB", "sram=32MiB"]), draw.pick(["dram.GBps=20"])] });
+  const target = loadTarget("ai4", { set: [draw.pick(["sram=48KiB", "sram=32MiB"]), draw.pick(["dram.GBps=100"])] });
   const { graph } = randomGraph(draw, draw.int(3, 20));
   const { program } = schedule(graph, target, { npus: seed % 3 === 2 ? 3 : 1, sharing: "always" });
   const timeline = timelineOf(program, target);
@@ -78,6 +79,34 @@ describe("a trace", () => {
       for (const { args } of rates) expect(Number(args.GBps)).toBeLessThanOrEqual(target.dram.GBps);
     }
   });
+});
+
+test("a run among others says what it lost to whom", () => {
+  let [refresh, others, slots] = [0, 0, 0];
+  for (const [seed, { program, target, timeline }] of samples.entries()) {
+    const replay = drawnRun(timeline, target, 1 + (seed % 5), { seed, profile: "driving" });
+    const { drawn } = contendFor(timeline, target, { seed, runs: 5 });
+    expect(Math.ceil(replay.cycles)).toBe(drawn[seed % 5]);
+    const { traceEvents, otherData } = traceOf(program, timeline, target, replay);
+    expect(otherData.cycles).toBe(replay.cycles);
+    const busy = new Map<string, number>();
+    for (const { ph, pid, tid, ts, dur, args } of traceEvents) {
+      if (ph !== "X") continue;
+      expect(ts).toBeGreaterThanOrEqual((busy.get(`${pid} ${tid}`) ?? 0) - 1e-9);
+      busy.set(`${pid} ${tid}`, ts + (dur ?? 0));
+      refresh += Number(args.lostToRefresh ?? 0);
+      others += Number(args.lostToOthers ?? 0);
+      slots += Number(args.lostToSlots ?? 0);
+    }
+    for (const [id, { start, released }] of replay.times.entries()) {
+      const { served, ...lost } = replay.delays[id];
+      if (served > 0) expect(released - start).toBeGreaterThanOrEqual(lost.refresh + lost.others + lost.slots - 1e-6);
+    }
+    const steps = criticalPath(replay);
+    for (const [at, { from }] of steps.entries()) if (at > 0) expect(steps[at - 1].to).toBe(from);
+    expect(steps[0]?.from ?? 0).toBe(0);
+  }
+  expect(Math.min(refresh, others, slots)).toBeGreaterThan(0);
 });
 
 test("the critical path leads from the start to the end without a gap", () => {

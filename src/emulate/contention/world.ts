@@ -16,7 +16,16 @@ export interface Scenario {
   readonly others: { readonly times: Float64Array } | { readonly transfers: Uint8Array };
 }
 
+/** Cycles in which a transfer stood still. */
+export interface Lost {
+  refresh: number;
+  others: number;
+  slots: number;
+}
+
 export interface World {
+  /** Cycles that all transfers so far lost to each. */
+  readonly lost: Readonly<Lost>;
   /** When our transfer, the `place`-th of the run, has had its demand. Calls in the DRAM's order. */
   serve(from: number, demand: number, place: number): number;
   /** When an engine that begins at `from` has worked for so long. */
@@ -76,7 +85,9 @@ export function createWorld({ refresh, others, slots }: Interference, scenario: 
   };
   planByTime();
 
+  const lost: Lost = { refresh: 0, others: 0, slots: 0 };
   return {
+    lost,
     serve(from, demand, place) {
       let [time, rest] = [from, demand];
       const marked = present && marks !== undefined && marks[place] === 1;
@@ -86,14 +97,18 @@ export function createWorld({ refresh, others, slots }: Interference, scenario: 
         if (marked && length > 0) nextGrain += Math.max(0, length - inPeriod(nextGrain));
         const next = Math.min(nextRefresh, nextGrain);
         if (next <= time) {
+          const by = nextRefresh <= nextGrain ? "refresh" : "others";
           interrupt();
+          if (clock > time) {
+            lost[by] += clock - time;
+            time = clock;
+          }
           continue;
         }
-        time = Math.max(time, clock);
-        if (next <= time) continue;
         while (slotStart() + length <= time) slot++;
         const halt = slotStart();
         if (halt <= time) {
+          lost.slots += halt + length - time;
           time = halt + length;
           continue;
         }
