@@ -2,20 +2,18 @@
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
 import { requirePossible, requireSafe } from "./build/check.ts";
-import { cost } from "./build/cost.ts";
 import { openBuildData } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
 import { makeGolden } from "./build/golden.ts";
-import { checkOf, passesOf } from "./build/passes.ts";
+import { lowerTeacher } from "./build/lower.ts";
+import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
 import { scheduleGraph } from "./build/schedule.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
 import { checkProfile } from "./certify/measure.ts";
-import { loadInteger } from "./emulate/integer.ts";
 import { decodeRecord, encodeRecord } from "./ir/record.ts";
-import { runPasses } from "./passes.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
 import { loadTarget } from "./target/load.ts";
@@ -59,10 +57,10 @@ export async function build(recipe: Recipe, options: BuildOptions = {}): Promise
 
 /** Everything but the judgement: the artifact as it is sealed, with the build's signature where the recipe has a key. */
 export async function make(recipe: Recipe, options: BuildOptions = {}, watch = watchStages()): Promise<Made> {
-  const { signal, progress } = options;
   const target = loadTarget(recipe.target);
   checkProfile(target, recipe.profile);
-  const passes = passesOf(recipe, target);
+  // A mistyped pass shows before anything is read.
+  passesOf(recipe, target);
   const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
 
   await enter("import", options, watch);
@@ -72,15 +70,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const data = await openBuildData(recipe, teacher.graph);
 
   await enter("passes", options, watch);
-  const compiled = await runPasses(teacher.graph, passes, {
-    ...{ target, calibration: data.calibration, data: data.data, jobs: recipe.jobs, seed: recipe.seed },
-    ...(recipe.check && { check: checkOf(data.calibration) }),
-    ...(signal && { signal }),
-    execute: loadInteger,
-    cost: (graph) => cost(graph, target, { profile: recipe.profile }),
-    log: { info: (text) => progress?.detail(text), warn: (text) => progress?.warn(text) },
-    onPass: (name) => progress?.detail(name),
-  });
+  const compiled = await lowerTeacher(recipe, target, teacher.graph, data, options);
 
   await enter("schedule", options, watch);
   // From here on only what the record holds counts: whoever has the record can do the rest again.
@@ -88,6 +78,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const integer = decodeRecord(record);
   const limits = {
     allowCpu: recipe.allowCpu,
+    npus: recipe.npus,
     ...(recipe.gates.maxSramBytes && { sramBytes: recipe.gates.maxSramBytes }),
   };
   requirePossible(integer, target, recipe.profile);

@@ -1,0 +1,34 @@
+import { loadInteger } from "../emulate/integer.ts";
+import type { Graph } from "../ir/graph.ts";
+import { runPasses } from "../passes.ts";
+import type { Recipe } from "../recipe.ts";
+import type { Target } from "../target/schema.ts";
+import { cost } from "./cost.ts";
+import type { openBuildData } from "./data.ts";
+import { checkOf, passesOf } from "./passes.ts";
+
+export interface LowerOptions {
+  readonly signal?: AbortSignal;
+  readonly progress?: { detail(text: string): void; warn(text: string): void };
+}
+
+type BuildData = Awaited<ReturnType<typeof openBuildData>>;
+
+/** The recipe's passes over the teacher: the graph as the chip's integer operators. Throws what passes throw. */
+export function lowerTeacher(
+  recipe: Recipe,
+  target: Target,
+  teacher: Graph,
+  data: BuildData,
+  { signal, progress }: LowerOptions,
+): ReturnType<typeof runPasses> {
+  return runPasses(teacher, passesOf(recipe, target), {
+    ...{ target, calibration: data.calibration, data: data.data, jobs: recipe.jobs, seed: recipe.seed },
+    ...(recipe.check && { check: checkOf(data.calibration) }),
+    ...(signal && { signal }),
+    execute: loadInteger,
+    cost: (graph) => cost(graph, target, { profile: recipe.profile }),
+    log: { info: (text) => progress?.detail(text), warn: (text) => progress?.warn(text) },
+    onPass: (name) => progress?.detail(name),
+  });
+}
