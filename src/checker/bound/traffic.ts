@@ -29,9 +29,14 @@ function demands(graph: Graph, makers: Makers): Map<string, number> {
   const sizeOf = (name: string) => bytesOf(sized(graph, name));
   const want = (name: string, bytes: number) =>
     wanted.set(name, Math.min(sizeOf(name), (wanted.get(name) ?? 0) + bytes));
-  const appends = new Set(graph.states.filter((state) => appenderOf(state, makers)).map(({ output }) => output));
+  // What is appended to, or kept as it is, stays where it lies.
+  const inPlace = new Set(
+    graph.states
+      .filter((state) => state.input === state.output || appenderOf(state, makers))
+      .map(({ output }) => output),
+  );
   for (const name of [...graph.outputs, ...graph.states.map(({ output }) => output)])
-    if (!appends.has(name)) want(name, sizeOf(name));
+    if (!inPlace.has(name)) want(name, sizeOf(name));
   for (let index = graph.nodes.length - 1; index >= 0; index--) {
     const node = graph.nodes[index];
     const asked = node.outputs.reduce((sum, name) => sum + (wanted.get(name) ?? 0), 0);
@@ -52,7 +57,7 @@ export interface Traffic {
 
 /**
  * Constants, inputs and states once, as far as they are read; outputs once; of a state that is appended to in place only the new
- * rows. Where the SRAM keeps operands only, also every layer's result, out and in again.
+ * rows. Where the SRAM keeps operands only, also every result that the array reads, out and in again.
  */
 export function compulsoryTraffic(graph: Graph, target: Target): Traffic {
   const makers: Makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
@@ -68,12 +73,18 @@ export function compulsoryTraffic(graph: Graph, target: Target): Traffic {
   }
   if (target.sram.keeps === "operands") {
     const ends = new Set([...graph.outputs, ...fed]);
-    const layers = graph.nodes.filter((node) => layerOf(node, graph) !== undefined);
-    const direct = new Set(layers.flatMap(({ inputs }) => inputs));
-    for (const { outputs } of layers) {
-      const bytes = bytesOf(sized(graph, outputs[0]));
-      if (!ends.has(outputs[0])) written += bytes;
-      if (direct.has(outputs[0])) read += bytes;
+    const layers = graph.nodes.flatMap((node) => {
+      const layer = layerOf(node, graph);
+      return layer ? [{ node, onArray: layer.kind !== "vector" }] : [];
+    });
+    // The vector unit may work on a result on its way out; the array reads operands from memory only.
+    const direct = new Set(layers.flatMap(({ node, onArray }) => (onArray ? node.inputs : [])));
+    for (const { node } of layers) {
+      const [name] = node.outputs;
+      if (!direct.has(name)) continue;
+      const bytes = bytesOf(sized(graph, name));
+      read += bytes;
+      if (!ends.has(name)) written += bytes;
     }
   }
   return { read, written };
