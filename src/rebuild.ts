@@ -13,8 +13,8 @@ import type { Check } from "./verify.ts";
 export function rebuildFromRecord(artifact: SealedArtifact): Check {
   const target = targetOf(artifact);
   const sealed = (section: string) => artifact.sections.get(section) ?? new Uint8Array();
-  const { sramBytes } = decodeCommands(sealed("program"));
-  const again = scheduleGraph(decodeRecord(sealed("record")), target, { allowCpu: true, sramBytes });
+  const { sramBytes, npus } = decodeCommands(sealed("program"));
+  const again = scheduleGraph(decodeRecord(sealed("record")), target, { allowCpu: true, sramBytes, npus });
   for (const [section, bytes] of Object.entries(again.sections))
     compare(section, bytes as Uint8Array, sealed(section), "record");
   return { name: "rebuild from the record", says: "program, weights and plan came out byte for byte" };

@@ -63,7 +63,7 @@ export function measure(artifact: SealedArtifact, profile = artifact.manifest.ta
   const checked = requireProven(program, target);
   const graph = decodeRecord(section("record"));
   const { target: clocked, timing, energy, power } = operate(program, target, { profile });
-  const { rooflineCycles, boundCycles } = boundOf(graph, clocked, { profile });
+  const { rooflineCycles, boundCycles } = boundOf(graph, clocked, { profile, npus: program.npus });
   const { cycles, ms, dramBytes } = timing;
   const capped = power.note === undefined ? {} : { capped: power.note };
   const floats = new Set(

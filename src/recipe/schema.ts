@@ -107,6 +107,11 @@ export const recipeSchema = z.strictObject({
     .describe("keys of the data's slices (font, noise, class …) that `maxSliceDrop` judges, each value by itself"),
   target: z.string().min(1).default("ai4"),
   profile: z.string().min(1).default("driving"),
+  npus: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("how many NPUs of a SoC share the work; where one alone is faster it does everything"),
   allowCpu: z.boolean().default(false).describe("whether operators that the chip lacks may run on the CPU"),
   passes: z
     .union([z.string(), z.array(pass)])

@@ -60,6 +60,12 @@ export function scheduleEntries(
   given: Target,
   options: ScheduleOptions = {},
 ): Scheduled {
+  if ((options.npus ?? 1) > given.npus) {
+    throw new CompileError("usage/too-many-npus", `${given.name} has ${given.npus} NPUs, not ${options.npus}`, {
+      where: "npus",
+      remedy: "ask for no more than the target has",
+    });
+  }
   const bytes = Math.min(given.sram.bytes, options.sramBytes ?? given.sram.bytes);
   const target: Target = { ...given, sram: { ...given.sram, bytes } };
   const prepared = entries.map((entry) => prepare(entry.name, entry.graph, target, options.allowCpu ?? false));

@@ -32,6 +32,7 @@ describe("a recipe", () => {
       target: "ai4",
       profile: "driving",
       allowCpu: false,
+      npus: 1,
       passes: "default",
       quantize: { weights: "int8", activations: "int8", samples: 256, int16: [] },
       gates: {},

@@ -69,3 +69,8 @@ test.each(Object.keys(GENERATORS))("three NPUs give the oracle's bits: %s", (op)
     }
   }
 });
+
+test("more NPUs than the target has are the user's error", () => {
+  const { graph } = GENERATORS.Add(drawFrom(seededRandom("npus")));
+  expect(() => schedule(graph, loadTarget("ai4"), { npus: 4 })).toThrow(/ai4 has 3 NPUs, not 4/);
+});
