@@ -10,6 +10,7 @@ import { operate } from "./emulate/power.ts";
 import { CompileError } from "./error.ts";
 import type { Graph } from "./ir/graph.ts";
 import type { Recipe } from "./recipe.ts";
+import type { ScheduleOptions } from "./schedule/schedule.ts";
 import { loadTarget } from "./target/load.ts";
 import type { Target } from "./target/schema.ts";
 
