@@ -1,5 +1,5 @@
 /** The figures that one run without arguments prints; each begins with what it is, so that one can be asked for by name. */
-
+import { fileURLToPath } from "node:url";
 import { dramBytesPerCycle } from "../../src/emulate/cycles.ts";
 import type { AnyArray } from "../../src/emulate/machine/memory.ts";
 import { createMachine } from "../../src/emulate/machine.ts";
@@ -7,6 +7,7 @@ import { elementCount, type Graph } from "../../src/ir/graph.ts";
 import { seededRandom } from "../../src/ir/random.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
 import { layerByLayerBytes } from "../../src/schedule/layer-by-layer.ts";
+import { solveFile } from "./allocate.ts";
 import { Network } from "./builder.ts";
 import { measureGraph, measureNetwork, networkGraph } from "./measure.ts";
 import { NETWORKS } from "./networks.ts";
@@ -80,6 +81,19 @@ function* decode(options: BenchOptions): Iterable<Line> {
   };
 }
 
+/** Published memory instances that first fit does not solve. */
+function* memory(options: BenchOptions): Iterable<Line> {
+  for (const name of ["A", "C", "E", "G", "J"]) {
+    yield { ...solveFile(fileURLToPath(new URL(`../../fixtures/minimalloc/${name}.csv`, import.meta.url)), options) };
+  }
+}
+
+/** The share of the time that the array of the older chip works on a camera's whole frame. */
+function* busy(options: BenchOptions): Iterable<Line> {
+  const { figures, timing } = measureNetwork("googlenet-1280x960", { ...options, target: "ai3" });
+  yield { ...figures, arrayBusy: ratio(timing.busy.array, timing.cycles), arrayUtilization: timing.arrayUtilization };
+}
+
 function largeGraph(): Graph {
   const net = new Network("large");
   let x = net.input("x", [1, 16, 16, 16]);
@@ -119,6 +133,8 @@ export const FIGURES: ReadonlyMap<string, Figure> = new Map([
   ["traffic", traffic],
   ["sharing", sharing],
   ["decode", decode],
+  ["memory", memory],
+  ["busy", busy],
   ["large", large],
   ["machine", machine],
 ]);

@@ -6,7 +6,7 @@ import type { Lifetime } from "../../src/schedule/allocate.ts";
 
 const COLUMNS = ["id", "lower", "upper", "size"];
 const MOST_BYTES = 16 * 1024 * 1024;
-const MOST_BUFFERS = 100_000;
+const MOST_BUFFERS = 50_000;
 
 /** Lifetimes with moments numbered densely: only the order of events matters. Throws usage/bad-instance. */
 export function parseInstance(text: string, where: string): Lifetime[] {
