@@ -116,7 +116,13 @@ function withCascades(prepared: readonly Prepared[], target: Target): (readonly 
   return Array.from({ length: ways }, (_, way) =>
     prepared.map((entry, index) => {
       const own = found[index].at(Math.min(way, found[index].length - 1));
-      return own ? { ...entry, transfers: { ...entry.transfers, jobs: own.jobs }, inDram: own.inDram } : entry;
+      if (!own) return entry;
+      // A store that has become strips copies to the port: what it reads must lie elsewhere.
+      const kept = new Set(own.jobs);
+      const inPlace = new Map(
+        [...entry.transfers.inPlace].filter(([, { jobs: stores }]) => stores.every((store) => kept.has(store))),
+      );
+      return { ...entry, transfers: { ...entry.transfers, jobs: own.jobs, inPlace }, inDram: own.inDram };
     }),
   );
 }
