@@ -89,10 +89,10 @@ export class Network {
     return { dtype: "int8", shape, data: { lazy: true, byteLength, read } };
   }
 
-  /** Multiplier and shift that say `factor`, the same for so many channels. */
-  private scale(channels: number, factor: number): string[] {
-    const exponent = 31 - Math.ceil(Math.log2(factor));
-    const multiplier = Math.min(2 ** 31 - 1, Math.round(factor * 2 ** exponent));
+  /** Multiplier (of 31 bits, or 15 where accumulators are wide) and shift that say `factor`, the same for so many channels. */
+  private scale(channels: number, factor: number, bits: 31 | 15 = 31): string[] {
+    const exponent = bits - Math.ceil(Math.log2(factor));
+    const multiplier = Math.min(2 ** bits - 1, Math.round(factor * 2 ** exponent));
     return [
       this.constant("m", makeTensor("int32", [channels], new Int32Array(channels).fill(multiplier))),
       this.constant("s", makeTensor("int32", [channels], new Int32Array(channels).fill(exponent))),
@@ -205,7 +205,7 @@ export class Network {
     const gain = 1000;
     const gamma = this.constant("g", makeTensor("int16", [size], new Int16Array(size).fill(gain)));
     const beta = this.constant("e", makeTensor("int32", [size], new Int32Array(size)));
-    return this.add("LayerNorm", [x.name, gamma, beta, ...this.stage(1, gain * 2 ** 12)], x.shape, {
+    return this.add("LayerNorm", [x.name, gamma, beta, ...this.scale(1, USED / (gain * 2 ** 12), 15)], x.shape, {
       axis: { i: -1 },
       epsilon: { i: 7 },
     });
