@@ -19,11 +19,15 @@ export interface Cascaded {
  * Shares of the SRAM that are planned with. More holds more; less leaves more room for what is brought in ahead of its use.
  */
 const USABLE = [0.9, 0.75];
+/** Of more jobs than this only the first share is tried; of yet more, none: every way costs a schedule of its own. */
+const JOBS_FOR_ALL = 1000;
+const JOBS_FOR_ONE = 4000;
 
 /** The jobs with chains of them replaced by strips, in the ways that are worth a try; none where no cascade is. */
 export function cascadeJobs(jobs: readonly Job[], target: Target): Cascaded[] {
+  if (jobs.length > JOBS_FOR_ONE) return [];
   const problems = cascadeProblems(jobs, target);
-  return USABLE.flatMap((usable) => {
+  return USABLE.slice(0, jobs.length > JOBS_FOR_ALL ? 1 : USABLE.length).flatMap((usable) => {
     const problem = problems(usable);
     const found = bestCuts(problem);
     const choice = found && problem.choice(found.segments);

@@ -10,7 +10,7 @@ import { type InSram, lifeOf, type Segment, segmentOf } from "./segment.ts";
 
 /** Jobs of one cascade at most; fewer where there are very many jobs, so that time does not grow with their square. */
 const LONGEST = 32;
-const MOST_SEGMENTS = 64_000;
+const MOST_SEGMENTS = 20_000;
 /** Tensors at one cut whose place is chosen exactly; of more, the largest and longest-lived go to DRAM. */
 const CHOSEN_AT_A_CUT = 3;
 /** Numbers of strips. */
