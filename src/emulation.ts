@@ -2,6 +2,7 @@
 import type { SealedArtifact } from "./artifact/container.ts";
 import { readArtifact, writeFileAtomic } from "./artifact/file.ts";
 import { type Measurement, measure, targetOf } from "./certify/measure.ts";
+import { type DeadlineVerdict, judgeDeadline } from "./checker/deadline.ts";
 import { type DataArray, type Dataset, openDataset } from "./data/dataset.ts";
 import { checkInputs, fitSample, type Wanted } from "./data/fit.ts";
 import { encodeNpz } from "./data/write-npz.ts";
@@ -37,6 +38,8 @@ export interface EmulateOptions {
 export interface Emulation extends Pick<Measurement, "latency" | "memory" | "energy" | "checked"> {
   readonly profile: string;
   readonly power: Power;
+  /** The worst case against the profile's deadline. */
+  readonly deadline: DeadlineVerdict;
   readonly contention: Omit<Contention, "drawn"> & { readonly runs: number };
   readonly samples: number;
   readonly output?: string;
@@ -64,7 +67,20 @@ export async function emulateArtifact(path: string, options: EmulateOptions): Pr
     const replay = traceRun === undefined ? undefined : drawnRun(timeline, target, traceRun, drawing);
     writeFileAtomic(trace, [Buffer.from(JSON.stringify(traceOf(program, timeline, target, replay)))]);
   }
-  const timed = { profile, latency, memory, energy, power, checked, contention: { runs: drawn.length, ...contention } };
+  const { boundCycles } = latency;
+  const { worstCaseCycles: worstCase } = contention;
+  const needed = { bound: boundCycles, ...(worstCase !== undefined && { worstCase }) };
+  const deadline = judgeDeadline(target, profile, needed);
+  const timed = {
+    profile,
+    deadline,
+    latency,
+    memory,
+    energy,
+    power,
+    checked,
+    contention: { runs: drawn.length, ...contention },
+  };
   const written = { ...(trace !== undefined && { trace }), ...(output !== undefined && { output }) };
   if (input === undefined) return { ...timed, samples: 0, ...written };
   const graph = decodeRecord(artifact.sections.get("record") ?? new Uint8Array());

@@ -51,7 +51,8 @@ export const emulate = new Command("emulate")
     if (trace !== undefined) print(`trace in ${printable(trace, 4096)} (open it in ui.perfetto.dev)\n`);
   });
 
-function rowsOf({ profile, latency, memory, energy, power, checked, contention }: Emulation): string[][] {
+function rowsOf({ profile, latency, memory, energy, power, deadline, checked, contention }: Emulation): string[][] {
+  const { limitMs, met } = deadline;
   const toMs = (cycles: number) => formatMs(cycles / (power.clockGHz * 1e6));
   const { medianCycles, p99Cycles, worstCaseCycles, runs, seed } = contention;
   const draws = `${formatCount(runs)} runs drawn with seed ${seed}`;
@@ -64,6 +65,7 @@ function rowsOf({ profile, latency, memory, energy, power, checked, contention }
     ["latency", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles at ${power.clockGHz} GHz, alone`],
     ...(runs === 0 ? [] : [["among others", toMs(medianCycles), `median; 99 % within ${toMs(p99Cycles)}; ${draws}`]]),
     worst,
+    ...(limitMs === undefined ? [] : [["deadline", formatMs(limitMs), met ? "kept at worst" : "not kept at worst"]]),
     ["bound", formatCount(latency.boundCycles), `cycles; ${formatShare(latency.efficiency, 0)} of it reached`],
     ["roofline", formatCount(latency.rooflineCycles), "cycles"],
     ["SRAM peak", formatBytes(memory.sramPeakBytes), "per NPU"],

@@ -157,3 +157,34 @@ describe("the worst case", () => {
     }
   });
 });
+
+/** Bounds that forget something: were the attack too weak to notice, it would say nothing of the bound either. */
+describe("the attack exceeds a bound that forgets", () => {
+  const without = (part: Partial<Interference>) => (interference: Interference) => ({ ...interference, ...part });
+  test.each([
+    ["refreshes", without({ refresh: { interval: 1, duration: 0 } })],
+    ["other clients", without({ others: { share: 0, burst: 0, grain: 0 } })],
+    ["slots", without({ slots: { period: 1, length: 0 } })],
+    [
+      "a tenth of a burst",
+      (from: Interference) => ({ ...from, others: { ...from.others, burst: 0.9 * from.others.burst } }),
+    ],
+    [
+      "a tenth of the rate",
+      (from: Interference) => ({ ...from, others: { ...from.others, share: 0.9 * from.others.share } }),
+    ],
+    ["turnarounds and rows", undefined],
+  ])("%s", (what, forget) => {
+    const exceeded = [0, 1, 2, 3, 4, 5].some((seed) => {
+      const slow = ["dram.timing.turnaroundNs=150", "dram.timing.rowMissNs=60", "profiles.driving.otherClients.GBps=1"];
+      const more = what === "slots" ? [] : [NO_SLOTS, ...(forget === undefined ? slow : [])];
+      const set = ["sram=64KiB", "dram.GBps=60", ...more];
+      const { timeline, fixed, interference } = sample(`attack ${seed}`, set);
+      const { worst } = attack(fixed, interference, 300, seed);
+      const blind = forget?.(interference) ?? interference;
+      const plain = fixOrder(timeline, { ...interference, turnaround: 0, rowMiss: 0 });
+      return worst > worstCaseOf(forget === undefined ? plain : fixed, blind).cycles;
+    });
+    expect(exceeded).toBe(true);
+  });
+});
