@@ -13,7 +13,7 @@ import { makeTensor } from "../../src/ir/tensor.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { codes, type Draw, post } from "./cases.ts";
 
-interface Value {
+export interface Value {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -25,7 +25,7 @@ interface Made {
   readonly feeds: Map<string, Tensor>[];
 }
 
-class Builder {
+export class Builder {
   readonly draw: Draw;
   readonly values: Value[] = [];
   readonly nodes: Node[] = [];
@@ -75,12 +75,12 @@ class Builder {
   }
 }
 
-const isActivation = ({ dtype }: Value) => dtype === "int8" || dtype === "int16";
-const isImage = (value: Value) => value.dtype === "int8" && value.shape.length === 4;
+export const isActivation = ({ dtype }: Value) => dtype === "int8" || dtype === "int16";
+export const isImage = (value: Value) => value.dtype === "int8" && value.shape.length === 4;
 
-type Step = (builder: Builder) => void;
+export type Step = (builder: Builder) => void;
 
-const STEPS: Readonly<Record<string, Step>> = {
+export const STEPS: Readonly<Record<string, Step>> = {
   conv(builder) {
     const { draw } = builder;
     const x = builder.find(isImage);
@@ -303,17 +303,31 @@ const STEPS: Readonly<Record<string, Step>> = {
 
 const MAX_ELEMENTS = 6000;
 
+/** An image, and now and then a sequence. */
+function usualInputs(draw: Draw): Value[] {
+  const image: Value = {
+    name: "x",
+    dtype: "int8",
+    shape: [1, draw.int(1, 8), draw.int(2, 14), draw.int(2, 18)],
+  };
+  if (!draw.maybe()) return [image];
+  return [image, { name: "z", dtype: "int8", shape: [1, draw.int(2, 9), draw.int(2, 16)] }];
+}
+
 /** `length` steps at most; values that nobody reads are outputs, and now and then others too. */
-export function randomGraph(draw: Draw, length: number, steps = 1): Made {
+export function randomGraph(
+  draw: Draw,
+  length: number,
+  steps = 1,
+  { inputsOf = usualInputs, grow = STEPS }: { inputsOf?: (draw: Draw) => Value[]; grow?: typeof STEPS } = {},
+): Made {
   const builder = new Builder(draw);
-  const channels = draw.int(1, 8);
-  builder.values.push({ name: "x", dtype: "int8", shape: [1, channels, draw.int(2, 14), draw.int(2, 18)] });
-  if (draw.maybe()) builder.values.push({ name: "z", dtype: "int8", shape: [1, draw.int(2, 9), draw.int(2, 16)] });
+  builder.values.push(...inputsOf(draw));
   const inputs = builder.values.map(({ name }) => name);
-  const names = Object.keys(STEPS);
+  const names = Object.keys(grow);
   for (let step = 0; step < length; step++) {
     const before = builder.values.length;
-    STEPS[draw.pick(names)](builder);
+    grow[draw.pick(names)](builder);
     const grown = builder.values.slice(before);
     if (grown.some(({ shape }) => elementCount(shape) > MAX_ELEMENTS || shape.length > 6)) {
       // Too large to be quick: forget it.

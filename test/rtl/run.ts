@@ -86,7 +86,7 @@ interface Layer {
 
 /** Depthwise layers stay on the array, in one of its two ways. */
 function onArray(target: Target, draw: Draw): Target {
-  const depthwise = draw.maybe() ? (["column"] as const) : (["column", "toeplitz"] as const);
+  const depthwise: Target["array"]["depthwise"] = draw.maybe() ? ["column"] : ["column", "toeplitz"];
   return { ...target, array: { ...target.array, depthwise } };
 }
 
