@@ -35,12 +35,14 @@ type Arranged = Emitted & { readonly sramLowerBoundBytes: number };
 
 /**
  * The commands of the planned jobs in the best order known, or where memory or other NPUs keep that from being the best, job
- * after job. `residency`: in moments that are jobs. Throws OutOfSram.
+ * after job. `residency`: in moments that are jobs; `brief`: only the first share of SRAM is tried, for jobs in strips, which
+ * are many and in an order that was chosen to fit. Throws OutOfSram.
  */
 export function arrange(
   given: Omit<EmitInput, "steps" | "residency" | "sramBytes" | "alignment">,
   residency: Residency,
   target: Target,
+  brief: boolean,
 ): Arranged {
   const { jobs } = given;
   const emitted = (settled: Residency, steps: EmitInput["steps"]): Arranged => {
@@ -56,7 +58,7 @@ export function arrange(
   const tasks = tasksOf(jobs, residency, target);
   let found: Arranged | undefined;
   let cycles = Number.POSITIVE_INFINITY;
-  for (const share of SHARES) {
+  for (const share of brief ? SHARES.slice(0, 1) : SHARES) {
     const sequence = bestSequence(tasks, Math.floor(target.sram.bytes * share));
     const settled = settleResidents(jobs, residency, sequence, target);
     found = settled && unlessOutOfSram(() => emitted(settled, sequence.steps));

@@ -96,7 +96,7 @@ export function assemble(
   const states = placeStates(prepared, inits, dram);
   const entries: Entry[] = [];
   const plan: EntryPlan[] = [];
-  prepared.forEach(({ name, graph, lowered, transfers, npus }, index) => {
+  prepared.forEach(({ name, graph, lowered, transfers, npus, inDram }, index) => {
     const { jobs, residency, merged } = planned[index];
     const fedInputs = new Map(graph.states.map(({ input }) => [input, states.get(input)]));
     const fedOutputs = new Map(graph.states.map(({ input, output }) => [output, states.get(input)]));
@@ -107,7 +107,8 @@ export function assemble(
     const perCycle = dramBytesPerCycle(target);
     const lead = 2 * target.dma.latencyCycles;
     const workOf = (command: Command) => costOf(command, target, perCycle);
-    const result = arrange({ jobs, npus, dramAddress, prefetch, lead, workOf }, residency, target);
+    const given = { jobs, npus, dramAddress, prefetch, lead, workOf };
+    const result = arrange(given, residency, target, inDram !== undefined);
     const inputs = graph.inputs
       .filter((input) => !fedInputs.has(input))
       .map((input) => portOf(graph, input, dram.address(lowered.inputs.get(input) ?? bug(input))));
