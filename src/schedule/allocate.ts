@@ -22,6 +22,8 @@ export interface Allocation {
 export interface AllocateOptions {
   /** A peak that is low enough; by default the lower bound. */
   readonly capacity?: number;
+  /** A peak above this is of no use: nothing is searched where the lower bound is higher. */
+  readonly limit?: number;
   /** Buffers and moments that the search may look at, beyond a quick first plan. */
   readonly steps?: number;
 }
@@ -51,7 +53,7 @@ export function liveBytes(lifetimes: readonly Lifetime[], moments: number): Floa
 export function allocate(
   given: readonly Lifetime[],
   alignment = 64,
-  { capacity = 0, steps = STEPS }: AllocateOptions = {},
+  { capacity = 0, limit = Number.POSITIVE_INFINITY, steps = STEPS }: AllocateOptions = {},
 ): Allocation {
   const addresses = new Array<number>(given.length).fill(0);
   const present = [...given.keys()].filter((index) => given[index].bytes > 0);
@@ -60,7 +62,7 @@ export function allocate(
   const parts = components(buffers, unit);
   const lowerBound = parts[0]?.lowerBound ?? 0;
   let goal = Math.max(lowerBound, Math.floor(capacity / unit));
-  let [left, proven, peak] = [steps, lowerBound, 0];
+  let [left, proven, peak] = [lowerBound * unit > limit ? 0 : steps, lowerBound, 0];
   for (const part of parts) {
     const found: Improved = improve(part, goal, left);
     left -= found.steps;

@@ -159,7 +159,7 @@ export function chooseResidents(
       const lifetimes = kept.map((span): Lifetime => {
         return { bytes: mostBytes(span), first: span.first, last: Math.min(span.last + rest, jobs.length - 1) };
       });
-      const allocation = allocate(lifetimes, target.sram.alignmentBytes);
+      const allocation = allocate(lifetimes, target.sram.alignmentBytes, { limit: target.sram.bytes });
       const tops = topsOf(kept, lifetimes, allocation, jobs.length, npus);
       excess = wanted.reduce((most, bytes, index) => {
         return npusOf(jobs[index]).reduce((worst, npu) => Math.max(worst, tops[npu][index] + bytes - capacity), most);

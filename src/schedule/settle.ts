@@ -25,7 +25,7 @@ export function settleResidents(
     const lifetimes = kept.map(
       (one): Lifetime => ({ bytes: mostBytes(one), ...(spans.get(one.root) ?? bug(one.root.name)) }),
     );
-    const allocation = allocate(lifetimes, target.sram.alignmentBytes);
+    const allocation = allocate(lifetimes, target.sram.alignmentBytes, { limit: target.sram.bytes });
     if (allocation.peakBytes > target.sram.bytes) continue;
     const settled = kept.map(({ root, held }, at) => {
       return [root, { ...lifetimes[at], address: allocation.addresses[at], held }] as const;

@@ -119,6 +119,13 @@ describe("instances that first fit does not solve", () => {
     expectLegal(lifetimes, allocation, 1);
   });
 
+  test("nothing is searched where no plan can be of use", () => {
+    const { lifetimes } = readInstance("fixtures/minimalloc/C.csv");
+    const plain = allocate(lifetimes, 1, { steps: 0 });
+    expect(allocate(lifetimes, 1, { limit: 1_000_000 })).toEqual(plain);
+    expect(allocate(lifetimes, 1, { limit: CAPACITY }).peakBytes).toBeLessThan(plain.peakBytes);
+  });
+
   test("when the steps end, the best plan found is given, the same every time", () => {
     const { lifetimes } = readInstance("fixtures/minimalloc/A.csv");
     const plain = allocate(lifetimes, 1, { steps: 0 });
