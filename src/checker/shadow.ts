@@ -29,7 +29,7 @@ export function fate(writer: number, content: Content, readers?: Int32Array): Fa
     : { writer, content, readers, mark: -1, next: undefined };
 }
 
-const PAGE = 1 << 14;
+const PAGE = 1 << 12;
 
 interface Page {
   /** Where segments begin, ascending; the first at the page's own begin. */
@@ -82,9 +82,26 @@ function updatePage(page: Page, low: number, high: number, pageEnd: number, chan
   const old = fates[first];
   const made = change(old, low, high);
   if (made === old) return;
-  const apart = (first === 0 || fates[first - 1] !== made) && (end === pageEnd || fates[first + 1] !== made);
-  if (starts[first] === low && end === high && apart) fates[first] = made;
-  else replace(page, first, low, high, pageEnd, () => made);
+  const [begins, ends] = [starts[first] === low, end === high];
+  if (begins && first > 0 && fates[first - 1] === made) {
+    // It joins the segment before.
+    if (ends) replace(page, first, low, high, pageEnd, () => made);
+    else starts[first] = high;
+  } else if (ends && end < pageEnd && fates[first + 1] === made) {
+    if (begins) replace(page, first, low, high, pageEnd, () => made);
+    else starts[first + 1] = low;
+  } else if (begins) {
+    fates[first] = made;
+    if (!ends) insert(page, first + 1, high, old);
+  } else {
+    insert(page, first + 1, low, made);
+    if (!ends) insert(page, first + 2, high, old);
+  }
+}
+
+function insert({ starts, fates }: Page, at: number, start: number, one: Fate | undefined): void {
+  starts.splice(at, 0, start);
+  fates.splice(at, 0, one);
 }
 
 /** Puts new segments in the place of those within [low, high), joined with neighbours of the same fate. */
