@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Network } from "../../bench/backend/builder.ts";
 import { layerOf } from "../../src/checker/bound/layer.ts";
 import { boundOf, layerCycles, slowestLayer } from "../../src/checker/bound.ts";
+import { checkProgram } from "../../src/checker/check.ts";
 import { convMappings, engineCycles } from "../../src/emulate/cycles.ts";
 import { timeProgram } from "../../src/emulate/timing.ts";
 import type { Graph } from "../../src/ir/graph.ts";
@@ -173,6 +174,18 @@ describe("what the bound counts", () => {
       sliced.pool(sliced.slice(sliced.input("x", [1, 64, 8, 8]), 1, 0, 4), "MaxPool", 2, 2, 0),
     ]);
     expect(boundOf(part, target).compulsoryBytes).toBe(4 * 64 + 4 * 16);
+  });
+
+  test("a cache that is appended to in place is read once, and only the new row is written", () => {
+    const net = new Network("cache");
+    const at = net.index("at", [1]);
+    const update = net.input("row", [1, 2, 1, 16]);
+    const graph = net.finish([net.pool(net.cached(update, 64, at), "MaxPool", 2, 2, 0)]);
+    // The other 63 rows of both heads, the new ones in and out, the index, and the output.
+    expect(boundOf(graph, target).compulsoryBytes).toBe(2 * 63 * 16 + 2 * 32 + 4 + 2 * 32 * 8);
+    const { program } = schedule(graph, target);
+    expect(checkProgram(program, target).faults).toEqual([]);
+    expect(timeProgram(program, target).cycles).toBeGreaterThanOrEqual(boundOf(graph, target).boundCycles);
   });
 
   test("several NPUs share the work but not the DRAM", () => {
