@@ -7,6 +7,8 @@ import { layerOf, type Sized, sized } from "./layer.ts";
 const APPEND = "TensorScatter";
 /** Operators whose result is their first input in another order, a part of it, or it with some rows replaced. */
 const PASSES: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice", "Gather", APPEND]);
+/** Of these, what may cost nothing at all. */
+const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice"]);
 
 type Makers = ReadonlyMap<string, Node>;
 
@@ -14,6 +16,15 @@ type Makers = ReadonlyMap<string, Node>;
 function appenderOf({ input, output }: State, makers: Makers): Node | undefined {
   const maker = makers.get(output);
   return maker?.domain === "npu" && maker.op === APPEND && maker.inputs[0] === input ? maker : undefined;
+}
+
+/** Whether a state stays what it is, or may: at most its own codes seen in another way, which a view can be. */
+function isKept({ input, output }: State, makers: Makers): boolean {
+  let name = output;
+  for (let maker = makers.get(name); maker?.domain === "npu" && VIEWS.has(maker.op); maker = makers.get(name)) {
+    name = maker.inputs[0];
+  }
+  return name === input;
 }
 
 function bytesOf(value: Sized | undefined): number {
@@ -31,9 +42,7 @@ function demands(graph: Graph, makers: Makers): Map<string, number> {
     wanted.set(name, Math.min(sizeOf(name), (wanted.get(name) ?? 0) + bytes));
   // What is appended to, or kept as it is, stays where it lies.
   const inPlace = new Set(
-    graph.states
-      .filter((state) => state.input === state.output || appenderOf(state, makers))
-      .map(({ output }) => output),
+    graph.states.filter((state) => isKept(state, makers) || appenderOf(state, makers)).map(({ output }) => output),
   );
   for (const name of [...graph.outputs, ...graph.states.map(({ output }) => output)])
     if (!inPlace.has(name)) want(name, sizeOf(name));
@@ -68,7 +77,7 @@ export function compulsoryTraffic(graph: Graph, target: Target): Traffic {
   const fed = new Set(graph.states.map(({ output }) => output));
   for (const name of new Set(graph.outputs)) if (!fed.has(name)) written += bytesOf(sized(graph, name));
   for (const state of graph.states) {
-    if (state.output === state.input) continue;
+    if (isKept(state, makers)) continue;
     written += bytesOf(sized(graph, appenderOf(state, makers)?.inputs[1] ?? state.output));
   }
   if (target.sram.keeps === "operands") {
