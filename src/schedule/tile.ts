@@ -115,6 +115,20 @@ function adapted(job: TileJob, like: Grid, cycles: number): Grid {
   return grid;
 }
 
+/** A load arrives in pieces of at least this many bytes: longer than the latency, short beside what waits for it. */
+const PIECE_BYTES = 262_144;
+const MOST_PIECES = 16;
+
+/** Row by row, so that whoever reads an input can begin with its first rows. */
+function loadGrid(job: TileJob, places: Places, whole: GridCost, target: Target): GridCost {
+  const { shape, root } = job.output;
+  const pieces = Math.min(MOST_PIECES, Math.floor(root.bytes / PIECE_BYTES));
+  const axis = shape.length === 4 && shape[2] > 1 ? 2 : shape.findIndex((size) => size > 1);
+  if (pieces < 2 || axis < 0) return whole;
+  const grid = [{ axis, size: Math.ceil(shape[axis] / pieces) }];
+  return costOf(job, memoryOf(job, places, grid, target), target);
+}
+
 /**
  * Everything but constants lies in SRAM: few tiles, cut so that the next engine can begin early, the array stays full and
  * constants arrive in pieces when they take longer than the work. `like`: cut as the producer was, if that is possible;
@@ -132,6 +146,7 @@ function residentGrid(
   const whole = costOf(job, memoryOf(job, places, [], target), target);
   const hold = whole.packageBytes <= budget * HELD_SHARE;
   const weightsLead = whole.packageBytes / perCycle > whole.cycles / 2;
+  if (job.direct?.input === 0 && job.engine === "dma-in") return loadGrid(job, places, whole, target);
   if (whole.cycles < 2 * SHORT_TILE_CYCLES && whole.packageBytes <= budget / 2 && !weightsLead) return whole;
   if (like !== undefined && like.length > 0) {
     const same = costOf(job, memoryOf(job, places, adapted(job, like, whole.cycles), target, hold), target);
