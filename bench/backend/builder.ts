@@ -102,7 +102,9 @@ export class Network {
   /** Constants that bring accumulators of a root mean square to that of well used codes. */
   private stage(channels: number, rms: number, table = false): string[] {
     if (!table) return this.scale(channels, USED / rms);
-    const knots = Int16Array.from({ length: 513 }, (_, at) => Math.max(0, (at - 256) * 127));
+    // SiLU, whose slope changes over a third of the range.
+    const silu = (x: number) => x / (1 + Math.exp(-x / 6000));
+    const knots = Int16Array.from({ length: 513 }, (_, at) => Math.round(silu((at - 256) * 127)));
     return [
       // The table is read at 16 bits, and gives 16 bits.
       ...this.scale(channels, (USED * 256) / rms),

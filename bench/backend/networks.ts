@@ -15,5 +15,5 @@ export const NETWORKS: ReadonlyMap<string, MakeNetwork> = new Map<string, MakeNe
   ["yolov8n", yoloV8n],
   ["vit-b16", vitB16],
   ["whisper-tiny-encoder", whisperTinyEncoder],
-  ["gpt-1.5b-decode", gptDecode],
+  ["gpt-1.5b-decode", () => gptDecode()],
 ]);

@@ -4,6 +4,7 @@
  * that SCALE-Sim is given.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { NVDLA_TABLE, nvdlaTarget } from "../../scripts/nvdla.ts";
 import { bytesOfView, engineCycles } from "../../src/emulate/cycles.ts";
 import { timeProgram } from "../../src/emulate/timing.ts";
 import type { Graph } from "../../src/ir/graph.ts";
@@ -62,6 +63,24 @@ const table = (rows: readonly (readonly (string | number)[])[]) =>
     .toSpliced(1, 0, `|${"---|".repeat(rows[0].length)}`)
     .join("\n");
 
+function networkOf(name: string): Graph {
+  const graph = NETWORKS.get(name)?.();
+  if (graph) return graph;
+  throw new Error(`bug: there is no network ${name}`);
+}
+
+function nvdla(): string {
+  const graph = networkOf("resnet50");
+  const rows = NVDLA_TABLE.map((one) => {
+    const { cycles } = runOn(graph, parseTarget(nvdlaTarget(one), `nvdla-${one.macs}`));
+    const predicted = 1e9 / cycles;
+    const error = 100 * (predicted / one.framesPerSecond - 1);
+    const { macs, bufferBytes, GBps, framesPerSecond } = one;
+    return [macs, bufferBytes / 1024, GBps, framesPerSecond, predicted.toPrecision(3), `${error.toFixed(1)} %`];
+  });
+  return table([["multipliers", "buffer, KiB", "GB/s", "vendor, frames/s", "ours, frames/s", "difference"], ...rows]);
+}
+
 function zigzag(): string {
   const peer = peerResult<Record<"alone" | "dataLocality", { cycles: number; layers: PeerLayer[] }>>("zigzag-resnet18");
   const ours = runOn(resNet18(), peerChip("zigzag-tesla-like"));
@@ -95,9 +114,7 @@ function scaleSim(): string {
 
 function vela(): string {
   const peer = peerResult<{ cycles: Record<string, number>; layers: PeerLayer[] }>("vela-mobilenet-v2");
-  const graph = NETWORKS.get("mobilenet-v2")?.();
-  if (!graph) throw new Error("bug: no MobileNetV2");
-  const ours = runOn(graph, loadTarget("ethos-u55-256"));
+  const ours = runOn(networkOf("mobilenet-v2"), loadTarget("ethos-u55-256"));
   const theirs = (peer?.layers ?? []).filter(({ cycles }) => cycles > 0);
   const own = [...ours.layers.values()];
   const sum = (pick: (layer: { array: number; vector: number }) => number) =>
@@ -118,11 +135,15 @@ function vela(): string {
   ].join("\n\n");
 }
 
-if (process.argv.includes("--topology")) {
-  console.log("Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,");
-  for (const { name, size, kernel, inputs, filters, stride } of SCALESIM_RESNET18) {
-    console.log([name, size, size, kernel, kernel, inputs, filters, stride, ""].join(","));
-  }
-} else if (import.meta.main) {
-  console.log([zigzag(), scaleSim(), vela()].join("\n\n"));
+function topology(): string {
+  const heads = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,";
+  const lines = SCALESIM_RESNET18.map(({ name, size, kernel, inputs, filters, stride }) => {
+    return [name, size, size, kernel, kernel, inputs, filters, stride, ""].join(",");
+  });
+  return [heads, ...lines].join("\n");
+}
+
+if (import.meta.main) {
+  const wanted = process.argv.includes("--topology") ? [topology] : [nvdla, zigzag, scaleSim, vela];
+  console.log(wanted.map((make) => make()).join("\n\n"));
 }

@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { agreement } from "./agreement.ts";
 import { allocation } from "./allocate.ts";
+import { backend } from "./backend.ts";
 import type { AcceptanceCheck } from "./check.ts";
 import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
@@ -11,18 +12,21 @@ import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { recipes } from "./recipes.ts";
 import { statistics } from "./statistics.ts";
+import { targets } from "./targets.ts";
 import { unseen } from "./unseen.ts";
 import { worstCase } from "./worst-case.ts";
 
 const checks: Readonly<Record<string, AcceptanceCheck>> = {
   agreement,
   allocate: allocation,
+  backend,
   checker,
   determinism,
   lowering,
   recipes,
   hostile,
   statistics,
+  targets,
   unseen,
   "worst-case": worstCase,
 };

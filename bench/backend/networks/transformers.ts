@@ -63,10 +63,23 @@ function decoderLayer(net: Network, x: Value, heads: number, { position, visible
   return perceptron(net, net.sum(x, net.linear(joined, width)));
 }
 
-/** GPT-2 XL's shape, 1.5 billion parameters: one token at a context of 512. Each cache has one scale. */
-export function gptDecode(): Graph {
-  const [layers, width, heads, context, vocabulary] = [48, 1600, 25, 512, 50_257];
-  const net = new Network("gpt-1.5b-decode");
+export interface DecoderShape {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  /** Positions that the caches have. */
+  readonly context: number;
+  readonly vocabulary: number;
+}
+
+/** GPT-2 XL's shape, 1.5 billion parameters in 48 layers: one token at a context of 512. */
+export function gptDecode(layers = 48): Graph {
+  return decoderStep("gpt-1.5b-decode", { layers, width: 1600, heads: 25, context: 512, vocabulary: 50_257 });
+}
+
+/** One token through a decoder. Each cache has one scale, so none varies along an axis that is summed over. */
+export function decoderStep(name: string, { layers, width, heads, context, vocabulary }: DecoderShape): Graph {
+  const net = new Network(name);
   const token = net.index("token", [1]);
   const step: Step = { position: net.index("position", [1]), visible: net.input("visible", [1, 1, 1, context]) };
   let x = net.sum(net.lookUp(vocabulary, width, token), net.lookUp(context, width, step.position));

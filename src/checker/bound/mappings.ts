@@ -124,8 +124,8 @@ function channelCycles({ groups, rows, columns, x }: ConvLayer, tiles: number, c
 /**
  * Block-Toeplitz: a tile holds `rows` blocks of at most b neighbouring outputs of an image row, one channel at a time, and costs
  * c(b). Blocks of different widths may share a layer (of different commands), single columns too. Two bounds hold for any
- * mixture: tiles are whole and hold at most rows · b outputs each (a cover of the outputs by tiles, the cheapest by trying all);
- * and an image row needs blocks that together are as wide as itself, each with its share of a tile (the cheapest cover of a row).
+ * mixture: tiles are whole and hold at most rows · b outputs each (`cheapestTiles`); and an image row needs blocks that
+ * together are as wide as itself, each with its share of a tile (the cheapest cover of a row).
  */
 function toeplitzCycles(layer: ConvLayer, single: number, cost: TileCost, target: Target): number {
   const { batch, groups, rows, columns, x } = layer;
@@ -138,9 +138,38 @@ function toeplitzCycles(layer: ConvLayer, single: number, cost: TileCost, target
     costs[block] = Math.min(cycles, costs[block] ?? Number.POSITIVE_INFINITY);
   }
   const lines = batch * rows.outputs;
-  const byTiles = cheapestCover(Math.ceil((lines * columns.outputs) / array.rows), costs);
+  const byTiles = cheapestTiles(lines, columns.outputs, array.rows, costs);
   const byLines = (lines * cheapestCover(columns.outputs, costs)) / array.rows;
   return groups * Math.max(byTiles, byLines);
+}
+
+/** More tiles than these are not counted one by one. */
+const MOST_TILES = 256;
+
+/**
+ * Whole tiles of `slots` blocks each that hold `lines` lines of `width`: their widths must cover all outputs, and of t tiles' slots
+ * some line gets at most ⌊slots · t / lines⌋, so one tile is at least as wide as that line's share. The cheapest t tiles, for every t.
+ */
+function cheapestTiles(lines: number, width: number, slots: number, costs: readonly number[]): number {
+  const units = Math.ceil((lines * width) / slots);
+  if (units > MOST_TILES) return cheapestCover(units, costs);
+  const single = Math.min(...costs.slice(1));
+  let best = Number.POSITIVE_INFINITY;
+  /** By what is still to be covered, the cheapest t − 1 tiles. */
+  let rest = new Float64Array(units + 1).fill(Number.POSITIVE_INFINITY);
+  rest[0] = 0;
+  for (let tiles = 1; tiles * single < best; tiles++) {
+    const share = Math.floor((slots * tiles) / lines);
+    for (let block = Math.ceil(width / share); block < costs.length; block++)
+      best = Math.min(best, costs[block] + rest[Math.max(0, units - block)]);
+    const next = new Float64Array(units + 1).fill(Number.POSITIVE_INFINITY);
+    for (let count = 0; count <= units; count++) {
+      for (let block = 1; block < costs.length; block++)
+        next[count] = Math.min(next[count], costs[block] + rest[Math.max(0, count - block)]);
+    }
+    rest = next;
+  }
+  return best;
 }
 
 /** The least Σ costs[b] of any b's whose sum is at least `units`. Only so many units are tried one by one: then the best rate. */

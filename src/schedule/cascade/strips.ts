@@ -21,6 +21,8 @@ interface Track {
   readonly needed: readonly number[];
   current?: Held;
   strip: number;
+  /** The next strip, whose rows from DRAM are on their way already. */
+  ahead?: Held;
 }
 
 class Cascade {
@@ -69,9 +71,12 @@ class Cascade {
         for (const { read } of links[job]) this.lastTouch.set(read.rows.root, job);
         this.lastTouch.set(parts[job].rows.root, job);
       }
+      // In the first strip the constants that are still to come go first.
+      const turn = strip === 0 ? active[active.length - 1] : active[1];
       for (const job of active) {
         const { work } = parts[job];
         if (!work) continue;
+        if (job === turn) this.prefetch(strip + 1);
         for (const { read } of links[job]) this.enter(read.rows.root, strip);
         this.enter(parts[job].rows.root, strip);
         this.work(work, spans[job]);
@@ -121,31 +126,54 @@ class Cascade {
     return boxView(whole, this.boxOf(part, { root, low: 0 }, low, high));
   }
 
-  /** The tensor's strip, made when it is first touched: kept rows are put back, rows from DRAM brought in. */
-  private enter(root: Root, strip: number): void {
-    const track = this.tracks.get(root);
-    if (!track || track.strip === strip) return;
+  /** The parts of a tensor that get new rows in a strip. */
+  private fresh({ parts }: Track, strip: number): number[] {
+    const { spans } = this.strips[strip];
+    return parts.filter((part) => spans[part].to > spans[part].from);
+  }
+
+  /** A strip of a tensor, with its rows from DRAM; undefined where it is the strip before that is read on. */
+  private begin(track: Track, strip: number): Held | undefined {
     const { parts } = this.segment;
     const { spans } = this.strips[strip];
-    const [before, after] = [this.progress[strip], this.progress[strip + 1]];
-    const fresh = track.parts.filter((part) => spans[part].to > spans[part].from);
-    track.strip = strip;
-    if (fresh.length === 0 && track.current) return;
+    const fresh = this.fresh(track, strip);
+    if (fresh.length === 0 && track.current) return undefined;
     const afresh = track.parts.some((part) => this.again.has(part));
     let low = afresh ? Number.POSITIVE_INFINITY : track.needed[strip];
     let high = 0;
-    for (const part of track.parts) high = Math.max(high, this.top(parts[part], after[part]));
+    for (const part of track.parts) high = Math.max(high, this.top(parts[part], this.progress[strip + 1][part]));
     for (const part of fresh) low = Math.min(low, this.top(parts[part], spans[part].from));
     const held = this.hold(track.rows, low, high, `${strip}`);
+    for (const part of fresh) if (!parts[part].work) this.load(parts[part], held, spans[part]);
+    return held;
+  }
+
+  /** Rows from DRAM that the next strip begins with are brought in while this one is at work. */
+  private prefetch(strip: number): void {
+    if (strip >= this.strips.length) return;
+    for (const track of this.tracks.values()) {
+      const brought = track.parts.every((part) => !this.segment.parts[part].work);
+      if (brought && this.fresh(track, strip).length > 0) track.ahead = this.begin(track, strip);
+    }
+  }
+
+  /** The tensor's strip, made when it is first touched: kept rows are put back. */
+  private enter(root: Root, strip: number): void {
+    const track = this.tracks.get(root);
+    if (!track || track.strip === strip) return;
+    track.strip = strip;
+    const held = track.ahead ?? this.begin(track, strip);
+    track.ahead = undefined;
+    if (!held) return;
     if (track.current) {
       for (const part of track.parts) {
         if (this.again.has(part)) continue;
-        const from = Math.max(track.needed[strip], parts[part].first, track.current.low);
-        this.move(parts[part], track.current, held, from, this.top(parts[part], before[part]));
+        const own = this.segment.parts[part];
+        const from = Math.max(track.needed[strip], own.first, track.current.low);
+        this.move(own, track.current, held, from, this.top(own, this.progress[strip][part]));
       }
     }
     track.current = held;
-    for (const part of fresh) if (!parts[part].work) this.load(parts[part], held, spans[part]);
   }
 
   private move(part: Part, from: Held, to: Held, low: number, high: number): void {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { checkProgram } from "../../../src/checker/check.ts";
 import type { AnyArray } from "../../../src/emulate/machine/memory.ts";
 import { createMachine, type Machine } from "../../../src/emulate/machine.ts";
 import { CompileError } from "../../../src/error.ts";
@@ -34,6 +35,7 @@ for (const set of [[], ["sram=16KiB"], ["sram=6KiB"]]) {
       try {
         const { program } = schedule(graph, target, { npus: 3, sharing: "always" });
         if (program.entries[0].commands.some(({ npu }) => npu === 2)) shared++;
+        if (seed < 12) expect(checkProgram(program, target).faults, `seed ${seed}\n${print(graph)}`).toEqual([]);
         machine = createMachine(encodeProgram(program));
       } catch (error) {
         if (set.length > 0 && error instanceof CompileError && error.code.startsWith("model/")) continue;
