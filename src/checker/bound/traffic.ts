@@ -1,5 +1,5 @@
 /** Bytes that must cross the DRAM's bus in one run, whatever the schedule: computed from the graph alone. */
-import type { Graph, Node, State } from "../../ir/graph.ts";
+import { type Graph, intsAttr, type Node, type State } from "../../ir/graph.ts";
 import type { Target } from "../../target/schema.ts";
 import { layerOf, type Sized, sized } from "./layer.ts";
 
@@ -31,6 +31,37 @@ function bytesOf(value: Sized | undefined): number {
   return value ? value.count * value.bytes : 0;
 }
 
+/** Of `length` positions on an axis, those that a window reaches from some of its places. */
+function reached(
+  length: number,
+  places: number,
+  window: Readonly<Record<"kernel" | "stride" | "dilation" | "pad", number>>,
+) {
+  const { kernel, stride, dilation, pad } = window;
+  const found = new Set<number>();
+  for (let place = 0; place < places; place++) {
+    for (let tap = 0; tap < kernel; tap++) {
+      const at = place * stride + tap * dilation - pad;
+      if (at >= 0 && at < length) found.add(at);
+    }
+  }
+  return found.size;
+}
+
+/** The part of its first input that an operator with windows reads: strides may step over the rest. */
+function shareRead(node: Node, graph: Graph): number {
+  if (node.domain !== "npu" || !["Conv", "MaxPool", "AveragePool"].includes(node.op)) return 1;
+  const [x, w, y] = [node.inputs[0], node.inputs[1], node.outputs[0]].map((name) => sized(graph, name)?.shape);
+  const kernels = node.op === "Conv" ? w?.slice(2) : intsAttr(node, "kernel_shape");
+  if (!x || !y || !kernels) return 1;
+  return kernels.reduce((share, kernel, axis) => {
+    const of = (name: string, none: number) => intsAttr(node, name)?.[axis] ?? none;
+    const window = { kernel, stride: of("strides", 1), dilation: of("dilations", 1), pad: of("pads", 0) };
+    const length = x[2 + axis];
+    return length === 0 ? share : (share * reached(length, y[2 + axis], window)) / length;
+  }, 1);
+}
+
 /**
  * Bytes of every value that somebody needs: all, unless only parts of it are read, through whatever views. Walked from the
  * outputs on, so that a value's readers are known before itself.
@@ -53,7 +84,8 @@ function demands(graph: Graph, makers: Makers): Map<string, number> {
       if (name === "") return;
       const passes = node.domain === "npu" && at === 0 && PASSES.has(node.op);
       const fresh = passes && node.op === APPEND ? sizeOf(node.inputs[1]) : 0;
-      want(name, passes ? Math.max(0, asked - fresh) : sizeOf(name));
+      const read = at === 0 ? Math.round(sizeOf(name) * shareRead(node, graph)) : sizeOf(name);
+      want(name, passes ? Math.max(0, asked - fresh) : read);
     });
   }
   return wanted;
