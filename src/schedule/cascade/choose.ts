@@ -14,7 +14,9 @@ const MOST_SEGMENTS = 20_000;
 /** Tensors at one cut whose place is chosen exactly; of more, the largest and longest-lived go to DRAM. */
 const CHOSEN_AT_A_CUT = 3;
 /** Numbers of strips. */
-const STRIPS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 27, 30, 32, 36, 40, 48, 54, 64, 80, 96, 128];
+const STRIPS = [
+  2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 27, 30, 32, 36, 40, 48, 54, 64, 80, 96, 128,
+];
 
 export interface ChosenCascade {
   readonly segment: Segment;
