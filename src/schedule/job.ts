@@ -26,8 +26,8 @@ export interface TileJob {
   readonly origin: readonly string[];
   readonly inputs: readonly (View | undefined)[];
   readonly output: View;
-  /** Whether a channel of the output needs only the same channel of the first input. */
-  readonly channelwise?: boolean;
+  /** The output's axis of channels, all of which most readers need for a pixel; the last one where absent. */
+  readonly channelAxis?: number;
   /** Best first. */
   readonly cuts: readonly Cut[];
   /** Whether input or output lie in DRAM for good: loads, stores, gathers from large tables. */

@@ -2,54 +2,72 @@
 import { convMappings, engineCycles } from "../emulate/cycles.ts";
 import { type Graph, intAttr, type Node } from "../ir/graph.ts";
 import type { Target } from "../target/schema.ts";
-import type { MappedPart } from "./jobs/linear.ts";
+import type { Mapped, MappedPart } from "./jobs/linear.ts";
 import type { CommandBody } from "./program.ts";
 
 /** A part of fewer channels than this is not worth a command. */
 const FEWEST_CHANNELS = 4;
 
-/** The part of the producer's time that the vector unit can use already, following tile by tile while the array cannot. */
-const LEAD = 0.66;
+/** The part of the layer before that the vector unit can use already, following tile by tile while the array cannot. */
+const LEAD = 0.9;
 
-function arrayCycles(command: CommandBody | undefined, target: Target): number {
-  return command?.engine === "array" ? engineCycles(command, target) : 0;
+/** A depthwise layer, all of whose channels either unit could take. */
+export interface Divisible {
+  readonly node: Node;
+  readonly channels: number;
+  readonly array: Mapped & { readonly cycles: number };
+  readonly vectorCycles: number;
+  /** How many channels the vector unit takes, if both are to end together. */
+  readonly share: number;
 }
 
-/**
- * Channels of a depthwise layer do not know each other: the array takes some, by its better mapping, while the vector unit
- * takes the rest, so many that both end together. Neighbouring layers wait for it anyway, so either would stand idle.
- * `commandOf` gives the whole layer as one command.
- */
-export function chooseMappings(
+/** The grouped convolutions of a graph; `commandOf` gives a whole layer as one command. */
+export function divisibleLayers(
   graph: Graph,
   commandOf: (node: Node) => CommandBody | undefined,
   target: Target,
-): Map<Node, readonly MappedPart[]> {
-  const mapped = new Map<Node, readonly MappedPart[]>();
+): Divisible[] {
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0], node]));
-  for (const node of graph.nodes) {
-    if (node.domain !== "npu" || node.op !== "Conv" || intAttr(node, "group", 1) === 1) continue;
+  const arrayCycles = (node: Node | undefined): number => {
+    const command = node && commandOf(node);
+    return command?.engine === "array" ? engineCycles(command, target) : 0;
+  };
+  return graph.nodes.flatMap((node) => {
+    if (node.domain !== "npu" || node.op !== "Conv" || intAttr(node, "group", 1) === 1) return [];
     const command = commandOf(node);
-    if (command?.kind !== "conv") continue;
+    if (command?.kind !== "conv") return [];
     const found = convMappings(command, target);
     const onVector = found.find(({ mapping }) => mapping === "vector");
-    const onArray = found.filter(({ mapping }) => mapping !== "vector").reduce((a, b) => (b.cycles < a.cycles ? b : a));
+    const array = found.filter(({ mapping }) => mapping !== "vector").reduce((a, b) => (b.cycles < a.cycles ? b : a));
     const channels = command.y.shape[1];
-    const before = makers.get(node.inputs[0]);
-    const lead = before === undefined ? 0 : LEAD * arrayCycles(commandOf(before), target);
-    const share = onVector === undefined ? 0 : (onArray.cycles + lead) / (onArray.cycles + onVector.cycles);
-    const away = Math.round(channels * Math.min(1, share));
-    const vector = { mapping: "vector", block: 1 } as const;
-    const array = { mapping: onArray.mapping, block: onArray.block };
-    if (away < FEWEST_CHANNELS) mapped.set(node, [{ ...array, start: 0, count: channels }]);
-    else if (channels - away < FEWEST_CHANNELS) mapped.set(node, [{ ...vector, start: 0, count: channels }]);
-    else {
+    const vectorCycles = onVector?.cycles ?? Number.POSITIVE_INFINITY;
+    const lead = LEAD * arrayCycles(makers.get(node.inputs[0]));
+    const share = channels * Math.min(1, (array.cycles + lead) / (array.cycles + vectorCycles));
+    return [{ node, channels, array, vectorCycles, share }];
+  });
+}
+
+/**
+ * Channels of a depthwise layer do not know each other: the vector unit takes some (`shares`) while the array takes the
+ * rest, by its better mapping. Neighbouring layers wait for it anyway, so either would stand idle.
+ */
+export function mappingsOf(layers: readonly Divisible[], shares: readonly number[]): Map<Node, readonly MappedPart[]> {
+  return new Map(
+    layers.map((layer, at) => {
+      const { node, channels } = layer;
+      const away = Math.round(shares[at]);
+      const vector = { mapping: "vector", block: 1 } as const;
+      const array = { mapping: layer.array.mapping, block: layer.array.block };
+      if (away < FEWEST_CHANNELS) return [node, [{ ...array, start: 0, count: channels }]];
+      if (channels - away < FEWEST_CHANNELS) return [node, [{ ...vector, start: 0, count: channels }]];
       // The first channels are made first: the vector unit follows the producer while the array is still at it.
-      mapped.set(node, [
-        { ...vector, start: 0, count: away },
-        { ...array, start: away, count: channels - away },
-      ]);
-    }
-  }
-  return mapped;
+      return [
+        node,
+        [
+          { ...vector, start: 0, count: away },
+          { ...array, start: away, count: channels - away },
+        ],
+      ];
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 /** Work on the vector unit is cut as its producer was, so that it follows tile by tile. */
 import { stridesOf } from "../ir/tensor.ts";
 import type { Grid } from "./grid.ts";
-import type { Cut, Job, TileJob } from "./job.ts";
+import type { Cut, TileJob } from "./job.ts";
 import type { Root, View } from "./view.ts";
 
 /** By root: its axes and the sizes of the pieces that it is made in, and by which of all recorded. */
@@ -26,17 +26,6 @@ export function recordGrid({ output }: TileJob, grid: Grid, producers: ProducerG
     return found ? [{ axis: found.axis, size: size * found.step }] : [];
   });
   producers.set(output.root, { age: producers.size, cuts });
-}
-
-/** Roots that a depthwise layer reads: it follows channel by channel, where others need all channels of a row. */
-export function readByChannel(jobs: readonly Job[]): Set<Root> {
-  const roots = new Set<Root>();
-  for (const job of jobs) {
-    if (job.kind === "cpu" || !job.channelwise) continue;
-    const [x] = job.inputs;
-    if (x) roots.add(x.root);
-  }
-  return roots;
 }
 
 /** The grid of the youngest producer of an input that has the output's shape, in the job's own axes. */

@@ -2,14 +2,18 @@
 import type { Graph } from "../ir/graph.ts";
 import { type Placed, placement } from "../target/placement.ts";
 import type { Target } from "../target/schema.ts";
+import { balancedShares, type Trial } from "./balance.ts";
 import { OutOfSram } from "./emit.ts";
 import { finestGrid, memoryOf } from "./grid.ts";
 import type { CpuJob, Job, TileJob } from "./job.ts";
 import { type Lowered, lowerGraph } from "./lower.ts";
-import { chooseMappings } from "./mapping.ts";
-import { likeProducer, type ProducerGrids, readByChannel, recordGrid } from "./pipeline.ts";
+import { type Divisible, divisibleLayers, mappingsOf } from "./mapping.ts";
+import { bestSequence } from "./order.ts";
+import { likeProducer, type ProducerGrids, recordGrid } from "./pipeline.ts";
+import type { Engine } from "./program.ts";
 import { chooseResidents, isIdle, placesOf, type Residency, tooLarge } from "./residency.ts";
 import { fillPackages, joinPackages, type PlannedJob, planJob } from "./stream.ts";
+import { type Step, tasksOf } from "./tasks.ts";
 import { chooseGrid, type GridMemo } from "./tile.ts";
 import { addTransfers, type Transfers } from "./transfers.ts";
 import { type Root, wholeBox } from "./view.ts";
@@ -39,9 +43,38 @@ export interface Prepared {
 export function prepare(name: string, graph: Graph, target: Target, allowCpu: boolean): Prepared {
   const placed = placement(graph, target, { allowCpu });
   const first = lowerGraph(graph, placed, new Map());
-  const mappings = chooseMappings(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
-  const lowered = mappings.size === 0 ? first : lowerGraph(graph, placed, mappings);
-  return { name, graph, placed, lowered, transfers: addTransfers(graph, lowered, target.sram.bytes), npus: 1 };
+  const layers = divisibleLayers(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
+  const entryOf = (lowered: Lowered): Prepared => {
+    return { name, graph, placed, lowered, transfers: addTransfers(graph, lowered, target.sram.bytes), npus: 1 };
+  };
+  if (layers.length === 0) return entryOf(first);
+  const divided = (shares: readonly number[]) => entryOf(lowerGraph(graph, placed, mappingsOf(layers, shares)));
+  const memo: GridMemo = new Map();
+  try {
+    return divided(balancedShares(layers, (shares) => trialOf(divided(shares), layers, target, memo)));
+  } catch (error) {
+    if (!(error instanceof OutOfSram)) throw error;
+    return divided(layers.map(({ share }) => share));
+  }
+}
+
+/** The entry's order if it has the SRAM for itself. */
+function trialOf(entry: Prepared, layers: readonly Divisible[], target: Target, memo: GridMemo): Trial {
+  const { jobs, residency } = planEntry(entry, target, { share: 0.9, alone: false }, undefined, memo);
+  const sequence = bestSequence(tasksOf(jobs, residency, target), target.sram.bytes);
+  const layerOf = new Map<Job, number>();
+  for (const [at, { node }] of layers.entries())
+    for (const job of entry.lowered.byNode.get(node) ?? []) layerOf.set(job, at);
+  const jobOf = ({ job }: Step): Job => jobs[job].job;
+  return {
+    sequence,
+    engines: sequence.steps.map((step) => engineOf(jobOf(step))),
+    layers: sequence.steps.map((step) => layerOf.get(jobOf(step))),
+  };
+}
+
+function engineOf(job: Job): Engine {
+  return job.kind === "cpu" ? "cpu" : job.engine;
 }
 
 /** The layer of a Conv node as one command without addresses. */
@@ -65,8 +98,14 @@ export interface Planned {
   readonly merged: ReadonlyMap<Root, Root>;
 }
 
-/** Chooses what stays in SRAM, and each job's tiles. Throws OutOfSram, model/layer-too-large. */
-export function planEntry(entry: Prepared, target: Target, { share, alone }: Thrift, weights: Weights): Planned {
+/** Chooses what stays in SRAM, and each job's tiles. Without `weights`, for a trial. Throws OutOfSram, model/layer-too-large. */
+export function planEntry(
+  entry: Prepared,
+  target: Target,
+  { share, alone }: Thrift,
+  weights: Weights | undefined,
+  memo: GridMemo = new Map(),
+): Planned {
   const { transfers, npus, inDram } = entry;
   const { jobs, inPlace } = transfers;
   // Strips of a cascade pass from the array to the units behind it even where nothing else may stay.
@@ -81,24 +120,21 @@ export function planEntry(entry: Prepared, target: Target, { share, alone }: Thr
     for (const store of stores) skipped.add(store);
   }
   const producers: ProducerGrids = new Map();
-  const followed = readByChannel(jobs);
-  const memo: GridMemo = new Map();
   const planned = jobs.map((job, index) => {
     if (job.kind === "cpu") return { job };
     const places = placesOf(job, isResident);
     if (skipped.has(job) || isIdle(job, isResident)) return { job, index, grid: [], places, tiles: [], items: [] };
     const free = target.sram.bytes - residency.tops[job.npu ?? 0][index];
     const like = likeProducer(job, producers);
-    const byChannel = job.engine === "array" && followed.has(job.output.root);
     const found =
-      chooseGrid(job, places, Math.floor(free * share), like, byChannel, target, memo) ??
-      chooseGrid(job, places, free, like, byChannel, target, memo);
+      chooseGrid(job, places, Math.floor(free * share), like, target, memo) ??
+      chooseGrid(job, places, free, like, target, memo);
     const { grid, hold } = found ?? refuse(job, places, target);
     recordGrid(job, grid, producers);
     return planJob(job, index, grid, places, hold);
   });
   const tiled = planned.flatMap((one) => ("items" in one ? [one] : []));
-  for (const one of tiled) fillPackages(one, weights);
+  if (weights) for (const one of tiled) fillPackages(one, weights);
   joinPackages(tiled);
   return { jobs: planned, residency, merged };
 }

@@ -31,6 +31,9 @@ const UNEVENNESS = 0.02;
 /** Cycles that a further tile must save to be worth its command. */
 const TILE_PRICE = 9;
 
+/** What readers wait for: half a strip with all its channels, and a little of the first tile. */
+const [STRIP_WEIGHT, TILE_WEIGHT] = [0.5, 0.1];
+
 /** Piece sizes on one axis, from whole to one quantum. `unit`: what the array takes at once, so that no tile is half empty. */
 function sizesOf(job: TileJob, { axis, quantum }: Cut, unit: number, most: number): number[] {
   const length = job.output.shape[axis];
@@ -82,6 +85,19 @@ function* gridsOver(
   yield* choose(0);
 }
 
+/** A half, a third or a fifth, whatever comes out even; else the number itself. */
+function partOf(number: number): number {
+  const parts = [2, 3, 5].find((count) => number % count === 0);
+  return parts === undefined ? number : number / parts;
+}
+
+/** In how many steps all channels of a part of the output are there: what most readers wait for. */
+function stripsOf(job: TileJob, grid: Grid): number {
+  const { shape } = job.output;
+  const channels = job.channelAxis ?? shape.length - 1;
+  return grid.reduce((n, { axis, size }) => (axis === channels ? n : n * Math.ceil(shape[axis] / size)), 1);
+}
+
 /** The part of the output that the largest tile makes. */
 function shareOf(job: TileJob, grid: Grid): number {
   return grid.reduce((share, { axis, size }) => (share * size) / job.output.shape[axis], 1);
@@ -106,7 +122,10 @@ function adapted(job: TileJob, like: Grid, cycles: number): Grid {
     const known = grid.find((one) => one.axis === axis)?.size ?? shape[axis];
     let size = known;
     while (length() > 2 * ideal && size > quantum) {
-      size = Math.ceil(size / quantum / 2) * quantum;
+      // Pieces of a piece end where it ends, or a reader would wait for the next one.
+      const part = (known < shape[axis] ? partOf(size / quantum) : Math.ceil(size / quantum / 2)) * quantum;
+      if (part === size) break;
+      size = part;
       grid = grid.some((one) => one.axis === axis)
         ? grid.map((one) => (one.axis === axis ? { axis, size } : one))
         : [...grid, { axis, size }];
@@ -131,15 +150,13 @@ function loadGrid(job: TileJob, places: Places, whole: GridCost, target: Target)
 
 /**
  * Everything but constants lies in SRAM: few tiles, cut so that the next engine can begin early, the array stays full and
- * constants arrive in pieces when they take longer than the work. `like`: cut as the producer was, if that is possible;
- * `byChannel`: by channels only, since a depthwise reader follows channel by channel.
+ * constants arrive in pieces when they take longer than the work. `like`: the producer's pieces, for work that follows it.
  */
 function residentGrid(
   job: TileJob,
   places: Places,
   budget: number,
   like: Grid | undefined,
-  byChannel: boolean,
   target: Target,
 ): GridCost | undefined {
   const perCycle = dramBytesPerCycle(target);
@@ -153,7 +170,7 @@ function residentGrid(
     if (same.double <= budget) return same;
   }
   const axes = job.cuts
-    .filter(({ axis }) => job.output.shape[axis] > 1 && (byChannel ? axis === 1 : true))
+    .filter(({ axis }) => job.output.shape[axis] > 1)
     .slice(0, 2)
     .map((cut, index) => {
       const constantsMove = index === 1 || places.inputs.every((place) => place !== "package");
@@ -171,7 +188,8 @@ function residentGrid(
     const score =
       Math.max(cost.cycles, cost.traffic / perCycle) +
       refetched +
-      cost.tileCycles / 2 +
+      cost.tileCycles * TILE_WEIGHT +
+      (cost.cycles / stripsOf(job, grid)) * STRIP_WEIGHT +
       // Even pieces cost the array the same and keep the units that follow evenly busy.
       UNEVENNESS * whole.cycles * shareOf(job, grid) +
       cost.packageBytes / perCycle +
@@ -224,9 +242,9 @@ function bestOf(job: TileJob, fitting: readonly GridMemory[], budget: number, pe
 /** Layers repeat: what was found for one holds for the next that is the same in everything that matters. */
 export type GridMemo = Map<string, GridCost | undefined>;
 
-function keyOf(job: TileJob, places: Places, budget: number, like: Grid | undefined, byChannel: boolean): string {
+function keyOf(job: TileJob, places: Places, budget: number, like: Grid | undefined): string {
   const command = sizedCommand(job, { start: job.output.shape.map(() => 0), size: job.output.shape });
-  return JSON.stringify([command, job.cuts, places, budget, like, byChannel]);
+  return JSON.stringify([command, job.cuts, places, budget, like]);
 }
 
 /** The grid of a job whose staging may take `budget` bytes; undefined where no grid fits. */
@@ -235,12 +253,11 @@ export function chooseGrid(
   places: Places,
   budget: number,
   like: Grid | undefined,
-  byChannel: boolean,
   target: Target,
   memo: GridMemo,
 ): GridCost | undefined {
-  const key = keyOf(job, places, budget, like, byChannel);
-  if (!memo.has(key)) memo.set(key, searchGrid(job, places, budget, like, byChannel, target));
+  const key = keyOf(job, places, budget, like);
+  if (!memo.has(key)) memo.set(key, searchGrid(job, places, budget, like, target));
   return memo.get(key);
 }
 
@@ -249,11 +266,10 @@ function searchGrid(
   places: Places,
   budget: number,
   like: Grid | undefined,
-  byChannel: boolean,
   target: Target,
 ): GridCost | undefined {
   const staged = [...places.inputs, places.output].includes("stage");
   return staged
     ? stagedGrid(job, places, budget, target)
-    : (residentGrid(job, places, budget, like, byChannel, target) ?? stagedGrid(job, places, budget, target));
+    : (residentGrid(job, places, budget, like, target) ?? stagedGrid(job, places, budget, target));
 }

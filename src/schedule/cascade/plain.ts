@@ -62,7 +62,7 @@ function costOf(work: Work, room: number, places: Places, cyclesOf: CyclesOf, ta
   if (whole <= room / 2) return cost(cyclesOf(work, work.count), constantBytes + staged + written);
   if (Math.min(whole, 2 * memoryOf(job, places, finestGrid(job), target).single) > room)
     return Number.POSITIVE_INFINITY;
-  const found = chooseGrid(job, places, room, undefined, false, target, grids);
+  const found = chooseGrid(job, places, room, undefined, target, grids);
   if (!found) return Number.POSITIVE_INFINITY;
   return cost(
     found.cycles + found.tiles * target.issueCycles,

@@ -75,7 +75,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
     origin: node.origin,
     inputs: [x, w, views[2], ...post],
     output: y,
-    channelwise: groups > 1 && inputsPerGroup === 1,
+    channelAxis: 1,
     cuts: [
       { axis: 2, quantum: 1 },
       { axis: 1, quantum: groups > 1 ? outputsPerGroup : 1 },
@@ -147,6 +147,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
     origin: node.origin,
     inputs: [x, w, views[2], ...post],
     output: y,
+    channelAxis: 1,
     cuts: [
       { axis: 2, quantum: 1 },
       { axis: 1, quantum: groups > 1 ? outputsPerGroup : 1 },

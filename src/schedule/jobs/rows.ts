@@ -31,6 +31,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
     origin: node.origin,
     inputs: average ? [x, ...post] : [x],
     output: y,
+    channelAxis: 1,
     cuts: [
       { axis: 2, quantum: 1 },
       { axis: 1, quantum: 1 },
