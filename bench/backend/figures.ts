@@ -26,6 +26,7 @@ function* networks(options: BenchOptions): Iterable<Line> {
     yield {
       ...figures,
       ratio: ratio(figures.cycles, figures.boundCycles),
+      floorRatio: ratio(figures.cycles, figures.floorCycles),
       rooflineRatio: ratio(figures.cycles, figures.rooflineCycles),
       sramPeakBytes: timing.sramPeakBytes,
     };

@@ -11,8 +11,13 @@ import { compulsoryTraffic, type Traffic } from "./bound/traffic.ts";
 import { portCycles, vectorCycles } from "./bound/vector.ts";
 
 export interface Bound {
-  /** The largest of array, vector unit and DRAM. */
+  /** The largest of array, vector unit and DRAM. No schedule is faster. */
   readonly boundCycles: number;
+  /**
+   * The same where every layer runs as a whole, at its best legal mapping, on the unit that this one needs. Schedules that
+   * divide a depthwise layer between array and vector unit can be faster; without such layers it is `boundCycles`.
+   */
+  readonly wholeLayerCycles: number;
   /** The larger of MACs / what the arrays do at their best, and compulsory bytes / sustained bandwidth. */
   readonly rooflineCycles: number;
   /** Of all NPUs' arrays together, each layer at its best legal mapping: only what the vector unit cannot take. */
@@ -83,6 +88,11 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
     else if (cycles.vector === undefined) array += cycles.array;
     else either.push({ array: cycles.array, vector: cycles.vector });
   }
+  const best = either.map((layer) =>
+    layer.vector < layer.array ? { array: 0, vector: layer.vector } : { ...layer, vector: 0 },
+  );
+  const wholeArray = best.reduce((sum, layer) => sum + layer.array, array);
+  const wholeVector = best.reduce((sum, layer) => sum + layer.vector, vector);
   const share = target.profiles[options.profile ?? target.defaultProfile]?.dramShare ?? 1;
   const traffic = compulsoryTraffic(graph, target);
   const dramCycles = dramCyclesOf(traffic, target, npus, share);
@@ -90,6 +100,7 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
   const peak = (macs * stepCycles) / (rows * columns * inputs * npus);
   return {
     boundCycles: Math.ceil(Math.max(balance(array, vector, either) / npus, dramCycles)),
+    wholeLayerCycles: Math.ceil(Math.max(Math.max(wholeArray, wholeVector) / npus, dramCycles)),
     rooflineCycles: Math.ceil(Math.max(peak, dramCycles)),
     arrayCycles: array,
     vectorCycles: vector,
