@@ -94,7 +94,7 @@ vector:
     gather: ${one}
     mac: ${one}
 pool:
-  lanes: { value: ${Math.max(1, post / 2)}, source: "throughput of the planar data processor: 8 at 2048 multipliers (spec/defs), in proportion", confidence: medium }
+  lanes: { value: ${Math.max(1, Math.floor(post / 2))}, source: "throughput of the planar data processor: 8 at 2048 multipliers (spec/defs), in proportion", confidence: medium }
   takes: { value: inputs, source: "partial results of a line are kept (nvdla.org unit description)", confidence: medium }
 dma:
   engines: { value: 1, assumed: "one memory interface", confidence: medium }

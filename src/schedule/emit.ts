@@ -219,8 +219,11 @@ class Emitter {
     return npusOf(this.input.jobs[item.job].job)[0];
   }
 
-  /** Gives an item its memory and brings its bytes there, for all who share it. False where there is no room now. */
-  private load(item: StreamItem, now: number): boolean {
+  /**
+   * Gives an item its memory and brings its bytes there, for all who share it. False where there is no room now, or none
+   * that is given up before `until`: the engine would wait for it, and others behind it.
+   */
+  private load(item: StreamItem, now: number, until: number): boolean {
     const mates = item.mates ?? [item];
     const chips = mates.map((mate) => this.chips[this.npuOf(mate)]);
     const heaps = chips.map(({ heap }) => heap);
@@ -231,8 +234,13 @@ class Emitter {
     const address =
       item.kind === "package" ? takeCommon(heaps, item.bytes, floor) : heaps[0].take(item.bytes, floor, false);
     if (address === undefined) return false;
+    const end = address + item.bytes;
+    if (chips.some(({ arena }) => this.clock.endOf(waitsOf(arena.past(address, end), -1)) > until)) {
+      for (const heap of heaps) heap.give(address);
+      return false;
+    }
     mates.forEach((mate, at) => {
-      const buffer = new TrackedBuffer(chips[at].arena.claim(address, address + item.bytes));
+      const buffer = new TrackedBuffer(chips[at].arena.claim(address, end));
       this.blocks.set(mate, { address, buffer });
     });
     const [{ npu }] = chips;
@@ -296,7 +304,7 @@ class Emitter {
       if (this.blocks.has(item) || this.done.has(item)) continue;
       if (tile === undefined ? this.fetched(item) >= until : must.size === 0) return;
       if (!must.has(item) && written >= done) return;
-      if (!this.load(item, now)) {
+      if (!this.load(item, now, must.has(item) ? Number.POSITIVE_INFINITY : until)) {
         if (must.size > 0) throw new OutOfSram(this.input.jobs[item.job].job.name, item.bytes);
         return;
       }

@@ -101,6 +101,15 @@ export class Arena {
     this.lanes = lanes;
   }
 
+  /** Who used [start, end) so far. */
+  past(start: number, end: number): Last {
+    const before = nobody(this.lanes);
+    for (const segment of this.segments) {
+      if (start < segment.end && segment.start < end) raise(before, segment.last);
+    }
+    return before;
+  }
+
   /** A buffer begins to live at [start, end): what was there is its past. */
   claim(start: number, end: number): Last {
     const before = nobody(this.lanes);

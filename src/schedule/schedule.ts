@@ -94,11 +94,50 @@ function scheduleShared(prepared: readonly Prepared[], target: Target, options: 
   return cyclesOf(together, target) < cycles ? together : alone;
 }
 
-/** On one NPU. */
+/** A plan for half the SRAM that is slower by more than this ends the search for better ones below it. */
+const WORSE = 1.05;
+
+/**
+ * On one NPU. Where tensors do not stay in SRAM, larger tiles overlap less with what comes before and after them: plans for
+ * a half, a quarter and so on of the SRAM are tried too, so that more of it never makes a network slower.
+ */
 function scheduleAlone(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Scheduled {
+  let best: Scheduled & { readonly spills: boolean } = scheduleWithin(prepared, target, options);
+  if (!best.spills) return best;
+  let least = cyclesOf(best, target);
+  for (let bytes = target.sram.bytes / 2; bytes >= LEAST_SRAM; bytes /= 2) {
+    const smaller: Target = { ...target, sram: { ...target.sram, bytes: Math.floor(bytes) } };
+    const found = scheduleIfPossible(prepared, smaller, options);
+    const cycles = found ? cyclesOf(found, target) : Number.POSITIVE_INFINITY;
+    if (found && cycles < least) [best, least] = [found, cycles];
+    else if (cycles > least * WORSE) break;
+  }
+  return best;
+}
+
+/** Planning for less is not worth a try. */
+const LEAST_SRAM = 16 * 1024;
+
+function scheduleIfPossible(prepared: readonly Prepared[], target: Target, options: ScheduleOptions) {
+  const allowCpu = options.allowCpu ?? false;
+  try {
+    const again = prepared.map(({ name, graph }) => prepare(name, graph, target, allowCpu));
+    return scheduleWithin(again, target, options);
+  } catch (error) {
+    if (error instanceof CompileError && error.code.startsWith("model/")) return undefined;
+    throw error;
+  }
+}
+
+/** With the SRAM that the target says. */
+function scheduleWithin(
+  prepared: readonly Prepared[],
+  target: Target,
+  options: ScheduleOptions,
+): Scheduled & { readonly spills: boolean } {
   const plain = attempt(prepared, target);
   if (!plain.spills || options.cascades === "never") return plain;
-  return withCascades(prepared, target).reduce<Scheduled>((best, cascaded) => {
+  return withCascades(prepared, target).reduce<typeof plain>((best, cascaded) => {
     const found = attempt(cascaded, target);
     const isForced = options.cascades === "always" && best === plain;
     return isForced || cyclesOf(found, target) < cyclesOf(best, target) ? found : best;

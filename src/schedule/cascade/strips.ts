@@ -72,11 +72,11 @@ class Cascade {
         this.lastTouch.set(parts[job].rows.root, job);
       }
       // In the first strip the constants that are still to come go first.
-      const turn = strip === 0 ? active[active.length - 1] : active[1];
+      const turn = strip === 0 ? active[active.length - 1] : (active[1] ?? 0);
       for (const job of active) {
         const { work } = parts[job];
         if (!work) continue;
-        if (job === turn) this.prefetch(strip + 1);
+        if (job >= turn) this.prefetch(strip + 1);
         for (const { read } of links[job]) this.enter(read.rows.root, strip);
         this.enter(parts[job].rows.root, strip);
         this.work(work, spans[job]);
@@ -148,12 +148,13 @@ class Cascade {
     return held;
   }
 
-  /** Rows from DRAM that the next strip begins with are brought in while this one is at work. */
-  private prefetch(strip: number): void {
-    if (strip >= this.strips.length) return;
+  /** Rows from DRAM that the next strip begins with are brought in while this one, once it has its own, is at work. */
+  private prefetch(next: number): void {
+    if (next >= this.strips.length) return;
     for (const track of this.tracks.values()) {
-      const brought = track.parts.every((part) => !this.segment.parts[part].work);
-      if (brought && this.fresh(track, strip).length > 0) track.ahead = this.begin(track, strip);
+      if (track.strip !== next - 1 || track.ahead || track.parts.some((part) => this.segment.parts[part].work))
+        continue;
+      if (this.fresh(track, next).length > 0) track.ahead = this.begin(track, next);
     }
   }
 

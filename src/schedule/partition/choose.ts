@@ -3,8 +3,11 @@ import { dramBytesPerCycle, engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
 import { sizedCommand } from "../grid.ts";
 import { type Job, outputsOf, type TileJob } from "../job.ts";
-import { bytesOfBox, type Root, wholeBox } from "../view.ts";
-import { isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";
+import { type Root, wholeBox } from "../view.ts";
+import { busBytes, exchangeBox, isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";
+
+/** Of an exchange's transfers, what nobody works during: the rest goes on behind tiles that are still being made. */
+const EXPOSED = 0.4;
 
 /** Cycles that an exchange takes beside its transfers: a write's and a read's latency, and their dispatch. */
 function exchangeCycles(target: Target): number {
@@ -17,7 +20,7 @@ export function isLoad(job: Job): job is TileJob {
 }
 
 /** DRAM traffic that brings what one split made to where another needs it. */
-function exchanged(made: Split, read: readonly (typeof made.made)[number][], root: Root): number {
+function exchanged(made: Split, read: readonly (typeof made.made)[number][], root: Root, burst: number): number {
   let bytes = 0;
   for (const [from, box] of made.made.entries()) {
     if (!box) continue;
@@ -25,9 +28,10 @@ function exchanged(made: Split, read: readonly (typeof made.made)[number][], roo
     let first: ReturnType<typeof overlapOf>;
     for (const [to, need] of read.entries()) {
       if (to === from) continue;
-      const part = overlapOf(box, need);
-      if (!part || isWithin(part, made.made[to])) continue;
-      const size = bytesOfBox(root.dtype, part);
+      const needed = overlapOf(box, need);
+      if (!needed || isWithin(needed, made.made[to])) continue;
+      const part = exchangeBox(root, needed, box, burst);
+      const size = busBytes(root, part, burst);
       stored = Math.max(stored, size);
       // What several need alike is read once.
       if (!first || !sameParts(first, part)) loaded += size;
@@ -84,7 +88,7 @@ function estimateOf(jobs: readonly Job[], splits: readonly (Split | undefined)[]
     job.inputs.forEach((view, input) => {
       for (const writer of view ? (writers.get(view.root) ?? []) : []) {
         const made = splits[writer];
-        const moved = made && view ? exchanged(made, split.read[input], view.root) : 0;
+        const moved = made && view ? exchanged(made, split.read[input], view.root, target.dma.burstBytes) : 0;
         bytes += moved;
         if (moved > 0) exchanges++;
       }
@@ -97,7 +101,7 @@ function estimateOf(jobs: readonly Job[], splits: readonly (Split | undefined)[]
 
 /**
  * By dynamic programming along the program: the state is how the last job is shared, exchanges with earlier ones follow the
- * path. A cycle of the DRAM counts like one of work: nobody works while an exchange lasts.
+ * path.
  */
 function bestSplits(jobs: readonly Job[], options: Options, target: Target): (Split | undefined)[] {
   const perCycle = dramBytesPerCycle(target);
@@ -111,8 +115,8 @@ function bestSplits(jobs: readonly Job[], options: Options, target: Target): (Sp
     if (found !== undefined) return found;
     const [from, to] = [options[writer][made], options[job][chosen]];
     const root = jobs[job].inputs[input]?.root;
-    const bytes = from && to && root ? exchanged(from, to.read[input], root) : 0;
-    const cycles = bytes === 0 ? 0 : latency + bytes / perCycle;
+    const bytes = from && to && root ? exchanged(from, to.read[input], root, target.dma.burstBytes) : 0;
+    const cycles = bytes === 0 ? 0 : latency + (EXPOSED * bytes) / perCycle;
     memo.set(key, cycles);
     return cycles;
   };

@@ -5,7 +5,7 @@ import { loadJob, storeJob } from "../jobs/move.ts";
 import type { Transfers } from "../transfers.ts";
 import { type Box, boxView, type Root, viewOfRoot } from "../view.ts";
 import { chooseSplits, isLoad } from "./choose.ts";
-import { hullOf, isWithin, overlapOf, partOf, type Split, sameParts } from "./split.ts";
+import { exchangeBox, hullOf, isWithin, overlapOf, partOf, type Split, sameParts } from "./split.ts";
 
 /** What an NPU needs of what another one makes. */
 interface Need {
@@ -15,7 +15,7 @@ interface Need {
 }
 
 /** By writer: what others need of its parts, over all readers. */
-function needsOf(jobs: readonly Job[], splits: readonly (Split | undefined)[]): Map<number, Need[]> {
+function needsOf(jobs: readonly Job[], splits: readonly (Split | undefined)[], burst: number): Map<number, Need[]> {
   const writers = new Map<Root, number[]>();
   const needs = new Map<number, Need[]>();
   jobs.forEach((job, index) => {
@@ -23,7 +23,8 @@ function needsOf(jobs: readonly Job[], splits: readonly (Split | undefined)[]): 
     if (job.kind === "cpu" || split === undefined) return;
     job.inputs.forEach((view, input) => {
       for (const writer of view ? (writers.get(view.root) ?? []) : []) {
-        collect(splits[writer], split.read[input], needs.get(writer) ?? add(needs, writer));
+        const known = needs.get(writer) ?? add(needs, writer);
+        if (view) collect(splits[writer], split.read[input], view.root, burst, known);
       }
     });
     if (!job.direct?.output) writers.set(job.output.root, [...(writers.get(job.output.root) ?? []), index]);
@@ -37,11 +38,18 @@ function add(needs: Map<number, Need[]>, writer: number): Need[] {
   return list;
 }
 
-function collect(made: Split | undefined, read: readonly (Box | undefined)[], needs: Need[]): void {
+function collect(
+  made: Split | undefined,
+  read: readonly (Box | undefined)[],
+  root: Root,
+  burst: number,
+  needs: Need[],
+): void {
   made?.made.forEach((box, from) => {
     read.forEach((wanted, to) => {
-      const part = from === to ? undefined : overlapOf(box, wanted);
-      if (!part || isWithin(part, made.made[to])) return;
+      const needed = from === to ? undefined : overlapOf(box, wanted);
+      if (!box || !needed || isWithin(needed, made.made[to])) return;
+      const part = exchangeBox(root, needed, box, burst);
       const known = needs.find((need) => need.from === from && need.to === to);
       if (known) known.box = hullOf(known.box, part);
       else needs.push({ from, to, box: part });
@@ -108,7 +116,7 @@ export function partitionJobs(
 ): { readonly transfers: Transfers; readonly cycles: number } {
   const { jobs } = transfers;
   const { splits, cycles } = chooseSplits(jobs, npus, target);
-  const needs = needsOf(jobs, splits);
+  const needs = needsOf(jobs, splits, target.dma.burstBytes);
   const reads = readsOf(jobs, splits);
   const parts = new Map<Job, readonly Job[]>();
   const arranged = jobs.flatMap((job, index): Job[] => {

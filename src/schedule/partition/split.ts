@@ -3,7 +3,8 @@ import { engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
 import { sizedCommand } from "../grid.ts";
 import type { TileJob } from "../job.ts";
-import { type Box, boxView, bytesOfBox, coverOf, elementsOf, type View, wholeBox } from "../view.ts";
+import { STORAGE_BYTES } from "../program.ts";
+import { type Box, boxView, bytesOfBox, coverOf, elementsOf, type Root, type View, wholeBox } from "../view.ts";
 
 /** What each NPU makes of a job's output; undefined: nothing. Parts are disjoint, or all of them the whole. */
 export interface Split {
@@ -144,4 +145,28 @@ export function hullOf(a: Box | undefined, b: Box): Box {
   const start = a.start.map((at, axis) => Math.min(at, b.start[axis]));
   const size = start.map((at, axis) => Math.max(a.start[axis] + a.size[axis], b.start[axis] + b.size[axis]) - at);
   return { start, size };
+}
+
+/** Bytes that a part of a root moves over the DRAM bus: contiguous runs in whole bursts. */
+export function busBytes({ dtype, shape }: Root, { size }: Box, burst: number): number {
+  let run = STORAGE_BYTES[dtype];
+  let axis = size.length - 1;
+  for (; axis >= 0; axis--) {
+    run *= size[axis];
+    if (size[axis] !== shape[axis]) break;
+  }
+  return elementsOf(size.slice(0, Math.max(axis, 0))) * Math.ceil(run / burst) * burst;
+}
+
+/** What is exchanged so that `needed` of what one NPU made is there: more of it where that is less on the bus. */
+export function exchangeBox(root: Root, needed: Box, made: Box, burst: number): Box {
+  let best = needed;
+  let fewest = busBytes(root, needed, burst);
+  for (let axis = needed.size.length - 1; axis > 0; axis--) {
+    const start = needed.start.map((at, index) => (index >= axis ? made.start[index] : at));
+    const size = needed.size.map((length, index) => (index >= axis ? made.size[index] : length));
+    const bytes = busBytes(root, { start, size }, burst);
+    if (bytes < fewest) [best, fewest] = [{ start, size }, bytes];
+  }
+  return best;
 }
