@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { nvdlaTarget } from "../../scripts/nvdla.ts";
 import { CompileError } from "../../src/error.ts";
 import { attrs, type Graph, makeGraph } from "../../src/ir/graph.ts";
 import { constraintsOf, supportedOperators } from "../../src/target/constraints.ts";
@@ -40,6 +41,7 @@ describe("every target", () => {
     expect(tops("ai3")).toBeCloseTo(73.7, 1);
     expect(tops("ai4")).toBeCloseTo(121.7, 1);
     expect(tops("ai4-parked-charging")).toBeCloseTo(88.5, 1);
+    expect(tops("ai5-preview") / tops("ai4")).toBeCloseTo(8, 1);
   });
 });
 
@@ -63,6 +65,10 @@ describe("what if", () => {
 
   test.each(["ai9", "../ai4", "", "AI4"])("there is no target %j", (name) => {
     expect(codeOf(() => loadTarget(name))).toBe("usage/unknown-target");
+  });
+
+  test("a rectangle of pixels that the rows do not fill is refused", () => {
+    expect(codeOf(() => loadTarget("ethos-u55-256", { set: ["array.rows=8"] }))).toBe("usage/bad-override");
   });
 
   test("a figure without its origin is refused", () => {
@@ -113,6 +119,14 @@ describe("placement", () => {
   ])("%s is told in the rule's own words, and no CPU helps", (_, graph, sentence) => {
     expect(() => placement(graph, target)).toThrow(sentence);
     expect(() => placement(graph, target, { allowCpu: true })).toThrow(sentence);
+  });
+
+  test("an operator that the chip lacks is refused by name", () => {
+    const nvdla = loadTarget("nvdla-512");
+    expect(() => placement(graphOf("Softmax", "npu", [1, 4]), nvdla)).toThrow(/nvdla-512 has the operator Softmax/);
+    expect(placement(graphOf("Max", "npu", [1, 4]), nvdla)[0].where).toBe("vector");
+    const text = nvdlaTarget({ macs: 64, bufferBytes: 65_536, GBps: 1 });
+    expect(codeOf(() => parseTarget(text.replace("[Softmax,", "[Softmaxx,"), "x.yaml"))).toBe("usage/bad-target");
   });
 
   test("every operator has rules, each with a sentence", () => {
