@@ -6,7 +6,7 @@ import { CompileError } from "../../../src/error.ts";
 import type { Tensor } from "../../../src/ir/graph.ts";
 import { seededRandom } from "../../../src/ir/random.ts";
 import { numbersOf, valuesOf } from "../../../src/ir/tensor.ts";
-import { print } from "../../../src/ir/text.ts";
+import { parse, print } from "../../../src/ir/text.ts";
 import { interpret } from "../../../src/run/interpret.ts";
 import { encodeProgram } from "../../../src/schedule/encode.ts";
 import { schedule } from "../../../src/schedule/schedule.ts";
@@ -75,4 +75,33 @@ test.each(Object.keys(GENERATORS))("three NPUs give the oracle's bits: %s", (op)
 test("more NPUs than the target has are the user's error", () => {
   const { graph } = GENERATORS.Add(drawFrom(seededRandom("npus")));
   expect(() => schedule(graph, loadTarget("ai4"), { npus: 4 })).toThrow(/ai4 has 3 NPUs, not 4/);
+});
+
+test("a shared program is the same bytes every time, and reads what all need once", () => {
+  const draw = drawFrom(seededRandom("bytes"));
+  const { graph } = randomGraph(draw, 9, 1);
+  const make = () => encodeProgram(schedule(graph, loadTarget("ai4"), { npus: 3, sharing: "always" }).program);
+  expect(make()).toEqual(make());
+  const net = parse(`
+    input x: int8[1,32,96,96]
+    const w: int8[32,32,3,3] = ones
+    const b: int32[32] = zeros
+    const m: int32[1] = [1073741824]
+    const s: int32[1] = [42]
+    a: int8[1,32,96,96] = npu.Conv(x, w, b, m, s) pads=[1,1,1,1]
+    y: int8[1,32,96,96] = npu.Conv(a, w, b, m, s) pads=[1,1,1,1]
+    return y
+  `);
+  const { program } = schedule(net, loadTarget("ai4"), { npus: 3 });
+  const reads = program.entries[0].commands.flatMap((command) => (command.kind === "dma-read" ? [command] : []));
+  const weights = reads.filter(({ from }) => from.address < program.weightBytes);
+  expect(weights.length).toBeGreaterThan(0);
+  for (const { npus } of weights) expect(npus).toEqual([0, 1, 2]);
+  // Two borders, each seen from both sides.
+  const halos = reads.filter(({ from, npus }) => from.address >= program.weightBytes && npus === undefined);
+  expect(halos.length).toBeGreaterThanOrEqual(4);
+  const work = [0, 1, 2].map((npu) =>
+    program.entries[0].commands.filter((one) => one.npu === npu && one.kind === "conv"),
+  );
+  for (const own of work) expect(own.length).toBeGreaterThan(0);
 });
