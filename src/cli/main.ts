@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { Command, CommanderError } from "commander";
 import { CompileError, exitCodeOf } from "../error.ts";
+import { attest } from "./attest.ts";
 import { build } from "./build.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
@@ -31,6 +32,7 @@ for (const command of [
   build,
   certify,
   verify,
+  attest,
   check,
   emulate,
   profile,
