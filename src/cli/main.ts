@@ -14,6 +14,7 @@ import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { keygen } from "./keygen.ts";
 import { passes } from "./passes.ts";
 import { profile } from "./profile.ts";
+import { report } from "./report.ts";
 import { targets } from "./targets.ts";
 import { errorDocument, printJson, say, sayBug, sayError } from "./terminal.ts";
 import { verify } from "./verify.ts";
@@ -36,6 +37,7 @@ for (const command of [
   check,
   emulate,
   profile,
+  report,
   exportCommand,
   inspect,
   targets,
