@@ -47,8 +47,11 @@ export function openBundle(value: unknown): Opened {
     throw refused("trust/attestations", `${path.length === 0 ? "the bundle" : path.join(".")}: ${message}`);
   }
   const { dsseEnvelope: envelope, verificationMaterial } = parsed.data;
-  for (const text of [envelope.payload, envelope.signatures[0].sig]) {
-    if (!isBase64(text)) throw refused("trust/encoding", "its base64 is not in the one form that its bytes have");
+  for (const [what, text] of [
+    ["payload", envelope.payload],
+    ["signature", envelope.signatures[0].sig],
+  ]) {
+    if (!isBase64(text)) throw refused("trust/encoding", `its ${what}'s base64 is not the one form of its bytes`);
   }
   const payload = Buffer.from(envelope.payload, "base64");
   const statement = parseStatement(payload);

@@ -54,6 +54,12 @@ export function checkEvidence(artifact: SealedArtifact, { predicate }: Statement
   if (!signed.success) throw unreadable("the certifier's metrics lack what they must say");
   const { evidenceDigest, data, looked } = signed.data;
   const found = Evidence.safeParse(jsonOf(artifact, "evidence"));
+  if (found.success && found.data.digest !== artifact.digest) {
+    throw new CompileError("trust/evidence-subject", "the evidence is about another artifact", {
+      where: `found ${found.data.digest}, wanted ${artifact.digest}`,
+      remedy: "Do not trust this artifact.",
+    });
+  }
   if (sectionDigest(artifact, "evidence") !== evidenceDigest) {
     if (found.success && data && found.data.data && found.data.data.digest !== data.digest) {
       throw new CompileError("trust/evidence-data", "the evidence is of other data than the certifier looked at", {
@@ -74,12 +80,6 @@ export function checkEvidence(artifact: SealedArtifact, { predicate }: Statement
     throw new CompileError("trust/evidence-schema", `the evidence is of another version: "${found.data.schema}"`, {
       where: `wanted ${EVIDENCE_SCHEMA}`,
       remedy: "What another version's figures mean is not known here: certify with this version.",
-    });
-  }
-  if (found.data.digest !== artifact.digest) {
-    throw new CompileError("trust/evidence-subject", "the evidence is about another artifact", {
-      where: `found ${found.data.digest}, wanted ${artifact.digest}`,
-      remedy: "Do not trust this artifact.",
     });
   }
 }
