@@ -6,6 +6,7 @@ import { openBuildData } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
 import { makeGolden } from "./build/golden.ts";
+import { licensesOf, requireLicenses } from "./build/licenses.ts";
 import { lowerTeacher } from "./build/lower.ts";
 import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
@@ -61,6 +62,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   checkProfile(target, recipe.profile);
   // A mistyped pass shows before anything is read.
   passesOf(recipe, target);
+  requireLicenses(recipe, licensesOf(recipe));
   const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
 
   await enter("import", options, watch);
@@ -88,7 +90,14 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   await enter("seal", options, watch);
   const golden = await makeGolden(integer, scheduled.sections, data.calibration);
   data.close();
-  const lineage = lineageOf(recipe, target, { teacher: teacher.lineage, data: data.lineage, passes: compiled.log });
+  const lineage = lineageOf(recipe, target, {
+    teacher: teacher.lineage,
+    data: data.lineage,
+    passes: compiled.log,
+    imported: teacher.graph,
+    integer,
+    record,
+  });
   const manifest = manifestOf(teacher.graph, target, recipe.profile);
   const sealed = await seal({
     manifest,

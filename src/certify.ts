@@ -3,10 +3,11 @@
  * the metrics. It reads the artifact, the certification data and the teacher's file, and signs what it found.
  */
 import { createHash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { canonicalBytes, toJson } from "./artifact/canonical.ts";
 import type { SealedArtifact } from "./artifact/container.ts";
-import { readArtifact, readRegularFile, writeArtifact } from "./artifact/file.ts";
+import { EVIDENCE_SCHEMA } from "./artifact/evidence.ts";
+import { digestOfFile, readArtifact, readRegularFile, writeArtifact } from "./artifact/file.ts";
 import { fingerprint, readPrivateKey } from "./artifact/keys.ts";
 import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
 import { buildersOf } from "./artifact/verify.ts";
@@ -84,7 +85,7 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   const looked = { look, alpha, ledger: headOf(ledger) };
   const result = { digest: artifact.digest, verdict, ...measured, gates, openings, looked };
   const data = { digest: dataDigest, source, samples: records.length };
-  const evidence = { schema: "optimus-compile/evidence@1", ...result, data, metric: recipe.metric, samples: records };
+  const evidence = { schema: EVIDENCE_SCHEMA, ...result, data, metric: recipe.metric, samples: records };
   writeArtifact(path, await attest(artifact, canonicalBytes(toJson(evidence)), result, key));
   return key === undefined ? result : { ...result, signedBy: fingerprint(key) };
 }
@@ -106,11 +107,31 @@ function openedBefore(times: number): CompileError {
 /** Evidence about another teacher's outputs would be evidence about nothing. */
 function checkTeacher(path: string, { teacher }: Lineage): void {
   const found = `sha256:${createHash("sha256").update(readRegularFile(path, "teacher")).digest("hex")}`;
-  if (found === teacher.digest) return;
+  if (found === teacher.digest) {
+    checkExternal(dirname(path), teacher.external);
+    return;
+  }
   throw new CompileError("trust/other-teacher", "the teacher is not the one that the artifact was made from", {
     where: `${path}: ${found}, wanted ${teacher.digest}`,
     remedy: "Certify with the recipe that the artifact was built with.",
   });
+}
+
+/** Weights beside the model are the model, too. */
+function checkExternal(folder: string, files: Lineage["teacher"]["external"]): void {
+  for (const { file, digest } of files) {
+    const outside = file.split(/[\\/]/).includes("..") || isAbsolute(file);
+    const found = outside ? "outside of its folder" : digestOfFile(join(folder, file), "external data");
+    if (found === digest) continue;
+    throw new CompileError(
+      "trust/other-teacher",
+      "the teacher's weights are not those that the artifact was made from",
+      {
+        where: `${file}: ${found}, wanted ${digest}`,
+        remedy: "Certify with the recipe that the artifact was built with.",
+      },
+    );
+  }
 }
 
 /** The slices that the gates are about. Throws usage/unknown-slice for a key that no sample has. */

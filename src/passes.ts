@@ -23,6 +23,10 @@ export interface PassRecord {
   readonly nodesAfter: number;
   readonly changed: boolean;
   readonly ms: number;
+  /** As the pass itself filled them in. */
+  readonly options: unknown;
+  /** Of the graph before and after, where the environment has a digest for it. */
+  readonly digests?: { readonly before: string; readonly after: string };
 }
 
 /** What `runPasses` needs; everything but `log` may be left out. */
@@ -30,6 +34,8 @@ export type PassEnvironment = Partial<Omit<Context<unknown>, "options" | "infer"
   readonly seed?: number;
   /** Compare each graph with the one before it (`--check`). */
   readonly check?: Check;
+  /** Names each graph by its content, for the lineage. */
+  readonly digest?: (graph: Graph) => string;
   /** Told before each pass, for progress. */
   readonly onPass?: (name: string) => void;
 };
@@ -177,8 +183,15 @@ async function runOne(
     nodesAfter: graph.nodes.length,
     changed: graph !== before,
     ms: performance.now() - start,
+    options,
+    ...(environment.digest && digestsOf(before, graph, environment.digest)),
   });
   return graph;
+}
+
+function digestsOf(before: Graph, after: Graph, digest: (graph: Graph) => string): Pick<PassRecord, "digests"> {
+  const first = digest(before);
+  return { digests: { before: first, after: after === before ? first : digest(after) } };
 }
 
 /** Verified and typed, or a bug of ours with the culprit's name. */

@@ -4,7 +4,9 @@ import type { SealedArtifact } from "./artifact/container.ts";
 import { readArtifact } from "./artifact/file.ts";
 import { decodeGolden } from "./artifact/golden.ts";
 import { fingerprint } from "./artifact/keys.ts";
-import { attestationsOf, unsigned, verifyAttestations } from "./artifact/verify.ts";
+import { checkSummary } from "./artifact/summary.ts";
+import { attestationsOf, type Claims, unsigned, verifyAttestations } from "./artifact/verify.ts";
+import { headOf, readLedger } from "./certify/ledger.ts";
 import { requireProven, targetDigest } from "./certify/measure.ts";
 import { decodeProgram } from "./emulate/decode.ts";
 import { CompileError } from "./error.ts";
@@ -22,6 +24,12 @@ export interface VerifyOptions {
   /** Public keys: the build's, then the certifier's. */
   readonly keys: readonly KeyObject[];
   readonly unsigned: boolean;
+  /** A gate's public key: then its verification summary is wanted, too. */
+  readonly gateKey?: KeyObject;
+  /** The ledger of looks: then it must tell of the look that the certifier signed. */
+  readonly ledger?: string;
+  /** The day for which waivers must hold, `YYYY-MM-DD` in UTC; today unless given. */
+  readonly today?: string;
   /** Make the program again from the record. */
   readonly rebuild: boolean;
   /** Make the whole artifact again. */
@@ -48,7 +56,8 @@ export async function verifyArtifact(path: string, options: VerifyOptions): Prom
   return { digest: artifact.digest, checks };
 }
 
-function checkSignatures(artifact: SealedArtifact, { keys, unsigned: bytesOnly }: VerifyOptions): Check[] {
+function checkSignatures(artifact: SealedArtifact, options: VerifyOptions): Check[] {
+  const { keys, unsigned: bytesOnly, gateKey } = options;
   if (bytesOnly) return [{ name: "signatures", says: "not looked at (--unsigned)" }];
   if (attestationsOf(artifact).length === 0) throw unsigned(artifact);
   const [build, certifier, ...more] = keys;
@@ -57,7 +66,8 @@ function checkSignatures(artifact: SealedArtifact, { keys, unsigned: bytesOnly }
       remedy: "Give --key BUILD.pub.pem --certifier-key CERTIFIER.pub.pem: the build does not vouch for itself.",
     });
   }
-  const { testResult } = verifyAttestations(artifact, { build, certifier });
+  const claims = verifyAttestations(artifact, { build, certifier, ...(gateKey && { gate: gateKey }) });
+  const { testResult } = claims;
   const { result } = testResult.predicate;
   if (result !== "PASSED") {
     const code = result === "FAILED" ? "gate/certification" : "evidence/certification";
@@ -69,7 +79,35 @@ function checkSignatures(artifact: SealedArtifact, { keys, unsigned: bytesOnly }
   return [
     { name: "build", says: `signed by ${fingerprint(build)}` },
     { name: "certifier", says: `signed by ${fingerprint(certifier)}, verdict ${result}` },
+    ...checkLedger(artifact, claims, certifier, options.ledger),
+    ...checkGate(claims, options),
   ];
+}
+
+/** The look that the certifier signed must be one that the ledger tells of, at the line that he named. */
+function checkLedger(artifact: SealedArtifact, { metrics }: Claims, certifier: KeyObject, path?: string): Check[] {
+  if (path === undefined) return [];
+  const { look, ledger } = (metrics.predicate.looked ?? {}) as { look?: number; ledger?: string };
+  const looks = readLedger(path, certifier);
+  const heads = [...looks.slice(1).map(({ previous }) => previous), headOf(path)];
+  const at = heads.indexOf(ledger ?? "");
+  const found = looks.slice(0, at + 1).findLast(({ artifact: digest }) => digest === artifact.digest);
+  if (found === undefined || found.look !== look) {
+    throw new CompileError("trust/ledger-look", "the ledger does not tell of the look that the certifier signed", {
+      where: path,
+      remedy: "Give the ledger that the certifier wrote to; a count of looks that nobody can see proves nothing.",
+    });
+  }
+  return [{ name: "ledger", says: `look ${found.look} at this data, of ${looks.length} looks in all` }];
+}
+
+function checkGate({ summary }: Claims, { today, gateKey }: VerifyOptions): Check[] {
+  if (summary === undefined || gateKey === undefined) return [];
+  const day = today ?? new Date().toISOString().slice(0, 10);
+  const { policy, waivers, verifiedLevels } = checkSummary(summary.predicate, day);
+  const waived = waivers.map(({ gate, expires }) => `, ${gate} waived until ${expires}`).join("");
+  const says = `signed by ${fingerprint(gateKey)}, passed ${policy.uri}${waived}; ${verifiedLevels.join(", ")} at most`;
+  return [{ name: "gate", says }];
 }
 
 /** The program checker, under the description that the artifact was made for. */

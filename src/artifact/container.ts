@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { CompileError } from "../error.ts";
 import { canonicalBytes, type Json } from "./canonical.ts";
-import { type Manifest, manifestJson, parseManifest } from "./manifest.ts";
+import { FORMAT, type Manifest, manifestJson, parseManifest } from "./manifest.ts";
 
 /** Carries a carriage return and a line feed, so that a transfer in text mode shows at once. */
 const MAGIC = new Uint8Array([0x44, 0x4f, 0x50, 0x54, 0x0d, 0x0a, 0x1a, 0x01]);
@@ -110,7 +110,8 @@ function layOut(manifest: Manifest, digest: string, names: readonly string[], ha
 
 /**
  * Reads a container and checks every hash and the digest. Sections are views into `bytes`. Throws CompileError
- * `trust/container` (not a container, or not as one is written) and `trust/section` (a section's bytes were changed).
+ * `trust/container` (not a container, or not as one is written), `trust/truncated`, `trust/appended`, `trust/padding`,
+ * `trust/section-order`, `trust/format-version`, `trust/digest` and `trust/section` (a section's bytes were changed).
  */
 export function decodeArtifact(bytes: Uint8Array): SealedArtifact {
   const { header, start } = readHeader(bytes);
@@ -119,14 +120,15 @@ export function decodeArtifact(bytes: Uint8Array): SealedArtifact {
   let end = start;
   for (const entry of entries) {
     const offset = start + entry.offset;
-    if (offset !== align(end) || entry.length > bytes.length - offset) {
-      return broken(`section "${entry.name}" is not where it must be`, offset);
-    }
+    if (offset !== align(end)) return broken(`section "${entry.name}" is not where it must be`, offset);
+    if (entry.length > bytes.length - offset) return truncated(`section "${entry.name}" is cut off`, bytes.length);
     zeroBetween(bytes, end, offset);
     end = offset + entry.length;
     sections.set(entry.name, bytes.subarray(offset, end));
   }
-  if (end !== bytes.length) return broken(`${bytes.length - end} bytes belong to no section`, end);
+  if (end !== bytes.length) {
+    return broken(`${bytes.length - end} bytes after the last section belong to none`, end, "trust/appended");
+  }
   for (const entry of entries) {
     if (sha256(sections.get(entry.name)!) === entry.sha256) continue;
     throw new CompileError("trust/section", `section "${entry.name}" is not what was sealed`, {
@@ -135,7 +137,9 @@ export function decodeArtifact(bytes: Uint8Array): SealedArtifact {
     });
   }
   const hashes = new Map(entries.map(({ name, length, sha256: hash }) => [name, { length, sha256: hash }]));
-  if (digestOfHashes(manifest, hashes) !== digest) return broken("the digest is not the one of the sealed sections");
+  if (digestOfHashes(manifest, hashes) !== digest) {
+    return broken("the digest is not the one of the sealed sections", undefined, "trust/digest");
+  }
   return { manifest, sections, digest };
 }
 
@@ -155,7 +159,7 @@ function readHeader(bytes: Uint8Array): { header: Header; start: number } {
   if (length > LIMITS.header) return broken(`its header is said to be ${length} bytes long`, MAGIC.length);
   const headerEnd = PREFIX + Number(length);
   const start = align(headerEnd);
-  if (start > bytes.length) return broken("its header is cut off", PREFIX);
+  if (start > bytes.length) return truncated("its header is cut off", bytes.length);
   zeroBetween(bytes, headerEnd, start);
   const text = bytes.subarray(PREFIX, headerEnd);
   const header = parseHeader(text) ?? broken("its header is malformed", PREFIX);
@@ -172,13 +176,18 @@ function parseHeader(text: Uint8Array): Header | undefined {
   } catch {
     return undefined;
   }
+  const format = (value?.manifest as { format?: unknown } | null | undefined)?.format;
+  if (Number.isSafeInteger(format) && format !== FORMAT) return otherFormat(format as number);
   const manifest = parseManifest(value?.manifest);
   const entries = value?.sections;
   if (manifest === undefined || typeof value.digest !== "string") return undefined;
   if (!Array.isArray(entries) || entries.length > LIMITS.sections || !entries.every(isEntry)) return undefined;
   const names = entries.map((entry) => entry.name);
   const ordered = inOrder(new Set(names));
-  if (ordered.length !== names.length || ordered.some((name, at) => name !== names[at])) return undefined;
+  if (ordered.length !== names.length) return undefined;
+  if (ordered.some((name, at) => name !== names[at])) {
+    return broken("its sections stand in another order than they are written in", PREFIX, "trust/section-order");
+  }
   return { digest: value.digest, manifest, entries };
 }
 
@@ -198,11 +207,21 @@ function isEntry(value: unknown): value is Entry {
 const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
 function zeroBetween(bytes: Uint8Array, from: number, to: number): void {
-  for (let at = from; at < to; at++) if (bytes[at] !== 0) broken("bytes between sections are not zero", at);
+  for (let at = from; at < to; at++)
+    if (bytes[at] !== 0) broken("bytes between sections are not zero", at, "trust/padding");
 }
 
-function broken(message: string, offset?: number): never {
-  throw new CompileError("trust/container", `not a sound artifact: ${message}`, {
+function otherFormat(format: number): never {
+  throw new CompileError("trust/format-version", `the artifact is of format ${format}; this version reads ${FORMAT}`, {
+    where: "manifest",
+    remedy: "Build it again with this version, or verify it with the version that its lineage names.",
+  });
+}
+
+const truncated = (message: string, length: number): never => broken(message, length, "trust/truncated");
+
+function broken(message: string, offset?: number, code: `trust/${string}` = "trust/container"): never {
+  throw new CompileError(code, `not a sound artifact: ${message}`, {
     where: offset === undefined ? undefined : `byte ${offset}`,
     remedy: "Get the artifact again from where it was built.",
   });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -106,6 +107,29 @@ export function readRegularFile(path: string, what: string, limit = MAX_FILE): U
       end += read;
     }
     return bytes.subarray(0, end);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const PIECE = 16 * 2 ** 20;
+
+/** `sha256:…` of a regular file of any size. Throws as readRegularFile does. */
+export function digestOfFile(path: string, what: string): string {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw fileError(error, path, "usage/no-such-file", `cannot open the ${what}`);
+  }
+  try {
+    if (!fstatSync(file).isFile()) {
+      throw new CompileError("usage/not-a-file", `the ${what} is not a regular file`, { where: path });
+    }
+    const hash = createHash("sha256");
+    const piece = new Uint8Array(PIECE);
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read));
+    return `sha256:${hash.digest("hex")}`;
   } finally {
     closeSync(file);
   }

@@ -2,7 +2,10 @@ import { z } from "zod";
 import { CompileError } from "../error.ts";
 import { canonicalBytes, type Json } from "./canonical.ts";
 
+export const LINEAGE_SCHEMA = "optimus-compile/lineage@2";
+
 const Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const License = z.string().max(256);
 
 const SplitSchema = z.strictObject({
   /** Over the samples' contents, in order. */
@@ -11,15 +14,60 @@ const SplitSchema = z.strictObject({
   samples: z.array(z.strictObject({ id: z.string(), group: z.string(), hash: z.string() })),
 });
 
+const PassSchema = z.strictObject({
+  name: z.string(),
+  nodesBefore: z.int(),
+  nodesAfter: z.int(),
+  /** Of the graph that went in and of the one that came out; equal where the pass did nothing. */
+  before: Digest,
+  after: Digest,
+  options: z.record(z.string(), z.unknown()),
+});
+
+const OperatorsSchema = z.array(
+  z.strictObject({
+    op: z.string(),
+    /** Attributes that are numbers, words, or lists of numbers, as text. */
+    attrs: z.record(z.string(), z.string()),
+    dtype: z.string(),
+    /** Operators that read its results. */
+    readBy: z.array(z.string()),
+    count: z.int().positive(),
+  }),
+);
+
 const LineageSchema = z.strictObject({
-  schema: z.literal("optimus-compile/lineage@1"),
-  compiler: z.strictObject({ name: z.string(), version: z.string(), node: z.string() }),
+  schema: z.literal(LINEAGE_SCHEMA),
+  compiler: z.strictObject({
+    name: z.string(),
+    version: z.string(),
+    node: z.string(),
+    /** Of the program's own files, as they ran. */
+    digest: Digest,
+    dependencies: z.record(z.string(), z.string()),
+    lockfile: Digest.optional(),
+  }),
+  emulator: z.strictObject({ version: z.string(), digest: Digest }),
+  /** Within which the build's float arithmetic comes out the same; from the record on it does everywhere. */
+  numerics: z.string(),
   recipe: z.strictObject({ name: z.string(), digest: Digest }),
-  teacher: z.strictObject({ file: z.string(), digest: Digest }),
+  teacher: z.strictObject({
+    file: z.string(),
+    digest: Digest,
+    /** External data, by its place beside the file. */
+    external: z.array(z.strictObject({ file: z.string(), digest: Digest })),
+    package: z.string().optional(),
+  }),
   target: z.strictObject({ name: z.string(), digest: Digest, profile: z.string() }),
   /** The splits that the build looked at. */
   data: z.strictObject({ calibration: SplitSchema, selection: SplitSchema.optional() }),
-  passes: z.array(z.strictObject({ name: z.string(), nodesBefore: z.int(), nodesAfter: z.int() })),
+  passes: z.array(PassSchema),
+  /** What the teacher and the program are made of, so that an erratum can be matched without either. */
+  operators: z.strictObject({ teacher: OperatorsSchema, program: OperatorsSchema }),
+  /** SPDX expressions, as the teacher's package or the recipe says; what nobody said is not there. */
+  licenses: z.strictObject({ teacher: License.optional(), data: License.optional() }),
+  /** Of the recorded quantization: all that follows is integer work. */
+  record: Digest,
 });
 
 /** Where an artifact comes from: every input by its digest. No path of the machine, and no clock. */
@@ -29,16 +77,28 @@ export function encodeLineage(lineage: Lineage): Uint8Array {
   return canonicalBytes(lineage as unknown as Json);
 }
 
-/** Throws CompileError trust/lineage. */
+/** Throws CompileError trust/lineage, and trust/lineage-schema where another version wrote it. */
 export function decodeLineage(bytes: Uint8Array | undefined): Lineage {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    const result = LineageSchema.safeParse(JSON.parse(text));
-    if (result.success) return result.data;
-  } catch {
-    // Reported below, as any other malformed section is.
+  const value = parse(bytes);
+  const result = LineageSchema.safeParse(value);
+  if (result.success) return result.data;
+  const { schema } = (typeof value === "object" && value !== null ? value : {}) as { schema?: unknown };
+  if (typeof schema === "string" && schema !== LINEAGE_SCHEMA) {
+    throw new CompileError("trust/lineage-schema", `the lineage is of another version: "${schema.slice(0, 80)}"`, {
+      where: `wanted ${LINEAGE_SCHEMA}`,
+      remedy: "Build the artifact again with this version, or read it with the version that made it.",
+    });
   }
   throw new CompileError("trust/lineage", "the artifact does not say where it comes from", {
     where: "section lineage",
+    remedy: "Get the artifact again from where it was built.",
   });
+}
+
+function parse(bytes: Uint8Array | undefined): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
 }

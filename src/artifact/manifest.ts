@@ -7,9 +7,11 @@ const Sha256 = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
 const Value = z.strictObject({ name: Name, dtype: z.string().max(32), shape: Shape });
 
+/** Of the container and everything in it: another number is another format. */
+export const FORMAT = 1;
+
 const ManifestSchema = z.strictObject({
-  /** Of the container and everything in it: another number is another format. */
-  format: z.literal(1),
+  format: z.literal(FORMAT),
   /** The hardware description that the program was made for. */
   target: z.strictObject({ name: Name, digest: Sha256, profile: Name }),
   /** What the host feeds and gets, as the teacher names them: real numbers, before quantization and after it. */

@@ -11,11 +11,15 @@ export const PROVENANCE = "https://slsa.dev/provenance/v1";
 export const TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1";
 /** What the certifier measured, with the digest of every sample's outcome. */
 export const METRICS = "urn:optimus-compile:attestation:metrics:v1";
+/** What a gate says that checked the others' claims: that the artifact may be used, under which policy. */
+export const SUMMARY = "https://slsa.dev/verification_summary/v1";
 
-const StatementSchema = z.object({
+const StatementSchema = z.strictObject({
   _type: z.literal(STATEMENT_TYPE),
-  subject: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })).length(1),
-  predicateType: z.string(),
+  subject: z
+    .array(z.strictObject({ name: z.string(), digest: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) }) }))
+    .length(1),
+  predicateType: z.string().max(1024),
   predicate: z.record(z.string(), z.unknown()),
 });
 
@@ -40,3 +44,6 @@ export function parseStatement(bytes: Uint8Array): Statement | undefined {
     return undefined;
   }
 }
+
+/** A kind's name without its version: `https://slsa.dev/provenance`. */
+export const familyOf = (kind: string): string => kind.replace(/[/:]v[0-9][0-9.]*$/, "");

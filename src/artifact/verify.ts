@@ -1,11 +1,12 @@
 /** The policy: what must be true before an artifact is trusted. Reads bytes and keys only; runs nothing. */
-import { createHash, type KeyObject } from "node:crypto";
-import { bundleFromJSON, isBundleWithDsseEnvelope, isBundleWithPublicKey } from "@sigstore/bundle";
+import type { KeyObject } from "node:crypto";
 import { toSignedEntity, Verifier } from "@sigstore/verify";
 import { CompileError } from "../error.ts";
-import type { SealedArtifact } from "./container.ts";
+import { type Bundle, type Opened, openBundle } from "./bundle.ts";
+import { type SealedArtifact, sha256 } from "./container.ts";
+import { checkEvidence, checkLineage, checkTestResult } from "./evidence.ts";
 import { fingerprint } from "./keys.ts";
-import { METRICS, PAYLOAD_TYPE, PROVENANCE, parseStatement, type Statement, TEST_RESULT } from "./statement.ts";
+import { familyOf, METRICS, PROVENANCE, type Statement, SUMMARY, TEST_RESULT } from "./statement.ts";
 
 const MAX_ATTESTATIONS = 256;
 
@@ -14,6 +15,8 @@ export interface TrustedKeys {
   readonly build: KeyObject;
   /** Public half of the certifier's key; must be another one. */
   readonly certifier: KeyObject;
+  /** Public half of a gate's key: then its verification summary is wanted, too. */
+  readonly gate?: KeyObject;
 }
 
 /** What the signatures say, once they are believed. */
@@ -21,6 +24,8 @@ export interface Claims {
   readonly provenance: Statement;
   readonly testResult: Statement;
   readonly metrics: Statement;
+  /** The gate's, where its key was given. */
+  readonly summary?: Statement;
 }
 
 /** The bundles beside the sealed sections, as yet unbelieved. Throws CompileError trust/attestations. */
@@ -36,24 +41,65 @@ export function attestationsOf(artifact: SealedArtifact): unknown[] {
   throw new CompileError("trust/attestations", "the attestations are malformed", { where: "section attestations" });
 }
 
-/**
- * Wants the build's provenance by the build's key, and the certifier's test result and metrics by the certifier's key,
- * each about this very digest, and the lineage and evidence in the file to be those that were signed.
- */
-export function verifyAttestations(artifact: SealedArtifact, keys: TrustedKeys): Claims {
-  if (fingerprint(keys.build) === fingerprint(keys.certifier)) {
-    throw new CompileError("trust/same-key", "the build's key and the certifier's key are one and the same", {
-      remedy: "The build must not judge itself: certify with a key of its own.",
+/** All attestations, opened, none twice. Throws trust/duplicate-attestation, and what openBundle throws. */
+export function openAll(artifact: SealedArtifact): Opened[] {
+  const opened = attestationsOf(artifact).map(openBundle);
+  const seen = new Set<string>();
+  for (const { payload, hint, statement } of opened) {
+    const name = `${hint} ${sha256(payload)}`;
+    if (!seen.has(name)) {
+      seen.add(name);
+      continue;
+    }
+    throw new CompileError("trust/duplicate-attestation", `one claim stands here twice: ${statement.predicateType}`, {
+      where: "section attestations",
+      remedy: "Somebody wrote into the artifact after it was signed: get it again from where it was certified.",
     });
   }
-  const bundles = attestationsOf(artifact);
-  if (bundles.length === 0) throw unsigned(artifact);
-  const provenance = claim(bundles, PROVENANCE, "the build", keys.build, artifact);
-  const testResult = claim(bundles, TEST_RESULT, "the certifier", keys.certifier, artifact);
-  const metrics = claim(bundles, METRICS, "the certifier", keys.certifier, artifact);
-  sectionAsSigned(artifact, "lineage", lineageDigest(provenance));
-  sectionAsSigned(artifact, "evidence", metrics.predicate.evidenceDigest);
-  return { provenance, testResult, metrics };
+  return opened;
+}
+
+/**
+ * Wants the build's provenance by the build's key, and the certifier's test result and metrics by the certifier's key,
+ * each about this very digest and about each other, the lineage and evidence in the file to be those that were signed,
+ * and with a gate's key its summary.
+ */
+export function verifyAttestations(artifact: SealedArtifact, keys: TrustedKeys): Claims {
+  checkRoles(keys);
+  const opened = openAll(artifact);
+  if (opened.length === 0) throw unsigned(artifact);
+  const roles: Role[] = [
+    { who: "the build", key: keys.build },
+    { who: "the certifier", key: keys.certifier },
+  ];
+  const [build, certifier] = roles;
+  const provenance = claim(opened, PROVENANCE, build, certifier, artifact);
+  const testResult = claim(opened, TEST_RESULT, certifier, build, artifact);
+  const metrics = claim(opened, METRICS, certifier, build, artifact);
+  checkLineage(artifact, provenance);
+  checkTestResult(testResult, metrics);
+  checkEvidence(artifact, metrics);
+  if (keys.gate === undefined) return { provenance, testResult, metrics };
+  const summary = claim(opened, SUMMARY, { who: "the gate", key: keys.gate }, build, artifact);
+  return { provenance, testResult, metrics, summary };
+}
+
+interface Role {
+  readonly who: "the build" | "the certifier" | "the gate";
+  readonly key: KeyObject;
+}
+
+function checkRoles({ build, certifier, gate }: TrustedKeys): void {
+  const same = (message: string) =>
+    new CompileError("trust/same-key", message, {
+      remedy: "The build must not judge itself: certify with a key of its own.",
+    });
+  if (fingerprint(build) === fingerprint(certifier)) {
+    throw same("the build's key and the certifier's key are one and the same");
+  }
+  if (gate && fingerprint(gate) === fingerprint(build)) {
+    throw same("the build's key and the gate's key are one and the same");
+  }
 }
 
 export function unsigned(artifact: SealedArtifact): CompileError {
@@ -65,27 +111,26 @@ export function unsigned(artifact: SealedArtifact): CompileError {
 
 /** Fingerprints of the keys that claim to have signed the build; as yet unbelieved. */
 export function buildersOf(artifact: SealedArtifact): string[] {
-  const made = attestationsOf(artifact).map(openEnvelope);
+  const made = attestationsOf(artifact).map(openBundle);
   return made.filter(({ statement }) => statement.predicateType === PROVENANCE).map(({ hint }) => hint);
 }
 
-/** The one claim of a kind, by the key that may make it. Others of the kind, by other keys, are not believed. */
-function claim(bundles: unknown[], kind: string, who: string, key: KeyObject, artifact: SealedArtifact): Statement {
-  const made = bundles.map(openEnvelope).filter(({ statement }) => statement.predicateType === kind);
-  if (made.length === 0) {
-    throw new CompileError("trust/missing-attestation", `${who} has signed nothing of this kind: ${kind}`, {
-      where: artifact.digest,
-      remedy: who === "the build" ? "Build with a key." : "Run `optimus-compile certify` with the certifier's key.",
-    });
-  }
-  const wanted = fingerprint(key);
-  const ours = made.filter(({ hint }) => hint === wanted);
-  if (ours.length === 0) {
-    throw new CompileError("trust/wrong-key", `${who}'s signature is by ${made[0].hint}, not by the key given`, {
-      where: wanted,
-      remedy: `Give ${who}'s public key, or do not trust this artifact.`,
-    });
-  }
+const REMEDIES = {
+  "the build": "Build with a key.",
+  "the certifier": "Run `optimus-compile certify` with the certifier's key.",
+  "the gate": "Run `optimus-compile attest` with the gate's key.",
+} as const;
+
+/**
+ * The one claim of a kind, by the key that may make it. Others of the kind, by other keys, are not believed.
+ * @param other who must not have made this claim
+ */
+function claim(opened: readonly Opened[], kind: string, role: Role, other: Role, artifact: SealedArtifact): Statement {
+  const { who, key } = role;
+  const made = opened.filter(({ statement }) => statement.predicateType === kind);
+  if (made.length === 0) throw missing(opened, kind, who, artifact);
+  const ours = made.filter(({ hint }) => hint === fingerprint(key));
+  if (ours.length === 0) throw strange(made[0].hint, role, other);
   // The last is the newest: attestations are only ever appended.
   const { bundle, statement } = ours.at(-1)!;
   verifySignature(bundle, key, who);
@@ -93,36 +138,40 @@ function claim(bundles: unknown[], kind: string, who: string, key: KeyObject, ar
   if (subject !== artifact.digest) {
     throw new CompileError("trust/wrong-subject", `${who} signed another artifact`, {
       where: `signed ${subject}, found ${artifact.digest}`,
+      remedy: "The artifact was changed, or the attestation is of another one: do not trust this artifact.",
     });
   }
   return statement;
 }
 
-function openEnvelope(value: unknown) {
-  const malformed = (message: string) =>
-    new CompileError("trust/attestations", `an attestation is malformed: ${message}`, {
-      where: "section attestations",
+function missing(opened: readonly Opened[], kind: string, who: Role["who"], artifact: SealedArtifact): CompileError {
+  const others = opened.map(({ statement }) => statement.predicateType);
+  const version = others.find((other) => other !== kind && familyOf(other) === familyOf(kind));
+  if (version !== undefined) {
+    return new CompileError("trust/predicate-version", `${who}'s claim is of another version: ${version}`, {
+      where: `wanted ${kind}`,
+      remedy: "What another version's words mean is not known here: certify with this version.",
     });
-  let bundle: ReturnType<typeof bundleFromJSON>;
-  try {
-    bundle = bundleFromJSON(value);
-  } catch (error) {
-    throw malformed(error instanceof Error ? error.message : String(error));
   }
-  if (!isBundleWithDsseEnvelope(bundle)) throw malformed("it is no DSSE envelope");
-  if (!isBundleWithPublicKey(bundle)) throw malformed("it is not signed by a plain key");
-  const envelope = bundle.content.dsseEnvelope;
-  // The library looks at the first signature only: a second one would be a claim that nobody checks.
-  if (envelope.signatures.length !== 1) throw malformed(`it has ${envelope.signatures.length} signatures`);
-  if (envelope.payloadType !== PAYLOAD_TYPE) throw malformed(`its payload is "${envelope.payloadType}"`);
-  if (bundle.verificationMaterial.tlogEntries.length > 0) throw malformed("it names a transparency log");
-  const statement = parseStatement(envelope.payload);
-  if (statement === undefined) throw malformed("it holds no in-toto statement");
-  return { bundle, statement, hint: bundle.verificationMaterial.content.publicKey.hint };
+  return new CompileError("trust/missing-attestation", `${who} has signed nothing of this kind: ${kind}`, {
+    where: artifact.digest,
+    remedy: REMEDIES[who],
+  });
+}
+
+function strange(hint: string, { who, key }: Role, other: Role): CompileError {
+  const where = fingerprint(key);
+  const remedy = `Give ${who}'s public key, or do not trust this artifact.`;
+  if (hint !== fingerprint(other.key) || other.who !== "the build") {
+    const message = `${who}'s signature is by ${hint}, not by the key given`;
+    return new CompileError("trust/wrong-key", message, { where, remedy });
+  }
+  const message = `${who}'s claim is signed with the build's key: the build vouches for itself`;
+  return new CompileError("trust/build-as-certifier", message, { where: hint, remedy });
 }
 
 /** Throws CompileError trust/signature. */
-export function verifySignature(bundle: ReturnType<typeof bundleFromJSON>, key: KeyObject, who: string): void {
+export function verifySignature(bundle: Bundle, key: KeyObject, who: string): void {
   const trust = {
     certificateAuthorities: [],
     timestampAuthorities: [],
@@ -139,20 +188,4 @@ export function verifySignature(bundle: ReturnType<typeof bundleFromJSON>, key: 
       cause: error,
     });
   }
-}
-
-/** SLSA provenance has no place of its own for further files: the lineage is one of the run's by-products. */
-function lineageDigest(provenance: Statement): unknown {
-  const details = provenance.predicate.runDetails as { byproducts?: { name?: string; digest?: { sha256?: string } }[] };
-  return details?.byproducts?.find(({ name }) => name === "lineage")?.digest?.sha256;
-}
-
-function sectionAsSigned(artifact: SealedArtifact, name: string, signed: unknown): void {
-  const section = artifact.sections.get(name);
-  const found = section === undefined ? "nothing" : createHash("sha256").update(section).digest("hex");
-  if (found === signed) return;
-  throw new CompileError("trust/evidence", `the ${name} in the file is not the one that was signed`, {
-    where: `section ${name}`,
-    remedy: "Get the artifact again from where it was certified.",
-  });
 }

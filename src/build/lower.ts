@@ -1,4 +1,5 @@
 import { loadInteger } from "../emulate/integer.ts";
+import { graphDigest } from "../ir/digest.ts";
 import type { Graph } from "../ir/graph.ts";
 import { runPasses } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
@@ -26,9 +27,20 @@ export function lowerTeacher(
     ...{ target, calibration: data.calibration, data: data.data, jobs: recipe.jobs, seed: recipe.seed },
     ...(recipe.check && { check: checkOf(data.calibration) }),
     ...(signal && { signal }),
+    digest: onceEach(graphDigest),
     execute: loadInteger,
     cost: (graph) => cost(graph, target, { profile: recipe.profile }),
     log: { info: (text) => progress?.detail(text), warn: (text) => progress?.warn(text) },
     onPass: (name) => progress?.detail(name),
   });
+}
+
+/** What one pass gave is what the next one gets. */
+function onceEach(digest: (graph: Graph) => string): (graph: Graph) => string {
+  const known = new WeakMap<Graph, string>();
+  return (graph) => {
+    const found = known.get(graph) ?? digest(graph);
+    known.set(graph, found);
+    return found;
+  };
 }

@@ -1,9 +1,7 @@
 import type { KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { findPackageJSON } from "node:module";
-import { canonicalBytes, type Json } from "../artifact/canonical.ts";
+import { canonicalBytes, type Json, toJson } from "../artifact/canonical.ts";
 import { type Artifact, digestOf, sha256 } from "../artifact/container.ts";
-import { encodeLineage, type Lineage } from "../artifact/lineage.ts";
+import { encodeLineage, LINEAGE_SCHEMA, type Lineage } from "../artifact/lineage.ts";
 import type { Manifest } from "../artifact/manifest.ts";
 import { signStatement } from "../artifact/sign.ts";
 import { makeStatement, PROVENANCE } from "../artifact/statement.ts";
@@ -13,6 +11,9 @@ import { type Graph, isStatic } from "../ir/graph.ts";
 import type { PassRecord } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
+import { licensesOf } from "./licenses.ts";
+import { operatorsOf } from "./operators.ts";
+import { toolFacts } from "./tool.ts";
 
 /** What the digest covers. */
 export interface Sealed {
@@ -76,6 +77,7 @@ function provenance(lineage: Lineage, sections: ReadonlyMap<string, Uint8Array>)
       resolvedDependencies: [
         resource("recipe", recipe.digest),
         resource("teacher", teacher.digest),
+        ...teacher.external.map(({ file, digest }) => resource(`teacher/${file}`, digest)),
         resource("target", target.digest),
         ...splits,
       ],
@@ -92,21 +94,34 @@ interface Inputs {
   readonly teacher: Lineage["teacher"];
   readonly data: Lineage["data"];
   readonly passes: readonly PassRecord[];
+  /** Typed, before any pass. */
+  readonly imported: Graph;
+  readonly integer: Graph;
+  /** The encoded record. */
+  readonly record: Uint8Array;
 }
 
-export function lineageOf(recipe: Recipe, target: Target, { teacher, data, passes }: Inputs): Lineage {
+export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Lineage {
+  const { teacher, data, passes, imported, integer, record } = inputs;
+  const { compiler, emulator, numerics } = toolFacts();
   return {
-    schema: "optimus-compile/lineage@1",
-    compiler: compilerFacts(),
+    schema: LINEAGE_SCHEMA,
+    compiler,
+    emulator,
+    numerics,
     recipe: { name: recipe.name, digest: recipe.digest },
     teacher,
     target: { name: target.name, digest: targetDigest(target), profile: recipe.profile },
     data,
-    passes: passes.map(({ name, nodesBefore, nodesAfter }) => ({ name, nodesBefore, nodesAfter })),
+    passes: passes.map(passLineage),
+    operators: { teacher: operatorsOf(imported), program: operatorsOf(integer) },
+    licenses: licensesOf(recipe),
+    record: `sha256:${sha256(record)}`,
   };
 }
 
-function compilerFacts(): Lineage["compiler"] {
-  const { name, version } = JSON.parse(readFileSync(findPackageJSON(import.meta.url)!, "utf8")) as Lineage["compiler"];
-  return { name, version, node: process.versions.node };
+function passLineage({ name, nodesBefore, nodesAfter, options, digests }: PassRecord): Lineage["passes"][number] {
+  const { before, after } = digests ?? bug(`the pass ${name} ran without digests`);
+  const said = toJson(options ?? {}) as { readonly [option: string]: Json };
+  return { name, nodesBefore, nodesAfter, before, after, options: said };
 }

@@ -4,10 +4,12 @@ import { readRegularFile } from "../artifact/file.ts";
 import type { Lineage } from "../artifact/lineage.ts";
 import { type GraphSize, sizeOf } from "../inspect.ts";
 import type { Graph } from "../ir/graph.ts";
+import { externalDigests } from "../onnx/external.ts";
 import { type InputBinding, importOnnx } from "../onnx/import.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { runPasses } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
+import { packageOf } from "./licenses.ts";
 
 export interface ImportedTeacher {
   readonly graph: Graph;
@@ -24,7 +26,14 @@ export async function importTeacher(recipe: Recipe): Promise<ImportedTeacher> {
     importOnnx(recipe.model, { inputs: bindingsOf(recipe), dims: new Map(Object.entries(recipe.dims)) }),
   );
   const size = await sizeKnown(graph);
-  return { graph, size, bytes: bytes.length, lineage: { file: basename(recipe.model), digest } };
+  const from = packageOf(recipe.model);
+  const lineage = {
+    file: basename(recipe.model),
+    digest,
+    external: externalDigests(recipe.model),
+    ...(from && { package: `${from.name}@${from.version}` }),
+  };
+  return { graph, size, bytes: bytes.length, lineage };
 }
 
 /** Shapes inside branches are known once it is known which one is taken; the multiplications are then those of that one. */

@@ -26,6 +26,7 @@ interface Judged {
   readonly gates: readonly GateResult[];
   readonly accuracy: object;
   readonly looked: object;
+  readonly openings: readonly Opening[];
 }
 
 const RESULTS = { pass: "PASSED", fail: "FAILED", incomplete: "WARNED" } as const;
@@ -37,7 +38,7 @@ const RESULTS = { pass: "PASSED", fail: "FAILED", incomplete: "WARNED" } as cons
 export async function attest(
   artifact: SealedArtifact,
   evidence: Uint8Array,
-  { digest, verdict, gates, accuracy, looked }: Judged,
+  { digest, verdict, gates, accuracy, looked, openings }: Judged,
   key: KeyObject | undefined,
 ): Promise<Artifact> {
   const sections = new Map(artifact.sections).set("evidence", evidence);
@@ -51,8 +52,10 @@ export async function attest(
     passedTests: passed(true),
     failedTests: passed(false),
   });
+  const opened = openings.at(-1);
   const metrics = makeStatement(digest, METRICS, {
     evidenceDigest,
+    ...(opened && { data: { digest: opened.data, samples: opened.samples } }),
     accuracy: toJson(accuracy),
     looked: toJson(looked),
   });

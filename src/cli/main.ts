@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { Command, CommanderError } from "commander";
 import { CompileError, exitCodeOf } from "../error.ts";
+import { attest } from "./attest.ts";
 import { build } from "./build.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
@@ -13,6 +14,7 @@ import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { keygen } from "./keygen.ts";
 import { passes } from "./passes.ts";
 import { profile } from "./profile.ts";
+import { report } from "./report.ts";
 import { targets } from "./targets.ts";
 import { errorDocument, printJson, say, sayBug, sayError } from "./terminal.ts";
 import { verify } from "./verify.ts";
@@ -31,9 +33,11 @@ for (const command of [
   build,
   certify,
   verify,
+  attest,
   check,
   emulate,
   profile,
+  report,
   exportCommand,
   inspect,
   targets,

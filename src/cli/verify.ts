@@ -8,6 +8,8 @@ import { print, printJson, warn } from "./terminal.ts";
 interface Flags {
   readonly key?: readonly string[];
   readonly certifierKey?: string;
+  readonly gateKey?: string;
+  readonly ledger?: string;
   readonly unsigned?: boolean;
   readonly rebuild?: boolean;
   readonly recipe?: string;
@@ -28,6 +30,11 @@ export const verify = new Command("verify")
     collect,
   )
   .option("--certifier-key <pem>", "the certifier's public key")
+  .option(
+    "--gate-key <pem>",
+    "a gate's public key: wants its verification summary, and no waiver in it that has run out",
+  )
+  .option("--ledger <file>", "the ledger of looks: wants the look that the certifier signed to stand in it")
   .option("--unsigned", "check the bytes alone; nobody vouches for them")
   .option("--rebuild", "make the program again from the quantization record, and compare every byte")
   .option("--recipe <file>", "with --rebuild: make the whole artifact again from the recipe")
@@ -47,7 +54,7 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
   if (flags.recipe !== undefined && !flags.rebuild) {
     throw new CompileError("usage/recipe-without-rebuild", "--recipe is for --rebuild", { remedy: "Add --rebuild." });
   }
-  if (flags.unsigned && (flags.key || flags.certifierKey)) {
+  if (flags.unsigned && (flags.key || flags.certifierKey || flags.gateKey || flags.ledger)) {
     throw new CompileError("usage/unsigned-with-key", "--unsigned does not look at signatures, so no key is needed", {
       remedy: "Leave out --unsigned to check the signatures.",
     });
@@ -62,6 +69,8 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
     keys: given,
     unsigned: flags.unsigned ?? false,
     rebuild: flags.rebuild ?? false,
+    ...(flags.gateKey && { gateKey: readPublicKeys(flags.gateKey)[0] }),
+    ...(flags.ledger && { ledger: flags.ledger }),
     ...(recipe && { recipe }),
     signal,
   });

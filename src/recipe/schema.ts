@@ -119,6 +119,14 @@ export const recipeSchema = z.strictObject({
     .describe("a preset, or the list of passes in order"),
   quantize: quantize.prefault({}),
   gates: gates.default({}),
+  licenses: z
+    .strictObject({
+      teacher: z.string().min(1).max(256).optional().describe("SPDX expression; an npm package says it by itself"),
+      data: z.string().min(1).max(256).optional().describe("SPDX expression"),
+      allowed: z.array(z.string().min(1)).optional().describe("no other may be used, and none that nobody names"),
+    })
+    .optional()
+    .describe("under which terms the teacher and the data may be used"),
   key: z.string().optional().describe("the build's private key, PEM; without one the artifact is unsigned"),
   certifierKey: z.string().optional().describe("the certifier's private key, PEM; never the build's"),
   ledger: z

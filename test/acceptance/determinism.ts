@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { encodeNpz } from "../../src/data/write-npz.ts";
 import { attempt, type Outcome } from "./check.ts";
 import { complaint, main, optimus, runProgram } from "./command.ts";
+import { installNode } from "./node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "determinism-"));
 const artifact = join(folder, "1/quickstart.dopt");
@@ -19,7 +20,7 @@ export async function* determinism(): AsyncIterable<Outcome> {
   yield await attempt("this Node rebuilds and emulates it", () => elsewhere("here", process.execPath, []));
   for (const version of ["22", "24"]) {
     yield await attempt(`Node ${version} rebuilds it and computes the same`, async () => {
-      const node = await installNode(version);
+      const node = await installNode(version, folder);
       return typeof node === "string" ? elsewhere(version, node, []) : node;
     });
   }
@@ -53,22 +54,6 @@ async function jobs(): Promise<Omit<Outcome, "name">> {
     digests.push((JSON.parse(finished.stdout) as { digest: string }).digest);
   }
   return { good: digests[0] === digests[1], says: digests.join(" and ") };
-}
-
-/** npm's `node` package holds the program itself. */
-async function installNode(version: string): Promise<string | Omit<Outcome, "name">> {
-  const prefix = join(folder, `node${version}`);
-  const finished = await runProgram("npm", [
-    "install",
-    "--prefix",
-    prefix,
-    "--no-save",
-    "--no-audit",
-    "--no-fund",
-    `node@${version}`,
-  ]);
-  const program = join(prefix, "node_modules/node/bin/node");
-  return existsSync(program) ? program : { good: false, says: `npm install node@${version}: ${complaint(finished)}` };
 }
 
 let reference: Buffer | undefined;

@@ -10,6 +10,7 @@ import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
+import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
 import { statistics } from "./statistics.ts";
 import { targets } from "./targets.ts";
@@ -23,6 +24,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   checker,
   determinism,
   lowering,
+  rebuild,
   recipes,
   hostile,
   statistics,

@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { canonicalBytes, type Json } from "../../src/artifact/canonical.ts";
 import { digestOf, type SealedArtifact, sha256 } from "../../src/artifact/container.ts";
+import { EVIDENCE_SCHEMA } from "../../src/artifact/evidence.ts";
 import { signStatement } from "../../src/artifact/sign.ts";
 import { METRICS, makeStatement, PROVENANCE, TEST_RESULT } from "../../src/artifact/statement.ts";
 import { verifyAttestations } from "../../src/artifact/verify.ts";
@@ -31,17 +32,24 @@ interface Options {
 
 /** An artifact that both parties signed, unless the options spoil it. */
 async function signed(options: Options = {}): Promise<SealedArtifact> {
-  const { manifest, sections } = sampleArtifact();
-  const digest = options.digest ?? digestOf({ manifest, sections });
+  const { manifest, sections: bare } = sampleArtifact();
+  const own = digestOf({ manifest, sections: bare });
+  const said = { schema: EVIDENCE_SCHEMA, digest: own, samples: [] };
+  const sections = new Map(bare).set("evidence", canonicalBytes(said));
+  const digest = options.digest ?? own;
   const lineage = sha256(sections.get("lineage")!);
   const evidence = sha256(sections.get("evidence")!);
+  const configuration = [{ name: "evidence", digest: { sha256: evidence } }];
   const claims: [string, Pair, { [key: string]: Json }][] = [
     [
       PROVENANCE,
       options.build ?? build,
-      { runDetails: { byproducts: [{ name: "lineage", digest: { sha256: lineage } }] } },
+      {
+        buildDefinition: { resolvedDependencies: [] },
+        runDetails: { byproducts: [{ name: "lineage", digest: { sha256: lineage } }] },
+      },
     ],
-    [TEST_RESULT, options.certifier ?? certifier, { result: "PASSED" }],
+    [TEST_RESULT, options.certifier ?? certifier, { result: "PASSED", configuration }],
     [METRICS, options.certifier ?? certifier, { evidenceDigest: evidence }],
   ];
   const bundles: Json[] = [];
@@ -76,7 +84,7 @@ describe("verifyAttestations", () => {
   ])("believes both parties' signatures: %s", async (_, first, second) => {
     const artifact = await signed({ build: first, certifier: second });
     const claims = verifyAttestations(artifact, { build: first.publicKey, certifier: second.publicKey });
-    expect(claims.testResult.predicate).toEqual({ result: "PASSED" });
+    expect(claims.testResult.predicate.result).toBe("PASSED");
   });
 
   test("an attestation survives JSON with other blanks, since the payload itself is signed", async () => {
@@ -93,11 +101,11 @@ describe("verifyAttestations", () => {
     ["the metrics are missing", "trust/missing-attestation", { kinds: [PROVENANCE, TEST_RESULT] }],
     ["a stranger signed for the build", "trust/wrong-key", { build: stranger }],
     ["a stranger signed for the certifier", "trust/wrong-key", { certifier: stranger }],
-    ["the build signed for the certifier", "trust/wrong-key", { certifier: build }],
+    ["the build signed for the certifier", "trust/build-as-certifier", { certifier: build }],
     ["the certifier signed for the build", "trust/wrong-key", { build: certifier }],
     ["they signed another artifact", "trust/wrong-subject", { digest: `sha256:${"1".repeat(64)}` }],
-    ["the lineage was swapped", "trust/evidence", { sections: { lineage: new Uint8Array(3) } }],
-    ["the evidence was swapped", "trust/evidence", { sections: { evidence: new Uint8Array(3) } }],
+    ["the lineage was swapped", "trust/lineage-swapped", { sections: { lineage: new Uint8Array(3) } }],
+    ["the evidence was swapped", "trust/evidence-swapped", { sections: { evidence: new Uint8Array(3) } }],
     ["a sealed section was swapped", "trust/wrong-subject", { sections: { program: new Uint8Array(3) } }],
     ["the attestations are no JSON", "trust/attestations", { sections: { attestations: new Uint8Array(3) } }],
     ["the attestations are no list", "trust/attestations", { edit: () => ({}) }],
@@ -123,7 +131,7 @@ describe("verifyAttestations", () => {
     ],
     [
       "a second signature rides along",
-      "trust/attestations",
+      "trust/several-signatures",
       {
         edit(bundles) {
           const { signatures } = envelope(bundles[0]);
@@ -134,7 +142,7 @@ describe("verifyAttestations", () => {
     ],
     [
       "the payload is of another kind",
-      "trust/attestations",
+      "trust/payload-type",
       { edit: (bundles) => text(bundles, (json) => json.replaceAll("vnd.in-toto+json", "vnd.other+json")) },
     ],
   ])("rejects where %s: %s", async (_, code, options) => {

@@ -1,0 +1,99 @@
+/** What an artifact's evidence says, whatever version of this program wrote it: a figure that is not there is left out. */
+import { z } from "zod";
+import type { SealedArtifact } from "../artifact/container.ts";
+import { CompileError } from "../error.ts";
+
+const Limits = z.object({ lower: z.number(), upper: z.number() });
+const Metric = z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]);
+
+const SliceSchema = z.object({
+  key: z.string(),
+  value: z.string(),
+  n: z.number(),
+  groups: z.number().optional(),
+  teacher: z.number(),
+  compiled: z.number(),
+  drop: z.number(),
+  limits: Limits.optional(),
+});
+
+const Pair = z.object({ teacher: z.number(), compiled: z.number() });
+
+const SampleSchema = z.object({
+  teacher: z.record(z.string(), z.unknown()),
+  compiled: z.record(z.string(), z.unknown()),
+  confidence: Pair.optional(),
+  probability: Pair.optional(),
+});
+
+export type EvidenceSample = z.infer<typeof SampleSchema>;
+
+const GateSchema = z.object({
+  gate: z.string(),
+  limit: z.number(),
+  value: z.number().optional(),
+  shown: z.number().optional(),
+  where: z.string().optional(),
+  verdict: z.enum(["pass", "fail", "incomplete"]),
+  reason: z.string(),
+});
+
+const EvidenceSchema = z.object({
+  verdict: z.enum(["pass", "fail", "incomplete"]),
+  gates: z.array(GateSchema).default([]),
+  metric: Metric.optional(),
+  accuracy: z.object({
+    metric: z.string(),
+    teacher: z.number(),
+    compiled: z.number(),
+    drop: z.number(),
+    n: z.number(),
+    groups: z.number(),
+    agreement: z.number(),
+    interval: z.object({ low: z.number(), high: z.number() }).optional(),
+    metricLimits: Limits.optional(),
+    flips: z
+      .object({
+        flipped: z.number(),
+        harmful: z.number(),
+        share: z.object({ upper: z.number().optional() }).optional(),
+      })
+      .optional(),
+    divergence: z.number().optional(),
+    calibrationError: Pair.optional(),
+    slices: z.array(SliceSchema).default([]),
+  }),
+  latency: z.object({
+    cycles: z.number(),
+    ms: z.number(),
+    boundCycles: z.number().optional(),
+    efficiency: z.number().optional(),
+    clockGHz: z.number().optional(),
+    capped: z.string().optional(),
+  }),
+  memory: z.object({ sramPeakBytes: z.number(), weightBytes: z.number(), dramBytesPerInference: z.number() }),
+  energy: z.object({ mJ: z.object({ low: z.number(), mid: z.number(), high: z.number() }) }).optional(),
+  artifactBytes: z.number().optional(),
+  checked: z.object({ commands: z.number().optional(), proven: z.number().optional() }).optional(),
+  data: z.object({ digest: z.string(), source: z.string().optional(), samples: z.number() }).optional(),
+  looked: z.object({ look: z.number(), alpha: z.number() }).optional(),
+  samples: z.array(SampleSchema).default([]),
+});
+
+export type Evidence = z.infer<typeof EvidenceSchema>;
+
+/** Undefined where nobody certified the artifact. Throws trust/evidence where the section is no evidence. */
+export function evidenceOf({ sections }: SealedArtifact): Evidence | undefined {
+  const section = sections.get("evidence");
+  if (section === undefined) return undefined;
+  try {
+    const result = EvidenceSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(section)));
+    if (result.success) return result.data;
+  } catch {
+    // Reported below, as any other malformed section is.
+  }
+  throw new CompileError("trust/evidence", "the artifact's evidence cannot be read", {
+    where: "section evidence",
+    remedy: "Certify the artifact again.",
+  });
+}
