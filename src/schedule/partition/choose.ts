@@ -3,7 +3,7 @@ import { dramBytesPerCycle, engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
 import { sizedCommand } from "../grid.ts";
 import { type Job, outputsOf, type TileJob } from "../job.ts";
-import { type Root, wholeBox } from "../view.ts";
+import { type Root, type View, wholeBox } from "../view.ts";
 import { busBytes, exchangeBox, isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";
 
 /** Of an exchange's transfers, what nobody works during: the rest goes on behind tiles that are still being made. */
@@ -108,17 +108,9 @@ function bestSplits(jobs: readonly Job[], options: Options, target: Target): (Sp
   const latency = exchangeCycles(target);
   const writers = new Map<Root, number[]>();
   const states: State[][] = [];
-  const memo = new Map<string, number>();
-  const exchangeOf = (writer: number, made: number, job: number, chosen: number, input: number): number => {
-    const key = `${writer} ${made} ${job} ${chosen} ${input}`;
-    const found = memo.get(key);
-    if (found !== undefined) return found;
-    const [from, to] = [options[writer][made], options[job][chosen]];
-    const root = jobs[job].inputs[input]?.root;
-    const bytes = from && to && root ? exchanged(from, to.read[input], root, target.dma.burstBytes) : 0;
-    const cycles = bytes === 0 ? 0 : latency + (EXPOSED * bytes) / perCycle;
-    memo.set(key, cycles);
-    return cycles;
+  const exchangeOf = (from: Split | undefined, to: Split | undefined, { root }: View, input: number): number => {
+    const bytes = from && to ? exchanged(from, to.read[input], root, target.dma.burstBytes) : 0;
+    return bytes === 0 ? 0 : latency + (EXPOSED * bytes) / perCycle;
   };
   jobs.forEach((job, index) => {
     const before = states[index - 1] ?? [{ cost: 0, before: 0 }];
@@ -126,7 +118,10 @@ function bestSplits(jobs: readonly Job[], options: Options, target: Target): (Sp
     const sources = job.inputs
       .flatMap((view, input) => {
         if (!view || view.root.kind === "constant") return [];
-        return (writers.get(view.root) ?? []).map((writer) => ({ writer, input }));
+        return (writers.get(view.root) ?? []).map((writer) => {
+          const known = options[writer].map(() => new Float64Array(options[index].length).fill(-1));
+          return { writer, input, view, known };
+        });
       })
       .sort((a, b) => b.writer - a.writer);
     const paths = before.map((_, state) => {
@@ -144,15 +139,17 @@ function bestSplits(jobs: readonly Job[], options: Options, target: Target): (Sp
         let best: State = { cost: Number.POSITIVE_INFINITY, before: 0 };
         before.forEach(({ cost }, state) => {
           let total = cost + own;
-          sources.forEach(({ writer, input }, at) => {
-            total += exchangeOf(writer, paths[state][at], index, chosen, input);
+          sources.forEach(({ writer, input, view, known }, at) => {
+            const made = paths[state][at];
+            const row = known[made];
+            if (row[chosen] < 0) row[chosen] = exchangeOf(options[writer][made], split, view, input);
+            total += row[chosen];
           });
           if (total < best.cost) best = { cost: total, before: state };
         });
         return best;
       }),
     );
-    memo.clear();
     // What lies in DRAM is nobody's: it is fetched in any case.
     if (job.kind === "tile" && (job.direct?.output || isLoad(job))) return;
     for (const { root } of outputsOf(job)) writers.set(root, [...(writers.get(root) ?? []), index]);
