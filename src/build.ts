@@ -1,20 +1,17 @@
 /** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
-import { requirePossible, requireSafe } from "./build/check.ts";
 import { openBuildData } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
-import { makeGolden } from "./build/golden.ts";
+import { openStages } from "./build/kept.ts";
 import { licensesOf, requireLicenses } from "./build/licenses.ts";
-import { lowerTeacher } from "./build/lower.ts";
 import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
-import { scheduleGraph } from "./build/schedule.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
 import { checkProfile } from "./certify/measure.ts";
-import { decodeRecord, encodeRecord } from "./ir/record.ts";
+import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
 import { loadTarget } from "./target/load.ts";
@@ -24,7 +21,10 @@ export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"
 export interface BuildOptions {
   /** What was set over the recipe, for the certifier, who reads the recipe itself. */
   readonly settings?: readonly string[];
+  /** Ends the build within a step or a batch of samples; it then throws the signal's reason. */
   readonly signal?: AbortSignal;
+  /** The folder that stages are kept in, so that an unchanged one is not run again; absent: all run, nothing is kept. */
+  readonly cache?: string;
   readonly progress?: { stage(name: string): void; detail(text: string): void; warn(text: string): void };
 }
 
@@ -43,6 +43,7 @@ export async function build(recipe: Recipe, options: BuildOptions = {}): Promise
     await enter("certify", options, watch);
     const judged = await certifyApart(draft.path, recipe, {
       settings,
+      ...(options.cache !== undefined && { cache: options.cache }),
       ...(signal && { signal }),
       onProgress: (done, of) => progress?.detail(`${done} of ${of} samples`),
       onWarning: (text) => progress?.warn(text),
@@ -64,6 +65,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   passesOf(recipe, target);
   requireLicenses(recipe, licensesOf(recipe));
   const key = recipe.key === undefined ? undefined : readPrivateKey(recipe.key);
+  const stages = openStages(recipe, target, options);
 
   await enter("import", options, watch);
   const teacher = await importTeacher(recipe);
@@ -72,28 +74,21 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const data = await openBuildData(recipe, teacher.graph);
 
   await enter("passes", options, watch);
-  const compiled = await lowerTeacher(recipe, target, teacher.graph, data, options);
+  const lowered = await stages.lower(teacher, data);
 
   await enter("schedule", options, watch);
   // From here on only what the record holds counts: whoever has the record can do the rest again.
-  const record = encodeRecord(compiled.graph);
+  const { record } = lowered;
   const integer = decodeRecord(record);
-  const limits = {
-    allowCpu: recipe.allowCpu,
-    npus: recipe.npus,
-    ...(recipe.gates.maxSramBytes && { sramBytes: recipe.gates.maxSramBytes }),
-  };
-  requirePossible(integer, target, recipe.profile);
-  const scheduled = scheduleGraph(integer, target, limits);
-  requireSafe(scheduled.sections, integer, target, recipe.profile);
+  const scheduled = await stages.schedule(record, integer);
 
   await enter("seal", options, watch);
-  const golden = await makeGolden(integer, scheduled.sections, data.calibration);
+  const golden = await stages.golden(record, integer, scheduled, data);
   data.close();
   const lineage = lineageOf(recipe, target, {
     teacher: teacher.lineage,
     data: data.lineage,
-    passes: compiled.log,
+    passes: lowered.log,
     imported: teacher.graph,
     integer,
     record,
@@ -105,7 +100,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     lineage,
     ...(key && { key }),
   });
-  return { target, teacher, compiled, integer, scheduled, sealed };
+  return { target, teacher, lowered, integer, scheduled, sealed };
 }
 
 /** A stage begins: the screen is drawn, and who wants to stop the build can. */

@@ -11,7 +11,9 @@ import { digestOfFile, readArtifact, readRegularFile, writeArtifact } from "./ar
 import { fingerprint, readPrivateKey } from "./artifact/keys.ts";
 import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
 import { buildersOf } from "./artifact/verify.ts";
+import { toolFacts } from "./build/tool.ts";
 import { attest, type Opening, openingsOf } from "./certify/attest.ts";
+import { keepOutcomes, recallOutcomes, rememberOutcomes } from "./certify/kept.ts";
 import { headOf, takeLook } from "./certify/ledger.ts";
 import { measure } from "./certify/measure.ts";
 import { type CertifyAnswer, type CertifyTask, type CertifyWork, tasksOf } from "./certify/task.ts";
@@ -36,6 +38,10 @@ export interface CertifyOptions {
   readonly key?: string;
   /** The artifact must not have been certified before: a build looks at its certification data once. */
   readonly first?: boolean;
+  /** The folder that outcomes are kept in, by everything that they depend on; without one all samples run. */
+  readonly cache?: string;
+  /** Told what the user should know: an entry of the cache that is not as it was written. */
+  readonly warn?: (text: string) => void;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -162,7 +168,7 @@ async function runSamples(
   artifact: SealedArtifact,
   lineage: Lineage,
   recipe: Recipe,
-  { signal, onProgress }: CertifyOptions,
+  options: CertifyOptions,
 ): Promise<Samples> {
   const wanted: Wanted = new Map(artifact.manifest.inputs.map(({ name, ...type }) => [name, type]));
   const dataset = await openDataset(recipe.data.certification, recipe.folder);
@@ -170,7 +176,6 @@ async function runSamples(
   checkInputs(dataset, wanted, "certification");
   const tasks = tasksOf(dataset.length, dataset.sequences);
   const total = dataset.length;
-  dataset.close();
   const work: CertifyWork = {
     record: artifact.sections.get("record") ?? new Uint8Array(),
     model: recipe.model,
@@ -180,9 +185,37 @@ async function runSamples(
     metric: recipe.metric,
     wanted,
   };
+  const { key: pem, cache, warn } = options;
+  const kept = keepOutcomes(cache, work, {
+    teacher: lineage.teacher.digest,
+    tool: toolFacts(),
+    ...(pem !== undefined && { key: readPrivateKey(pem) }),
+    ...(warn && { warn }),
+  });
+  const known = kept && (await recallOutcomes(kept, dataset));
+  dataset.close();
+  const outcomes = known ?? (await runTasks(work, tasks, total, recipe.jobs, options));
+  if (kept && !known) rememberOutcomes(kept, outcomes);
+  if (known) options.onProgress?.(total, total);
+  const { records, hashes } = outcomes;
+  const certification = records.map(({ id, group }, at) => ({ id, group, hash: hashes[at] }));
+  const { calibration, selection } = lineage.data;
+  const splits = new Map(Object.entries({ calibration: calibration.samples, selection: selection?.samples ?? [] }));
+  checkDisjoint(splits.set("certification", certification));
+  return { records, digest: digestOf(certification), hashes, source };
+}
+
+async function runTasks(
+  work: CertifyWork,
+  tasks: readonly CertifyTask[],
+  total: number,
+  jobs: number,
+  { signal, onProgress }: CertifyOptions,
+): Promise<CertifyAnswer> {
   const records: SampleRecord[] = [];
   const hashes: string[] = [];
-  const pool = createPool(Math.min(recipe.jobs, tasks.length));
+  const contents: string[] = [];
+  const pool = createPool(Math.min(jobs, tasks.length));
   for await (const answer of pool.map<CertifyWork, CertifyTask, CertifyAnswer>(
     workerUrl,
     work,
@@ -191,11 +224,8 @@ async function runSamples(
   )) {
     records.push(...answer.records);
     hashes.push(...answer.hashes);
+    contents.push(...answer.contents);
     onProgress?.(records.length, total);
   }
-  const certification = records.map(({ id, group }, at) => ({ id, group, hash: hashes[at] }));
-  const { calibration, selection } = lineage.data;
-  const splits = new Map(Object.entries({ calibration: calibration.samples, selection: selection?.samples ?? [] }));
-  checkDisjoint(splits.set("certification", certification));
-  return { records, digest: digestOf(certification), hashes, source };
+  return { records, hashes, contents };
 }

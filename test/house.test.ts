@@ -64,6 +64,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/data": [],
   "src/evidence": ["src/data"],
   "src/artifact": [],
+  "src/cache": ["src/artifact"],
   "src/report": ["src/evidence", "src/artifact"],
   "src/recipe": ["src/target", "src/data", "src/recipe.ts"],
   "src/recipe.ts": ["src/target", "src/data", "src/recipe"],

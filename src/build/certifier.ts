@@ -9,6 +9,8 @@ const main = new URL(`../cli/main${import.meta.url.endsWith(".ts") ? ".ts" : ".j
 export interface CertifierOptions {
   /** Settings over the recipe, as `--set` takes them. */
   readonly settings: readonly string[];
+  /** The folder that outcomes are kept in; without one nothing is. */
+  readonly cache?: string;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
   readonly onWarning?: (text: string) => void;
@@ -46,6 +48,7 @@ export async function certifyApart(
       String(recipe.jobs),
       "--first",
       "--json",
+      ...(options.cache === undefined ? ["--no-cache"] : ["--cache", options.cache]),
       ...key,
       ...settings,
     ],

@@ -3,21 +3,20 @@ import { type Artifact, isSealed } from "../artifact/container.ts";
 import { fingerprint, readPrivateKey } from "../artifact/keys.ts";
 import type { CertifyDocument } from "../certify.ts";
 import type { Graph } from "../ir/graph.ts";
-import type { PassesResult } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { BuildDocument, BuildNotes, StageLine } from "../report/build-document.ts";
 import { placement } from "../target/placement.ts";
 import type { Target } from "../target/schema.ts";
-import type { ScheduledSections } from "./schedule.ts";
+import type { Lowered, Planned } from "./kept.ts";
 import type { ImportedTeacher } from "./teacher.ts";
 
 /** What the stages before certification made. */
 export interface Made {
   readonly target: Target;
   readonly teacher: ImportedTeacher;
-  readonly compiled: PassesResult;
+  readonly lowered: Lowered;
   readonly integer: Graph;
-  readonly scheduled: ScheduledSections;
+  readonly scheduled: Planned;
   readonly sealed: Artifact;
 }
 
@@ -29,7 +28,7 @@ interface Finished extends Made {
   readonly stages: readonly StageLine[];
 }
 
-export function documentOf({ artifact, judged, teacher, compiled, scheduled, stages }: Finished): BuildDocument {
+export function documentOf({ artifact, judged, teacher, lowered, scheduled, stages }: Finished): BuildDocument {
   const { digest, verdict, accuracy, latency, memory, energy } = judged;
   const { placement, floatTensors, int16Tensors } = scheduled.stats;
   return {
@@ -52,7 +51,7 @@ export function documentOf({ artifact, judged, teacher, compiled, scheduled, sta
     placement,
     floatTensors,
     int16Tensors,
-    passes: compiled.log.map(({ name, nodesBefore, nodesAfter, ms }) => ({
+    passes: lowered.log.map(({ name, nodesBefore, nodesAfter, ms }) => ({
       name,
       nodesBefore,
       nodesAfter,

@@ -28,6 +28,8 @@ export interface CertifyTask {
 export interface CertifyAnswer {
   readonly records: readonly SampleRecord[];
   readonly hashes: readonly string[];
+  /** Of all that a sample holds, its target and labels with it: what tells that an outcome is still the sample's. */
+  readonly contents: readonly string[];
 }
 
 /** Without sequences, this many samples are one task. */

@@ -9,6 +9,7 @@ import { dequantize } from "../ir/codes.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { decodeRecord } from "../ir/record.ts";
 import type { SetUp } from "../run/pool.ts";
+import { contentOf } from "./kept.ts";
 import type { CertifyAnswer, CertifyTask, CertifyWork } from "./task.ts";
 import { openTeacher, type Teacher } from "./teacher.ts";
 
@@ -42,6 +43,7 @@ async function runTask(bench: Bench, { start, length }: CertifyTask): Promise<Ce
   const streaming = dataset.sequences !== undefined;
   const records: SampleRecord[] = [];
   const hashes: string[] = [];
+  const contents: string[] = [];
   for (let index = start; index < start + length; index++) {
     // A sequence is one task, so its first sample is the task's.
     if (!streaming || index === start) {
@@ -51,8 +53,9 @@ async function runTask(bench: Bench, { start, length }: CertifyTask): Promise<Ce
     const sample = await dataset.read(index);
     records.push(await judgeOne(bench, sample));
     hashes.push(sample.hash);
+    contents.push(contentOf(sample));
   }
-  return { records, hashes };
+  return { records, hashes, contents };
 }
 
 async function judgeOne({ graph, wanted, program, teacher, metric }: Bench, sample: Sample): Promise<SampleRecord> {

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { interruptible } from "./interrupt.ts";
-import { collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
+import { cacheOf, collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
 import { isLive, openProgress } from "./progress.ts";
 import { print, printJson, warn } from "./terminal.ts";
 
@@ -8,6 +8,7 @@ interface Flags extends RecipeFlags {
   readonly out?: string;
   readonly jobs?: number;
   readonly json?: boolean;
+  readonly cache?: boolean;
 }
 
 export const build = new Command("build")
@@ -18,6 +19,7 @@ export const build = new Command("build")
   .option("--jobs <n>", "worker threads; the artifact does not depend on it", wholeNumber(1))
   .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
   .option("--check", "run each pass's graph beside the one before it, and name the first that differs")
+  .option("--no-cache", "run every stage, though nothing changed since it was last made")
   .option("--json", "print one JSON document")
   .option("--ci", "no spinner; unknown recipe keys are errors (on by itself where CI=true)")
   .action(async (path: string, flags: Flags) => {
@@ -41,7 +43,7 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
   const progress = await openProgress({ stages: STAGES, live: isLive(isCi(flags)) });
   let good = false;
   try {
-    const result = await compile(recipe, { settings, signal, progress });
+    const result = await compile(recipe, { settings, signal, progress, ...cacheOf(flags) });
     good = true;
     return result;
   } finally {

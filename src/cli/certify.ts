@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { interruptible } from "./interrupt.ts";
-import { collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
+import { cacheOf, collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
 import { isLive, openProgress } from "./progress.ts";
 import { print, printJson, warn } from "./terminal.ts";
 
@@ -9,6 +9,7 @@ interface Flags extends RecipeFlags {
   readonly key?: string;
   readonly jobs?: number;
   readonly first?: boolean;
+  readonly cache?: string | false;
   readonly json?: boolean;
 }
 
@@ -20,6 +21,8 @@ export const certify = new Command("certify")
   .option("--set <key=value>", "change the recipe, as a.b=c (repeatable)", collect)
   .option("--jobs <n>", "worker threads", wholeNumber(1))
   .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
+  .option("--no-cache", "run every sample, though outcomes of the same are kept")
+  .addOption(new Option("--cache <folder>").hideHelp())
   .option("--ci", "no spinner; unknown recipe keys are errors")
   .option("--json", "print one JSON document")
   .addOption(new Option("--first", "fail where the artifact was certified before").hideHelp())
@@ -48,6 +51,8 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
     const result = await judge(path, recipe, {
       ...(key !== undefined && { key }),
       ...(flags.first && { first: true }),
+      ...cacheOf(flags),
+      warn,
       signal,
       onProgress(done, of) {
         progress.detail(`${done} of ${of} samples`);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { cacheFolder } from "../cache/folder.ts";
 
 /** A whole number of at least `least`, from the command line. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -32,4 +33,11 @@ export function settingsOf(flags: RecipeFlags): string[] {
   if (flags.seed !== undefined) settings.push(`seed=${flags.seed}`);
   if (flags.check) settings.push("check=true");
   return settings;
+}
+
+/** The folder that `--cache`, OPTIMUS_CACHE or custom names, as an option of build and certify; nothing for `--no-cache`. */
+export function cacheOf({ cache }: { readonly cache?: string | boolean }): { readonly cache?: string } {
+  if (cache === false) return {};
+  const folder = typeof cache === "string" ? cache : cacheFolder();
+  return folder === undefined ? {} : { cache: folder };
 }
