@@ -3,14 +3,14 @@
  * All that the order of a program is chosen by.
  */
 import { arrayEdges } from "../emulate/array.ts";
-import { bytesOfView, dramBytesPerCycle, engineCycles } from "../emulate/cycles.ts";
+import { burstBytes, dramBytesPerCycle, engineCycles } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
 import { sizedCommand } from "./grid.ts";
 import { type CpuJob, inputsOf, type TileJob } from "./job.ts";
 import type { Engine } from "./program.ts";
 import { heldBytes, type Residency } from "./residency.ts";
 import type { AnyPlanned, PlannedJob, StreamItem } from "./stream.ts";
-import { type Box, boundsOf, boxesOverlap, boxView, type Root, type View } from "./view.ts";
+import { type Box, boundsOf, boxesOverlap, boxView, operandOf, type Root, type View } from "./view.ts";
 
 /** One tile (or one call of the host) of the planned jobs: what a program's order is an order of. */
 export interface Step {
@@ -118,8 +118,9 @@ class Builder {
     return this.unit.length - 1;
   }
 
-  private transfer(bytes: number, before: number[]): number {
-    return this.task(DRAM, Math.ceil(bytes / this.perCycle), before);
+  /** Of the DRAM, which moves whole bursts. */
+  private busCycles(view: View): number {
+    return Math.ceil(burstBytes(operandOf(view, "dram", 0), this.target) / this.perCycle);
   }
 
   /** Adds to `before` whom an access must wait for, and remembers it once its task is known. */
@@ -154,7 +155,9 @@ class Builder {
     if (known !== undefined) return known;
     const before = new Set<number>();
     const reach = item.view && item.box && this.touch(this.dram, job, boxView(item.view, item.box), false, before);
-    const task = this.transfer(item.bytes, [...before]);
+    const view = item.view && item.box && boxView(item.view, item.box);
+    const cycles = view ? this.busCycles(view) : Math.ceil(item.bytes / this.perCycle);
+    const task = this.task(DRAM, cycles, [...before]);
     reach?.(task);
     this.loads.set(item.mates?.[0] ?? item, task);
     return task;
@@ -192,7 +195,7 @@ class Builder {
       if (!output) return;
       const stored = new Set([task]);
       const reach = this.touch(this.dram, at, result, true, stored);
-      reach(this.transfer(output.bytes, [...stored]));
+      reach(this.task(DRAM, this.busCycles(result), [...stored]));
     });
   }
 
@@ -205,8 +208,11 @@ class Builder {
   ): TileCost {
     const { target } = this;
     if (job.engine === "dma-in" || job.engine === "dma-out") {
-      const bytes = bytesOfView({ dtype: job.output.root.dtype, shape: box.size });
-      return { cycles: Math.ceil(bytes / this.perCycle), latency: target.dma.latencyCycles };
+      const [source] = job.inputs;
+      const [need] = needs;
+      const isRead = job.engine === "dma-in" && job.inputs.length === 1 && source && need;
+      const cycles = this.busCycles(isRead ? boxView(source, need) : boxView(job.output, box));
+      return { cycles, latency: target.dma.latencyCycles };
     }
     const key = `${box.size} ${needs[0]?.size}`;
     const found = known.get(key);
