@@ -3,12 +3,16 @@ import { readFileSync } from "node:fs";
 import { findPackageJSON } from "node:module";
 import { Command, CommanderError } from "commander";
 import { CompileError, exitCodeOf } from "../error.ts";
+import { accept } from "./accept.ts";
 import { attest } from "./attest.ts";
+import { bisect } from "./bisect.ts";
 import { build } from "./build.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
+import { diff } from "./diff.ts";
 import { emulate } from "./emulate.ts";
 import { exportCommand } from "./export.ts";
+import { gate } from "./gate.ts";
 import { inspect } from "./inspect.ts";
 import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { keygen } from "./keygen.ts";
@@ -18,6 +22,7 @@ import { report } from "./report.ts";
 import { targets } from "./targets.ts";
 import { errorDocument, printJson, say, sayBug, sayError } from "./terminal.ts";
 import { verify } from "./verify.ts";
+import { waive } from "./waive.ts";
 
 const manifest = JSON.parse(readFileSync(findPackageJSON(import.meta.url)!, "utf8")) as { version: string };
 
@@ -34,6 +39,11 @@ for (const command of [
   certify,
   verify,
   attest,
+  gate,
+  waive,
+  accept,
+  diff,
+  bisect,
   check,
   emulate,
   profile,
