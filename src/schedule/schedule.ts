@@ -7,6 +7,7 @@ import { cascadeJobs } from "./cascade.ts";
 import { OutOfSram } from "./emit.ts";
 import { leastAlone } from "./partition/choose.ts";
 import { partitionJobs } from "./partition/partition.ts";
+import { stageJobs } from "./partition/pipeline.ts";
 import { type Prepared, planEntry, prepare, type Thrift } from "./plan.ts";
 import type { Program } from "./program.ts";
 import { type ScheduleStats, statsOf } from "./stats.ts";
@@ -21,9 +22,14 @@ export interface ScheduleOptions {
   readonly cascades?: "faster" | "always" | "never";
   /** How many NPUs share the work; 1 unless said otherwise. */
   readonly npus?: number;
-  /** Whether they share it only where that is faster than one alone; "always" is for tests. */
-  readonly sharing?: "faster" | "always";
+  /**
+   * How they share it: only where that is faster than one alone; in any case, each layer by its parts ("always") or each a
+   * stage of the program, which a batch goes through piece by piece ("stages").
+   */
+  readonly sharing?: Sharing;
 }
+
+export type Sharing = "faster" | "always" | "stages";
 
 export interface Scheduled {
   readonly program: Program;
@@ -72,18 +78,46 @@ export function scheduleEntries(
   return scheduleShared(prepared, target, options);
 }
 
-/** On all NPUs, where that is faster than on one; neither is tried where it cannot be the better one. */
+type Shared = ReturnType<typeof partitionJobs>;
+
+function withNpus(prepared: readonly Prepared[], npus: number, shared: readonly Shared[], target: Target): Scheduled {
+  const entries = prepared.map((entry, at) => ({ ...entry, npus, transfers: shared[at].transfers }));
+  return attempt(entries, target);
+}
+
+/** The sum of what is hoped for. */
+function hopedOf(shared: readonly Shared[]): number {
+  return shared.reduce((sum, { cycles }) => sum + cycles, 0);
+}
+
+/** On all NPUs, where that is faster than on one. */
 function scheduleShared(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Scheduled {
   const { npus = 1, sharing = "faster" } = options;
   if (npus === 1) return scheduleAlone(prepared, target, options);
+  const stages = (always: boolean) => prepared.map(({ transfers }) => stageJobs(transfers, npus, target, always));
+  if (sharing === "stages") return withNpus(prepared, npus, stages(true), target);
+  const found = scheduleByLayers(prepared, target, options, npus);
+  if (sharing === "always") return found;
+  const staged = stages(false);
+  // One frame gains nothing by stages.
+  if (staged.every(({ pieces }) => pieces === 1)) return found;
+  const cycles = cyclesOf(found, target);
+  if (hopedOf(staged) >= cycles) return found;
+  const piped = ifPossible(() => withNpus(prepared, npus, staged, target));
+  return piped && cyclesOf(piped, target) < cycles ? piped : found;
+}
+
+/** Each layer shared, or all on one NPU; neither is tried where it cannot be the better one. */
+function scheduleByLayers(
+  prepared: readonly Prepared[],
+  target: Target,
+  options: ScheduleOptions,
+  npus: number,
+): Scheduled {
   const shared = prepared.map(({ transfers }) => partitionJobs(transfers, npus, target));
-  const share = () =>
-    attempt(
-      prepared.map((entry, at) => ({ ...entry, npus, transfers: shared[at].transfers })),
-      target,
-    );
-  if (sharing === "always") return share();
-  const hoped = shared.reduce((sum, { cycles }) => sum + cycles, 0);
+  const share = () => withNpus(prepared, npus, shared, target);
+  if (options.sharing === "always") return share();
+  const hoped = hopedOf(shared);
   const least = prepared.reduce((sum, { transfers }) => sum + leastAlone(transfers.jobs, target), 0);
   const first = hoped < least ? share() : undefined;
   if (first && cyclesOf(first, target) <= least) return first;
@@ -120,9 +154,15 @@ const LEAST_SRAM = 16 * 1024;
 
 function scheduleIfPossible(prepared: readonly Prepared[], target: Target, options: ScheduleOptions) {
   const allowCpu = options.allowCpu ?? false;
-  try {
+  return ifPossible(() => {
     const again = prepared.map(({ name, graph }) => prepare(name, graph, target, allowCpu));
     return scheduleWithin(again, target, options);
+  });
+}
+
+function ifPossible<T>(run: () => T): T | undefined {
+  try {
+    return run();
   } catch (error) {
     if (error instanceof CompileError && error.code.startsWith("model/")) return undefined;
     throw error;

@@ -138,11 +138,15 @@ function adapted(job: TileJob, like: Grid, cycles: number): Grid {
 const PIECE_BYTES = 262_144;
 const MOST_PIECES = 16;
 
-/** Row by row, so that whoever reads an input can begin with its first rows. */
+/**
+ * Row by row, so that whoever reads an input can begin with its first rows; constants by their outermost axis, so that what
+ * is read at once lies in one piece.
+ */
 function loadGrid(job: TileJob, places: Places, whole: GridCost, target: Target): GridCost {
   const { shape, root } = job.output;
   const pieces = Math.min(MOST_PIECES, Math.floor(root.bytes / PIECE_BYTES));
-  const axis = shape.length === 4 && shape[2] > 1 ? 2 : shape.findIndex((size) => size > 1);
+  const isRows = shape.length === 4 && shape[2] > 1 && job.inputs[0]?.root.kind !== "constant";
+  const axis = isRows ? 2 : shape.findIndex((size) => size > 1);
   if (pieces < 2 || axis < 0) return whole;
   const grid = [{ axis, size: Math.ceil(shape[axis] / pieces) }];
   return costOf(job, memoryOf(job, places, grid, target), target);

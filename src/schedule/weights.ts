@@ -3,7 +3,7 @@ import type { Tensor } from "../ir/graph.ts";
 import { bytesOf, isLazy } from "../ir/tensor.ts";
 import { alignUp } from "./allocate.ts";
 import { STORAGE_BYTES } from "./program.ts";
-import { type Box, boxView, elementsOf, type View } from "./view.ts";
+import { type Box, boxView, elementsOf, type Root, type View } from "./view.ts";
 
 /** Every piece of the weights section begins on a whole DRAM burst. */
 const ALIGNMENT = 64;
@@ -88,6 +88,18 @@ function codesOfView({ root }: View): Codes {
 function keyOf(view: View): string {
   const { offset, shape, strides, root } = view;
   return `${codesOfView(view).key} ${root.dtype} ${offset} ${shape} ${strides}`;
+}
+
+/** What a view shows of a constant as a constant of its own, without gaps. */
+export function packedConstant(view: View): Root {
+  const { name, dtype } = view.root;
+  const bytes = elementsOf(view.shape) * STORAGE_BYTES[dtype];
+  const read = () => {
+    const packed = new Uint8Array(bytes);
+    copyView(view, codesOfView(view).read(), packed, 0);
+    return packed;
+  };
+  return { name, dtype, shape: view.shape, bytes, kind: "constant", codes: { key: keyOf(view), read } };
 }
 
 /** A box of a constant view. */

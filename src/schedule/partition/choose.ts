@@ -7,10 +7,10 @@ import { type Root, type View, wholeBox } from "../view.ts";
 import { busBytes, exchangeBox, isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";
 
 /** Of an exchange's transfers, what nobody works during: the rest goes on behind tiles that are still being made. */
-const EXPOSED = 0.4;
+export const EXPOSED = 0.4;
 
 /** Cycles that an exchange takes beside its transfers: a write's and a read's latency, and their dispatch. */
-function exchangeCycles(target: Target): number {
+export function exchangeCycles(target: Target): number {
   return 2 * target.dma.latencyCycles + 4 * target.issueCycles;
 }
 

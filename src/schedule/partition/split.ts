@@ -104,7 +104,7 @@ function shifted(box: Box, by: readonly number[], sign: 1 | -1): Box {
 }
 
 /** The part of a job that makes `window` of its output, as a job of its own. */
-export function partOf(job: TileJob, window: Box, npu: number, team: number): TileJob {
+export function partOf(job: TileJob, window: Box, npu: number, team?: number): TileJob {
   const first = job.needs(window);
   const part = (view: View | undefined, index: number) => {
     const need = first[index];
@@ -113,7 +113,7 @@ export function partOf(job: TileJob, window: Box, npu: number, team: number): Ti
   return {
     ...job,
     npu,
-    team,
+    ...(team === undefined ? {} : { team }),
     inputs: job.inputs.map(part),
     output: boxView(job.output, window),
     needs: (box) =>
