@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { interruptible } from "./interrupt.ts";
 import { cacheOf, collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
 import { isLive, openProgress } from "./progress.ts";
@@ -9,6 +9,8 @@ interface Flags extends RecipeFlags {
   readonly jobs?: number;
   readonly json?: boolean;
   readonly cache?: boolean;
+  readonly lock?: boolean;
+  readonly locked?: boolean;
 }
 
 export const build = new Command("build")
@@ -20,6 +22,8 @@ export const build = new Command("build")
   .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
   .option("--check", "run each pass's graph beside the one before it, and name the first that differs")
   .option("--no-cache", "run every stage, though nothing changed since it was last made")
+  .option("--lock", "write what this build is made from to optimus.lock, beside the recipe")
+  .addOption(new Option("--locked", "fail where anything is not as optimus.lock says").conflicts("lock"))
   .option("--json", "print one JSON document")
   .option("--ci", "no spinner; unknown recipe keys are errors (on by itself where CI=true)")
   .action(async (path: string, flags: Flags) => {
@@ -28,6 +32,11 @@ export const build = new Command("build")
     else print((await import("../report/build-summary.ts")).summariseBuild(document, notes));
     process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[document.verdict];
   });
+
+function lockOf({ lock, locked }: Flags): { lock?: "write" | "check" } {
+  if (lock) return { lock: "write" };
+  return locked ? { lock: "check" } : {};
+}
 
 async function run(path: string, flags: Flags, signal: AbortSignal) {
   const { loadRecipe } = await import("../recipe.ts");
@@ -43,7 +52,7 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
   const progress = await openProgress({ stages: STAGES, live: isLive(isCi(flags)) });
   let good = false;
   try {
-    const result = await compile(recipe, { settings, signal, progress, ...cacheOf(flags) });
+    const result = await compile(recipe, { settings, signal, progress, ...cacheOf(flags), ...lockOf(flags) });
     good = true;
     return result;
   } finally {

@@ -4,13 +4,17 @@ import { findPackageJSON } from "node:module";
 import { Command, CommanderError } from "commander";
 import { CompileError, exitCodeOf } from "../error.ts";
 import { accept } from "./accept.ts";
+import { affected } from "./affected.ts";
 import { attest } from "./attest.ts";
 import { bisect } from "./bisect.ts";
 import { build } from "./build.ts";
+import { cache } from "./cache.ts";
+import { certificate } from "./certificate.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
 import { diff } from "./diff.ts";
 import { emulate } from "./emulate.ts";
+import { explain } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { gate } from "./gate.ts";
 import { inspect } from "./inspect.ts";
@@ -39,6 +43,8 @@ for (const command of [
   certify,
   verify,
   attest,
+  certificate,
+  affected,
   gate,
   waive,
   accept,
@@ -53,6 +59,8 @@ for (const command of [
   targets,
   passes,
   keygen,
+  cache,
+  explain,
 ]) {
   program.addCommand(command);
 }

@@ -126,7 +126,7 @@ export async function certified(artifact: SealedArtifact, options: Options = {})
 export async function gated(artifact: SealedArtifact): Promise<SealedArtifact> {
   const waiver = {
     gate: "maxMs",
-    expires: WAIVED_UNTIL,
+    until: WAIVED_UNTIL,
     reason: "the next board is faster",
     by: fingerprint(keys.gate.publicKey),
   };
