@@ -23,15 +23,16 @@ import { decodeRecord } from "./ir/record.ts";
 import { profileProgram } from "./profile.ts";
 import type { Recipe } from "./recipe.ts";
 import { adviceFor } from "./report/html/advice.ts";
-import type {
-  AccuracyModel,
-  ChipModel,
-  Cost,
-  GateLine,
-  LayersModel,
-  Point,
-  ReportModel,
-  Trust,
+import {
+  type AccuracyModel,
+  type ChipModel,
+  type Cost,
+  type GateLine,
+  type LayersModel,
+  MOST,
+  type Point,
+  type ReportModel,
+  type Trust,
 } from "./report/html/model.ts";
 import { renderReport } from "./report/html/page.ts";
 
@@ -202,7 +203,6 @@ function pointOf(name: string, { accuracy, latency }: Evidence, caution?: string
 
 /** Layers that are told what would help. */
 const HELPED = 12;
-const MOST_LAYERS = 2000;
 
 async function runOf(
   artifact: SealedArtifact,
@@ -229,8 +229,8 @@ async function runOf(
   const { lines, layerOf, names } = layersOf(timeline, profiled.layers, record, errors ?? new Map());
   const layers: LayersModel = {
     cycles: profiled.cycles,
-    layers: lines.slice(0, MOST_LAYERS),
-    left: Math.max(0, lines.length - MOST_LAYERS),
+    layers: lines.slice(0, MOST.layers),
+    left: Math.max(0, lines.length - MOST.layers),
     limits: LIMITS.map((limit) => ({ limit, cycles: profiled.limits[limit] }))
       .filter(({ cycles }) => cycles > 0)
       .sort((a, b) => b.cycles - a.cycles),
@@ -239,7 +239,7 @@ async function runOf(
       noErrors: "The error of each layer needs the teacher: make the report with --recipe to have it.",
     }),
   };
-  const chip: ChipModel = chipOf(program, timeline, target, layerOf, names.slice(0, MOST_LAYERS));
+  const chip: ChipModel = chipOf(program, timeline, target, layerOf, names.slice(0, MOST.layers));
   return { chip, layers };
 }
 

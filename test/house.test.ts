@@ -65,7 +65,12 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/evidence": ["src/data"],
   "src/artifact": [],
   "src/cache": ["src/artifact"],
+  "src/explain": [],
   "src/report": ["src/evidence", "src/artifact"],
+  "src/findings": [
+    ...["src/artifact", "src/emulate", "src/schedule", "src/target", "src/ir", "src/onnx", "src/run", "src/report"],
+    ...["src/profile.ts", "src/replay.ts"],
+  ],
   "src/recipe": ["src/target", "src/data", "src/recipe.ts"],
   "src/recipe.ts": ["src/target", "src/data", "src/recipe"],
 };

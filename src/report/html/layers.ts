@@ -30,6 +30,7 @@ function headOf(errors: boolean, graph = false): Html {
   return html`<thead><tr>${graph ? html`<th scope="col">graph</th>` : undefined}<th scope="col">layer</th><th scope="col">time</th><th scope="col" class="n"><span>share</span></th>${errors ? html`<th scope="col">error</th><th scope="col" class="n">dB</th>` : undefined}<th scope="col">bound by</th><th scope="col" class="n">array used</th><th scope="col" class="n">DRAM</th></tr></thead>`;
 }
 
+/** Where the bars of time and error end: the longest time; 0 and 50 dB, beyond which all is equally bad or good. */
 interface Scale {
   readonly share: number;
   readonly low: number;
@@ -37,11 +38,10 @@ interface Scale {
 }
 
 function scaleOf({ layers }: LayersModel): Scale {
-  const errors = layers.flatMap(({ sqnr }) => sqnr ?? []);
   return {
     share: Math.max(1e-9, ...layers.map(({ share }) => share)),
-    low: Math.min(0, ...errors),
-    high: Math.max(50, ...errors),
+    low: 0,
+    high: 50,
   };
 }
 
@@ -50,7 +50,7 @@ function rowOf(layer: LayerLine, scale: Scale, errors: boolean, wire?: Wire, wid
   const lead = nodes.find((name) => op !== "" && name.toLowerCase().includes(op.toLowerCase())) ?? nodes[0];
   const more = nodes.length > 1 ? html`<small>+${nodes.length - 1}</small>` : undefined;
   const title = nodes
-    .slice(0, 12)
+    .slice(0, 4)
     .map((name) => shortName(name, 60))
     .join(", ");
   const error =

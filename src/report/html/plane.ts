@@ -19,7 +19,7 @@ export interface Plane {
   readonly ground: Html;
 }
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [440, 280, 56, 14, 26, 40];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [440, 280, 56, 24, 26, 40];
 
 export function planeOf(across: Axis, up: Axis): Plane {
   const scale =

@@ -64,7 +64,7 @@ thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.8rem;white-s
 tbody th{font-weight:500}.n{text-align:right;white-space:nowrap}
 td svg{display:block}
 .layers td,.layers th{padding-top:0;padding-bottom:0;height:34px}.layers .wire{padding-right:.5rem}.layers small{color:var(--muted);margin-left:.45em}
-.layers tbody th{min-width:10rem}
+.layers tbody th{min-width:10rem;white-space:nowrap}
 .wires path{stroke:var(--teacher);fill:none;stroke-width:1.25;opacity:.75}.wires circle{fill:var(--accent)}
 .time{fill:var(--accent)}.error{fill:var(--open)}.track{fill:var(--raised)}
 details{margin:1rem 0 0}summary{cursor:pointer;color:var(--accent);padding:.3rem 0}
