@@ -3,6 +3,7 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -120,6 +121,18 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
       4,
       expect.stringMatching(/trust\/rebuild[\s\S]*pass \d+, quantize\/equalize: its options/),
     ]);
+  });
+
+  test("a locked build wants its inputs as they were, and says which are not", async () => {
+    const locked = join(folder, "lock/small.yaml");
+    mkdirSync(join(folder, "lock"));
+    writeRecipe(locked);
+    const first = await build(locked, join(folder, "lock/out"), "--lock");
+    expect([first.code, existsSync(join(folder, "lock/optimus.lock"))]).toEqual([0, true]);
+    expect((await build(locked, join(folder, "lock/out"), "--locked")).code).toBe(0);
+    const other = await build(locked, join(folder, "lock/out"), "--locked", "--set", "data.calibration.limit=31");
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("not as it was locked: data/calibration")]);
+    expect((await build(locked, join(folder, "lock/out"), "--locked", "--lock")).code).toBe(2);
   });
 
   test("verify notices a flipped bit in any section", async () => {
