@@ -17,6 +17,7 @@ import { emulate } from "./emulate.ts";
 import { explain } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { gate } from "./gate.ts";
+import { init } from "./init.ts";
 import { inspect } from "./inspect.ts";
 import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { keygen } from "./keygen.ts";
@@ -39,6 +40,7 @@ const program = new Command("optimus-compile")
   );
 
 for (const command of [
+  init,
   build,
   certify,
   verify,

@@ -62,11 +62,6 @@ export const usage: Entries = {
     "No permission, a full disk, or a folder that cannot be made.",
     "Choose another place with --out, or make room.",
   ],
-  config: [
-    "The configuration file says what none can say.",
-    "A mistyped key or value in optimus.config.yaml or .json.",
-    "`optimus-compile config print` shows what is known and where it comes from.",
-  ],
   "conflicting-option": ["Two options exclude each other.", "Both were given.", HELP],
   erratum: [
     "An erratum says what none can say.",
