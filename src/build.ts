@@ -11,12 +11,12 @@ import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
-import { toolFacts } from "./build/tool.ts";
 import { checkProfile, targetDigest } from "./certify/measure.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
 import { loadTarget } from "./target/load.ts";
+import { toolFacts } from "./tool.ts";
 
 export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"] as const;
 

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { affectedBy, type Erratum, readErratum } from "../src/affected.ts";
-import { toolFacts } from "../src/build/tool.ts";
+import { toolFacts } from "../src/tool.ts";
 import { built, bytesOf, folder } from "./verify/signed-artifact.ts";
 
 const path = join(folder, "affected.dopt");
