@@ -13,6 +13,7 @@ import { certificate } from "./certificate.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
 import { diff } from "./diff.ts";
+import { doctor } from "./doctor.ts";
 import { emulate } from "./emulate.ts";
 import { explain } from "./explain.ts";
 import { exportCommand } from "./export.ts";
@@ -63,6 +64,7 @@ for (const command of [
   keygen,
   cache,
   explain,
+  doctor,
 ]) {
   program.addCommand(command);
 }
