@@ -59,7 +59,7 @@ export async function writeReport(
 
 /**
  * Everything that a report shows, as plain data. Throws what readArtifact and verifyAttestations throw; trust/two-keys,
- * trust/other-teacher, usage/other-metric, evidence/uncertified for baselines.
+ * trust/other-teacher, usage/other-metric, evidence/none for baselines.
  */
 export async function reportOf(path: string, options: ReportOptions = {}): Promise<ReportModel> {
   const artifact = readArtifact(path);
@@ -173,7 +173,7 @@ function pointsOf(name: string, evidence: Evidence | undefined, baselines: reado
     const artifact = readArtifact(path);
     const other = evidenceOf(artifact);
     if (other === undefined) {
-      throw new CompileError("evidence/uncertified", "the baseline was not certified", {
+      throw new CompileError("evidence/none", "nobody has judged the baseline", {
         where: path,
         remedy: "Certify it with `optimus-compile certify`.",
       });

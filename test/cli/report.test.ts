@@ -97,5 +97,11 @@ describe("report", { timeout: 120_000 }, () => {
       expect(readFileSync(output, "utf8").replace(/<script>[\s\S]*?<\/script>/g, "")).not.toMatch(/undefined|NaN/);
     }
     expect((await report(artifact, "-o", join(folder, "x.html"), "--baseline", bare)).code).toBe(5);
+    const foreign = join(folder, "foreign.dopt");
+    const others = Buffer.from(JSON.stringify({ ...evidence, digest: `sha256:${"0".repeat(64)}` }));
+    writeArtifact(foreign, { manifest, sections: new Map(without).set("evidence", others) });
+    const told = await report(foreign, "-o", join(folder, "y.html"));
+    expect(told.stderr).toContain("evidence/subject");
+    expect(existsSync(join(folder, "y.html"))).toBe(false);
   });
 });

@@ -46,7 +46,7 @@ function sramRow({ npu, buffers, peakBytes, bytes }: SramMap, cycles: number, np
     paths[at % 4] += `M${x} ${top}h${width}v${Math.round(height * 10) / 10}h-${width}z`;
   }
   const says = `SRAM${npus > 1 ? ` of NPU ${npu}` : ""} over the run: ${formatBytes(peakBytes)} in use at the peak, of ${formatBytes(bytes)}, in ${buffers.length} buffers`;
-  return html`<div class="lanes"><ol><li>SRAM${npus > 1 ? ` ${npu}` : ""}</li><li>${formatBytes(peakBytes)}</li><li>at the peak</li></ol><svg class="map" data-cycles="${cycles}" data-height="${MAP}" width="100%" height="${npus > 2 ? 90 : 170}" viewBox="0 0 ${cycles} ${MAP}" preserveAspectRatio="none" role="img" aria-label="${says}">${paths.map((path, at) => html`<path class="b${at}" d="${{ html: path }}"/>`)}</svg></div>`;
+  return html`<div class="lanes"><ol><li>SRAM${npus > 1 ? ` ${npu}` : ""}</li><li>to ${formatBytes(peakBytes)}</li></ol><svg class="map" data-cycles="${cycles}" data-height="${MAP}" width="100%" height="${npus > 2 ? 90 : 170}" viewBox="0 0 ${cycles} ${MAP}" preserveAspectRatio="none" role="img" aria-label="${says}">${paths.map((path, at) => html`<path class="b${at}" d="${{ html: path }}"/>`)}</svg></div>`;
 }
 
 function largest(

@@ -5,6 +5,8 @@ import { type Html, html, shortName } from "./text.ts";
 import { type Wire, wiresOf } from "./wires.ts";
 
 const FIRST = 12;
+/** Decibels beyond which float32 itself is no more exact. */
+const EXACT = 140;
 
 /** Time and error of every layer side by side: first those that take the most time, then all of them on the graph. */
 export function layersSection({ layers }: ReportModel): Html {
@@ -56,7 +58,7 @@ function rowOf(layer: LayerLine, scale: Scale, errors: boolean, wire?: Wire, wid
   const error =
     sqnr === undefined
       ? html`<td></td><td class="n">–</td>`
-      : html`<td>${barOf((scale.high - sqnr) / (scale.high - scale.low), "error")}</td><td class="n">${significant(sqnr, 3)}</td>`;
+      : html`<td>${barOf((scale.high - sqnr) / (scale.high - scale.low), "error")}</td><td class="n">${sqnr >= EXACT ? "exact" : significant(sqnr, 3)}</td>`;
   return html`<tr>${wire && html`<td class="wire">${drawn(wire, width)}</td>`}<th scope="row" title="${title}">${shortName(lead, 34)}${more}</th><td>${barOf(share / scale.share, "time")}</td><td class="n">${percent(share)}</td>${errors ? error : undefined}<td>${cycles > 0 ? boundBy : "hidden"}</td><td class="n">${utilization > 0 ? percent(utilization, 0) : "–"}</td><td class="n">${dramBytes > 0 ? formatBytes(dramBytes) : "–"}</td></tr>`;
 }
 
@@ -66,7 +68,7 @@ function barOf(share: number, className: string): Html {
 }
 
 function drawn({ paths, x }: Wire, width: number): Html {
-  return html`<svg class="wires" width="${width}" height="34" viewBox="0 0 ${width} 34" aria-hidden="true"><path d="${paths}"/><circle cx="${x}" cy="17" r="4"/></svg>`;
+  return html`<svg class="wires" width="${width}" height="34" viewBox="0 0 ${width} 34" aria-hidden="true"><path d="${{ html: paths }}"/><circle cx="${x}" cy="17" r="4"/></svg>`;
 }
 
 /** What the cycles are for, as one bar. */

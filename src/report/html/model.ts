@@ -166,7 +166,6 @@ export interface RiskModel {
   /** What a loss is. */
   readonly loss: string;
   readonly n: number;
-  readonly point?: { readonly says: string };
 }
 
 export interface RiskPoint {
