@@ -52,11 +52,6 @@ export const evidence: Entries = {
     "It was copied from one artifact into another.",
     "Get the artifact again from where it was certified, or certify it.",
   ],
-  uncertified: [
-    "The baseline was not certified, so nothing can be compared with it.",
-    "It was only built.",
-    "Certify the baseline with `optimus-compile certify`.",
-  ],
   "unknown-license": [
     "Nobody says under which licence the teacher or the data may be used.",
     "Neither the package nor the recipe names it, and `licenses.allowed` is set.",

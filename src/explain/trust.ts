@@ -39,7 +39,6 @@ export const trust: Entries = {
     "It was signed by another tool.",
     "Sign with `optimus-compile certify --key` or `attest`.",
   ],
-  evidence: ["The artifact's evidence cannot be read.", CHANGED, "Certify the artifact again."],
   "evidence-data": ["The evidence is of other data than the certifier signed for.", CHANGED, AGAIN],
   "evidence-schema": ["The evidence is of another version.", VERSION, "Certify the artifact again with this version."],
   "evidence-subject": [
