@@ -1,6 +1,8 @@
 /** What follows from the code, mostly in docs/: nobody writes it, so it cannot be wrong for long. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import { errorsPage } from "../src/explain.ts";
+import { budgetsJsonSchema } from "../src/gate/budgets.ts";
 import { fileNameOf, findOp } from "../src/ops/find.ts";
 import type { Op } from "../src/ops/op.ts";
 import type { Pass } from "../src/pass.ts";
@@ -174,6 +176,8 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/operators.md", operatorsPage()],
     ["docs/passes.md", passesPage()],
+    ["docs/errors.md", errorsPage(NOTICE)],
+    ["docs/budgets.schema.json", `${JSON.stringify(budgetsJsonSchema(), null, 2)}\n`],
     ["docs/target.schema.json", `${JSON.stringify(targetJsonSchema(), null, 2)}\n`],
     ...NVDLA_TABLE.map((one): [string, string] => [`targets/nvdla-${one.macs}.yaml`, nvdlaTarget(one)]),
   ]);

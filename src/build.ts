@@ -6,15 +6,17 @@ import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
 import { openStages } from "./build/kept.ts";
 import { licensesOf, requireLicenses } from "./build/licenses.ts";
+import { checkLock, lockOf, lockPath, writeLock } from "./build/lock.ts";
 import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
-import { checkProfile } from "./certify/measure.ts";
+import { checkProfile, targetDigest } from "./certify/measure.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
 import { loadTarget } from "./target/load.ts";
+import { toolFacts } from "./tool.ts";
 
 export const STAGES = ["import", "data", "passes", "schedule", "seal", "certify"] as const;
 
@@ -25,6 +27,8 @@ export interface BuildOptions {
   readonly signal?: AbortSignal;
   /** The folder that stages are kept in, so that an unchanged one is not run again; absent: all run, nothing is kept. */
   readonly cache?: string;
+  /** `optimus.lock` beside the recipe: written after the build, or checked before anything is computed. */
+  readonly lock?: "write" | "check";
   readonly progress?: { stage(name: string): void; detail(text: string): void; warn(text: string): void };
 }
 
@@ -50,6 +54,7 @@ export async function build(recipe: Recipe, options: BuildOptions = {}): Promise
     });
     watch.child(judged.peakRssBytes);
     const artifact = draft.publish();
+    if (options.lock === "write") writeLock(lockPath(recipe), recipe.name, made.locked);
     const parts = { ...made, recipe, artifact, judged, stages: watch.end() };
     return { document: documentOf(parts), notes: notesOf(parts) };
   } finally {
@@ -71,7 +76,10 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const teacher = await importTeacher(recipe);
 
   await enter("data", options, watch);
-  const data = await openBuildData(recipe, teacher.graph);
+  const data = await openBuildData(recipe, teacher.graph, options.signal);
+  const tool = toolFacts().compiler;
+  const locked = lockOf({ teacher: teacher.lineage, data: data.lineage, target: targetDigest(target), tool });
+  if (options.lock === "check") checkLock(lockPath(recipe), recipe.name, locked);
 
   await enter("passes", options, watch);
   const lowered = await stages.lower(teacher, data);
@@ -100,7 +108,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     lineage,
     ...(key && { key }),
   });
-  return { target, teacher, lowered, integer, scheduled, sealed };
+  return { target, teacher, lowered, integer, scheduled, sealed, locked };
 }
 
 /** A stage begins: the screen is drawn, and who wants to stop the build can. */

@@ -11,7 +11,6 @@ import { digestOfFile, readArtifact, readRegularFile, writeArtifact } from "./ar
 import { fingerprint, readPrivateKey } from "./artifact/keys.ts";
 import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
 import { buildersOf } from "./artifact/verify.ts";
-import { toolFacts } from "./build/tool.ts";
 import { attest, type Opening, openingsOf } from "./certify/attest.ts";
 import { keepOutcomes, recallOutcomes, rememberOutcomes } from "./certify/kept.ts";
 import { headOf, takeLook } from "./certify/ledger.ts";
@@ -27,6 +26,7 @@ import { loadMetric } from "./evidence/metric.ts";
 import type { Recipe } from "./recipe.ts";
 import { createPool } from "./run/pool.ts";
 import { didYouMean } from "./suggest.ts";
+import { toolFacts } from "./tool.ts";
 
 const workerUrl = new URL(`./certify/worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 
@@ -187,7 +187,7 @@ async function runSamples(
   };
   const { key: pem, cache, warn } = options;
   const kept = keepOutcomes(cache, work, {
-    teacher: lineage.teacher.digest,
+    teacher: { digest: lineage.teacher.digest, external: lineage.teacher.external },
     tool: toolFacts(),
     ...(pem !== undefined && { key: readPrivateKey(pem) }),
     ...(warn && { warn }),

@@ -76,7 +76,7 @@ const RECORD_REMEDY = "The artifact was not made from the record in it, or by an
 const RECIPE_REMEDY = "Give the build's own recipe and settings, with the version that the lineage names.";
 
 /** The first stage that is another one, in the order in which they ran. */
-function compareLineage(before: Lineage, now: Lineage): void {
+export function compareLineage(before: Lineage, now: Lineage): void {
   const stage = (what: string, was: string | undefined, is: string | undefined, remedy: string) => {
     if (was !== is) throw different(what, `was ${was ?? "not there"}, is ${is ?? "not there"}`, remedy);
   };

@@ -23,15 +23,16 @@ import { decodeRecord } from "./ir/record.ts";
 import { profileProgram } from "./profile.ts";
 import type { Recipe } from "./recipe.ts";
 import { adviceFor } from "./report/html/advice.ts";
-import type {
-  AccuracyModel,
-  ChipModel,
-  Cost,
-  GateLine,
-  LayersModel,
-  Point,
-  ReportModel,
-  Trust,
+import {
+  type AccuracyModel,
+  type ChipModel,
+  type Cost,
+  type GateLine,
+  type LayersModel,
+  MOST,
+  type Point,
+  type ReportModel,
+  type Trust,
 } from "./report/html/model.ts";
 import { renderReport } from "./report/html/page.ts";
 
@@ -58,7 +59,7 @@ export async function writeReport(
 
 /**
  * Everything that a report shows, as plain data. Throws what readArtifact and verifyAttestations throw; trust/two-keys,
- * trust/other-teacher, usage/other-metric, evidence/uncertified for baselines.
+ * trust/other-teacher, usage/other-metric, evidence/none for baselines.
  */
 export async function reportOf(path: string, options: ReportOptions = {}): Promise<ReportModel> {
   const artifact = readArtifact(path);
@@ -172,7 +173,7 @@ function pointsOf(name: string, evidence: Evidence | undefined, baselines: reado
     const artifact = readArtifact(path);
     const other = evidenceOf(artifact);
     if (other === undefined) {
-      throw new CompileError("evidence/uncertified", "the baseline was not certified", {
+      throw new CompileError("evidence/none", "nobody has judged the baseline", {
         where: path,
         remedy: "Certify it with `optimus-compile certify`.",
       });
@@ -202,7 +203,6 @@ function pointOf(name: string, { accuracy, latency }: Evidence, caution?: string
 
 /** Layers that are told what would help. */
 const HELPED = 12;
-const MOST_LAYERS = 2000;
 
 async function runOf(
   artifact: SealedArtifact,
@@ -229,8 +229,8 @@ async function runOf(
   const { lines, layerOf, names } = layersOf(timeline, profiled.layers, record, errors ?? new Map());
   const layers: LayersModel = {
     cycles: profiled.cycles,
-    layers: lines.slice(0, MOST_LAYERS),
-    left: Math.max(0, lines.length - MOST_LAYERS),
+    layers: lines.slice(0, MOST.layers),
+    left: Math.max(0, lines.length - MOST.layers),
     limits: LIMITS.map((limit) => ({ limit, cycles: profiled.limits[limit] }))
       .filter(({ cycles }) => cycles > 0)
       .sort((a, b) => b.cycles - a.cycles),
@@ -239,7 +239,7 @@ async function runOf(
       noErrors: "The error of each layer needs the teacher: make the report with --recipe to have it.",
     }),
   };
-  const chip: ChipModel = chipOf(program, timeline, target, layerOf, names.slice(0, MOST_LAYERS));
+  const chip: ChipModel = chipOf(program, timeline, target, layerOf, names.slice(0, MOST.layers));
   return { chip, layers };
 }
 

@@ -105,7 +105,7 @@ function checkGate({ summary }: Claims, { today, gateKey }: VerifyOptions): Chec
   if (summary === undefined || gateKey === undefined) return [];
   const day = today ?? new Date().toISOString().slice(0, 10);
   const { policy, waivers, verifiedLevels } = checkSummary(summary.predicate, day);
-  const waived = waivers.map(({ gate, expires }) => `, ${gate} waived until ${expires}`).join("");
+  const waived = waivers.map(({ gate, until }) => `, ${gate} waived until ${until}`).join("");
   const says = `signed by ${fingerprint(gateKey)}, passed ${policy.uri}${waived}; ${verifiedLevels.join(", ")} at most`;
   return [{ name: "gate", says }];
 }

@@ -16,7 +16,7 @@ import { makeStatement, SUMMARY } from "./statement.ts";
 export interface WaivedGate {
   readonly gate: string;
   /** The last day on which it holds, `YYYY-MM-DD`. */
-  readonly expires: string;
+  readonly until: string;
   readonly reason: string;
   /** Fingerprint of the key that signed it. */
   readonly by: string;
@@ -39,7 +39,7 @@ const SummarySchema = z.object({
   waivers: z.array(
     z.strictObject({
       gate: z.string(),
-      expires: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+      until: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
       reason: z.string(),
       by: z.string(),
     }),
@@ -77,7 +77,7 @@ export async function attestVerdict(
     verdict,
     verifiedLevels: passed ? [LEVEL] : [],
     failedGates: [...failed],
-    waivers: waivers.map(({ gate, expires, reason, by }): Json => ({ gate, expires, reason, by })),
+    waivers: waivers.map(({ gate, until, reason, by }): Json => ({ gate, until, reason, by })),
     slsaVersion: "1.0",
   });
   const bundle = (await signStatement(statement, key)) as unknown as Json;
@@ -115,9 +115,9 @@ export function checkSummary(predicate: unknown, today: string): Summary {
       },
     );
   }
-  const expired = waivers.find(({ expires }) => expires < today);
+  const expired = waivers.find(({ until }) => until < today);
   if (expired !== undefined) {
-    throw new CompileError("trust/expired-waiver", `the waiver of ${expired.gate} ended on ${expired.expires}`, {
+    throw new CompileError("trust/expired-waiver", `the waiver of ${expired.gate} ended on ${expired.until}`, {
       where: `waived by ${expired.by}: ${expired.reason}`,
       remedy: "Build an artifact that keeps the gate, or have it waived anew.",
     });

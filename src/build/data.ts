@@ -15,11 +15,11 @@ export interface BuildData {
 }
 
 /** Throws what openDataset and checkInputs throw, and usage/leak where splits share a sample or a source. */
-export async function openBuildData(recipe: Recipe, graph: Graph): Promise<BuildData> {
+export async function openBuildData(recipe: Recipe, graph: Graph, signal?: AbortSignal): Promise<BuildData> {
   const wanted = wantedOf(graph);
-  const calibration = await openSplit("calibration", recipe.data.calibration, recipe.folder, wanted);
+  const calibration = await openSplit("calibration", recipe.data.calibration, recipe.folder, wanted, signal);
   const { selection: spec } = recipe.data;
-  const selection = spec && (await openSplit("selection", spec, recipe.folder, wanted));
+  const selection = spec && (await openSplit("selection", spec, recipe.folder, wanted, signal));
   const splits = new Map([["calibration", calibration.lineage.samples]]);
   if (selection !== undefined) splits.set("selection", selection.lineage.samples);
   checkDisjoint(splits);
@@ -46,10 +46,10 @@ export function wantedOf(graph: Graph): Wanted {
   return wanted;
 }
 
-async function openSplit(name: string, spec: DataSpec, folder: string, wanted: Wanted) {
+async function openSplit(name: string, spec: DataSpec, folder: string, wanted: Wanted, signal?: AbortSignal) {
   const dataset = await openDataset(spec, folder);
   checkInputs(dataset, wanted, name);
-  const samples = await fingerprintsOf(dataset);
+  const samples = await fingerprintsOf(dataset, signal);
   return { dataset, samples: asSamples(dataset, wanted), lineage: { digest: digestOf(samples), samples } };
 }
 

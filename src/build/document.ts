@@ -8,6 +8,7 @@ import type { BuildDocument, BuildNotes, StageLine } from "../report/build-docum
 import { placement } from "../target/placement.ts";
 import type { Target } from "../target/schema.ts";
 import type { Lowered, Planned } from "./kept.ts";
+import type { Locked } from "./lock.ts";
 import type { ImportedTeacher } from "./teacher.ts";
 
 /** What the stages before certification made. */
@@ -18,6 +19,8 @@ export interface Made {
   readonly integer: Graph;
   readonly scheduled: Planned;
   readonly sealed: Artifact;
+  /** What `optimus.lock` says of this build. */
+  readonly locked: Locked;
 }
 
 interface Finished extends Made {

@@ -8,6 +8,7 @@ import { encodeRecord } from "../ir/record.ts";
 import type { PassRecord } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
+import { toolFacts } from "../tool.ts";
 import { requirePossible, requireSafe } from "./check.ts";
 import type { BuildData } from "./data.ts";
 import { makeGolden } from "./golden.ts";
@@ -15,7 +16,6 @@ import { type LowerOptions, lowerTeacher } from "./lower.ts";
 import { passesOf } from "./passes.ts";
 import { type ScheduledSections, scheduleGraph } from "./schedule.ts";
 import type { ImportedTeacher } from "./teacher.ts";
-import { toolFacts } from "./tool.ts";
 
 /** What the passes make of a teacher: all that follows needs the record alone. */
 export interface Lowered {
@@ -27,6 +27,8 @@ export type Planned = Pick<ScheduledSections, "stats" | "sections">;
 
 /** The stages that take long, each run once for everything that it depends on: content, options, and the program itself. */
 export interface Stages {
+  /** Whether the passes need not run. */
+  isLowered(teacher: ImportedTeacher, data: BuildData): boolean;
   lower(teacher: ImportedTeacher, data: BuildData): Promise<Lowered>;
   schedule(record: Uint8Array, integer: Graph): Promise<Planned>;
   golden(record: Uint8Array, integer: Graph, planned: Planned, data: BuildData): Promise<Uint8Array>;
@@ -47,12 +49,17 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
     if (cached) progress?.detail(`${stage}: nothing changed since it was last made`);
     return value;
   };
+  const lowering = (teacher: ImportedTeacher, data: BuildData) => ({
+    ...chip,
+    numerics,
+    ...importDepends(recipe, teacher),
+    ...passesDepend(recipe, target, data),
+  });
   return {
+    isLowered: (teacher, data) => cache.get("passes", lowering(teacher, data)) !== undefined,
     async lower(teacher, data) {
-      const { warnings, ...lowered } = await through(
-        "passes",
-        { ...chip, numerics, ...importDepends(recipe, teacher), ...passesDepend(recipe, target, data) },
-        () => lower(recipe, target, teacher.graph, data, options),
+      const { warnings, ...lowered } = await through("passes", lowering(teacher, data), () =>
+        lower(recipe, target, teacher.graph, data, options),
       );
       for (const text of warnings) progress?.warn(text);
       return lowered;

@@ -11,9 +11,9 @@ import { type Graph, isStatic } from "../ir/graph.ts";
 import type { PassRecord } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
+import { toolFacts } from "../tool.ts";
 import { licensesOf } from "./licenses.ts";
 import { operatorsOf } from "./operators.ts";
-import { toolFacts } from "./tool.ts";
 
 /** What the digest covers. */
 export interface Sealed {

@@ -3,7 +3,6 @@ import { createHash, hkdfSync, type KeyObject } from "node:crypto";
 import { sha256 } from "../artifact/container.ts";
 import { type Cache, openCache } from "../cache/store.ts";
 import type { Dataset, Sample } from "../data/dataset.ts";
-import { externalDigests } from "../onnx/external.ts";
 import type { CertifyAnswer, CertifyWork } from "./task.ts";
 
 export interface KeptOutcomes {
@@ -16,13 +15,13 @@ const STAGE = "certify";
 /**
  * Where outcomes are kept. A certifier with a key believes what he himself kept alone: who made the artifact may write to
  * the folder, too. Undefined where there is no folder, and for a metric of the user's own, whose imports nobody knows.
- * @param teacher digest of the teacher's file
+ * @param teacher digests of the teacher's file and of the weights beside it, which were compared with what is there
  * @param tool what else decides an outcome: the program's own version, and what its arithmetic runs on
  */
 export function keepOutcomes(
   folder: string | undefined,
   work: CertifyWork,
-  { teacher, tool, key, warn }: { teacher: string; tool: object; key?: KeyObject; warn?: (text: string) => void },
+  { teacher, tool, key, warn }: { teacher: object; tool: object; key?: KeyObject; warn?: (text: string) => void },
 ): KeptOutcomes | undefined {
   const metric = typeof work.metric === "string" ? work.metric : String(work.metric.name);
   if (folder === undefined || !/^[A-Za-z]+$/.test(metric)) return undefined;
@@ -30,7 +29,7 @@ export function keepOutcomes(
   const depends = {
     tool,
     record: sha256(work.record),
-    teacher: { digest: teacher, external: externalDigests(work.model) },
+    teacher,
     inputs: work.inputs,
     metric: work.metric,
     wanted: [...work.wanted],

@@ -5,13 +5,13 @@
  */
 import type { KeyObject } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
-import { bundleFromJSON } from "@sigstore/bundle";
 import { z } from "zod";
+import { type Opened, openBundle } from "../artifact/bundle.ts";
 import { canonicalBytes, type Json } from "../artifact/canonical.ts";
 import { sha256 } from "../artifact/container.ts";
 import { isAlive, readRegularFile, writeFileAtomic } from "../artifact/file.ts";
 import { signStatement } from "../artifact/sign.ts";
-import { makeStatement, parseStatement } from "../artifact/statement.ts";
+import { makeStatement } from "../artifact/statement.ts";
 import { verifySignature } from "../artifact/verify.ts";
 import { CompileError } from "../error.ts";
 import { alphaOfLook } from "../evidence/statistics/spending.ts";
@@ -90,21 +90,20 @@ function parseLine(line: string): z.infer<typeof LineSchema> | undefined {
 
 function checkSigned(look: Look, value: unknown, key: KeyObject, wrong: (why: string) => CompileError): void {
   if (value === undefined) throw wrong("nobody signed it");
-  let bundle: ReturnType<typeof bundleFromJSON>;
+  let opened: Opened;
   try {
-    bundle = bundleFromJSON(value);
+    opened = openBundle(value);
   } catch {
     throw wrong("its signature cannot be read");
   }
   try {
-    verifySignature(bundle, key, "the certifier");
+    verifySignature(opened.bundle, key, "the certifier");
   } catch {
     throw wrong("its signature is not the certifier's");
   }
-  const payload = bundle.content.$case === "dsseEnvelope" ? bundle.content.dsseEnvelope.payload : new Uint8Array();
-  const statement = parseStatement(payload);
-  const same = statement && Buffer.from(canonicalBytes(statement.predicate as Json)).equals(canonicalBytes(look));
-  if (!same || statement?.predicateType !== LOOK) throw wrong("what was signed is another look");
+  const { statement } = opened;
+  const same = Buffer.from(canonicalBytes(statement.predicate as Json)).equals(canonicalBytes(look));
+  if (!same || statement.predicateType !== LOOK) throw wrong("what was signed is another look");
 }
 
 export interface LookedAt {

@@ -4,15 +4,21 @@ import { findPackageJSON } from "node:module";
 import { Command, CommanderError } from "commander";
 import { CompileError, exitCodeOf } from "../error.ts";
 import { accept } from "./accept.ts";
+import { affected } from "./affected.ts";
 import { attest } from "./attest.ts";
 import { bisect } from "./bisect.ts";
 import { build } from "./build.ts";
+import { cache } from "./cache.ts";
+import { certificate } from "./certificate.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
 import { diff } from "./diff.ts";
+import { doctor } from "./doctor.ts";
 import { emulate } from "./emulate.ts";
+import { explain } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { gate } from "./gate.ts";
+import { init } from "./init.ts";
 import { inspect } from "./inspect.ts";
 import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { keygen } from "./keygen.ts";
@@ -35,10 +41,13 @@ const program = new Command("optimus-compile")
   );
 
 for (const command of [
+  init,
   build,
   certify,
   verify,
   attest,
+  certificate,
+  affected,
   gate,
   waive,
   accept,
@@ -53,6 +62,9 @@ for (const command of [
   targets,
   passes,
   keygen,
+  cache,
+  explain,
+  doctor,
 ]) {
   program.addCommand(command);
 }

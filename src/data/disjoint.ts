@@ -5,10 +5,15 @@ import type { Dataset, Sample } from "./dataset.ts";
 /** What is remembered of a sample to tell whether another split holds it too. */
 export type Fingerprint = Pick<Sample, "id" | "group" | "hash">;
 
-/** One pass over the data, a sample in memory at a time. */
-export async function fingerprintsOf(dataset: Dataset): Promise<Fingerprint[]> {
+/** Samples after which whoever wants to stop the program is heard. */
+const BREATH = 64;
+
+/** One pass over the data, a sample in memory at a time. Throws the signal's reason. */
+export async function fingerprintsOf(dataset: Dataset, signal?: AbortSignal): Promise<Fingerprint[]> {
   const found: Fingerprint[] = [];
   for (let index = 0; index < dataset.length; index++) {
+    if (index % BREATH === BREATH - 1) await new Promise(setImmediate);
+    signal?.throwIfAborted();
     const { id, group, hash } = await dataset.read(index);
     found.push({ id, group, hash });
   }

@@ -1,17 +1,13 @@
 /** A run of the program as the report draws it: who worked when, and what lay where in SRAM. */
 import { gzipSync, strToU8 } from "fflate";
 import { criticalPath } from "../emulate/critical-path.ts";
-import { type Timeline, timingOf } from "../emulate/timing.ts";
+import type { Timeline } from "../emulate/timing.ts";
 import { traceOf } from "../emulate/trace.ts";
-import type { ChipModel, Span, SramMap } from "../report/html/model.ts";
+import { type ChipModel, MOST, type Span, type SramMap } from "../report/html/model.ts";
 import type { Command, Engine, Program } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 
-/** Rectangles that a browser draws without effort, on all tracks together. */
-const MOST_SPANS = 6000;
-const MOST_BUFFERS = 1500;
-/** Of the compressed trace within the page, in base64. */
-const MOST_TRACE = 1_200_000;
+/** Commands beyond which nobody tries to make a trace that would fit. */
 const MOST_TRACED = 60_000;
 
 const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out"];
@@ -63,7 +59,7 @@ export function chipOf(
 function thinned(spans: readonly Span[], cycles: number): Span[] {
   const ordered = [...spans].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let found = ordered;
-  for (let grain = cycles / 20_000; found.length > MOST_SPANS && grain < cycles; grain *= 1.6)
+  for (let grain = cycles / 20_000; found.length > MOST.spans && grain < cycles; grain *= 1.6)
     found = merged(ordered, grain);
   return found;
 }
@@ -95,7 +91,7 @@ function traceText(program: Program, timeline: Timeline, target: Target): string
     mtime: "1980-01-01",
   });
   const text = Buffer.from(bytes).toString("base64");
-  return text.length > MOST_TRACE ? undefined : text;
+  return text.length > MOST.trace ? undefined : text;
 }
 
 function sramOf(program: Program, timeline: Timeline, target: Target): SramMap[] {
@@ -121,14 +117,10 @@ function sramOf(program: Program, timeline: Timeline, target: Target): SramMap[]
       }));
     const largest = [...all]
       .sort((a, b) => b.bytes * (b.end - b.start) - a.bytes * (a.end - a.start))
-      .slice(0, MOST_BUFFERS);
+      .slice(0, MOST.buffers);
     const peakBytes = all.reduce((most, { address, bytes }) => Math.max(most, address + bytes), 0);
     if (all.length > 0)
       maps.push({ npu, bytes: target.sram.bytes, peakBytes, buffers: largest, left: all.length - largest.length });
   }
   return maps;
 }
-
-/** Share of the run in which the array multiplies, as `timingOf` counts it. */
-export const arrayShare = (program: Program, target: Target, timeline: Timeline): number =>
-  timingOf(program, target, timeline).arrayUtilization;

@@ -2,7 +2,7 @@
 import type { GoldenSequence } from "../artifact/golden.ts";
 import { loadInteger } from "../emulate/integer.ts";
 import { dequantize } from "../ir/codes.ts";
-import { elementCount, type Graph, isStatic, type Tensor } from "../ir/graph.ts";
+import { elementCount, type Graph, isStatic, type Node, type Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { tensorOf } from "../replay.ts";
@@ -63,7 +63,7 @@ function sharedValues(teacher: Graph, record: Graph): Map<string, string> {
   const made = new Set(teacher.nodes.flatMap(({ outputs }) => outputs));
   const found = new Map<string, string>();
   let elements = 0;
-  for (const name of record.nodes.flatMap(({ outputs }) => outputs)) {
+  for (const name of record.nodes.filter((node) => !isUnnormalised(node)).flatMap(({ outputs }) => outputs)) {
     const original = name.endsWith(EQUALIZED) ? name.slice(0, -EQUALIZED.length) : name;
     const [ours, theirs] = [record.types.get(name), teacher.types.get(original)];
     if (!made.has(original) || !ours?.quant || theirs?.dtype !== "float32") continue;
@@ -73,6 +73,12 @@ function sharedValues(teacher: Graph, record: Graph): Map<string, string> {
     found.set(name, original);
   }
   return found;
+}
+
+/** A Softmax before a product: its codes are weights that the product divides by their sum, and no shares yet. */
+function isUnnormalised({ op, attrs }: Node): boolean {
+  const normalised = attrs.get("normalised");
+  return op === "Softmax" && normalised !== undefined && "i" in normalised && Number(normalised.i) === 0;
 }
 
 const real = (tensor: Tensor): Tensor => (tensor.quant === undefined ? tensor : dequantize(tensor));

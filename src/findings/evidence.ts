@@ -39,6 +39,7 @@ const GateSchema = z.object({
 });
 
 const EvidenceSchema = z.object({
+  digest: z.string().optional(),
   verdict: z.enum(["pass", "fail", "incomplete"]),
   gates: z.array(GateSchema).default([]),
   metric: Metric.optional(),
@@ -82,18 +83,24 @@ const EvidenceSchema = z.object({
 
 export type Evidence = z.infer<typeof EvidenceSchema>;
 
-/** Undefined where nobody certified the artifact. Throws trust/evidence where the section is no evidence. */
-export function evidenceOf({ sections }: SealedArtifact): Evidence | undefined {
+/** Undefined where nobody certified the artifact. Throws evidence/schema, and evidence/subject where it is another's. */
+export function evidenceOf({ sections, digest }: SealedArtifact): Evidence | undefined {
   const section = sections.get("evidence");
   if (section === undefined) return undefined;
+  const evidence = parse(section);
+  if (evidence.digest === undefined || evidence.digest === digest) return evidence;
+  throw new CompileError("evidence/subject", "the evidence is about another artifact", { where: "section evidence" });
+}
+
+function parse(section: Uint8Array): Evidence {
   try {
     const result = EvidenceSchema.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(section)));
     if (result.success) return result.data;
   } catch {
     // Reported below, as any other malformed section is.
   }
-  throw new CompileError("trust/evidence", "the artifact's evidence cannot be read", {
+  throw new CompileError("evidence/schema", "the evidence in this artifact cannot be read by this version", {
     where: "section evidence",
-    remedy: "Certify the artifact again.",
+    remedy: "Certify it again with this version.",
   });
 }

@@ -36,8 +36,16 @@ export function layersOf(
   });
   const costs = new Map(profiled.map((layer) => [layer.name, layer]));
   const graph = placeNodes(record, places, origins, errors);
-  const names = [...places.keys()];
-  const lines = names.map((name, place): LayerLine => {
+  const known = [...places.keys()];
+  // As the graph has them; what belongs to none of its nodes stays at its end of the program.
+  const rank = graph.map(
+    ({ first }, place) => first ?? (commands[0]?.origin.length === 0 && place === 0 ? -1 : Infinity),
+  );
+  const order = known.map((_, place) => place).sort((a, b) => (rank[a] === rank[b] ? a - b : rank[a] - rank[b]));
+  const rows = new Int32Array(order.length);
+  for (const [row, place] of order.entries()) rows[place] = row;
+  const lines = order.map((place): LayerLine => {
+    const name = known[place];
     const cost = costs.get(name);
     const { op, reads, sqnr } = graph[place];
     return {
@@ -50,17 +58,19 @@ export function layersOf(
       utilization: cost?.utilization ?? 0,
       dramBytes: cost?.dramBytes ?? 0,
       ...(sqnr !== undefined && { sqnr }),
-      reads,
+      reads: reads.map((source) => rows[source]).sort((a, b) => a - b),
       ...(cost?.help && { help: { what: cost.help.what, gain: cost.help.gain } }),
     };
   });
-  return { lines, layerOf: (command) => ofCommand[command] ?? 0, names };
+  return { lines, layerOf: (command) => rows[ofCommand[command]] ?? 0, names: order.map((place) => known[place]) };
 }
 
 interface InGraph {
   op: string;
   readonly reads: number[];
   sqnr?: number;
+  /** Place of its first node in the record. */
+  first?: number;
 }
 
 /** Each node of the record belongs to the layer of its very origin, or else to the first layer that shares a name with it. */
@@ -75,7 +85,7 @@ function placeNodes(
     for (const name of origin) if (!byName.has(name)) byName.set(name, place);
   const found = origins.map((): InGraph => ({ op: "", reads: [] }));
   const maker = new Map<string, number>();
-  for (const node of record.nodes) {
+  for (const [index, node] of record.nodes.entries()) {
     const place =
       places.get(layerName(node.origin, "")) ??
       node.origin.map((name) => byName.get(name)).find((at) => at !== undefined);
@@ -85,6 +95,7 @@ function placeNodes(
     if (made !== undefined) for (const output of node.outputs) maker.set(output, made);
     if (place === undefined) continue;
     const layer = found[place];
+    layer.first ??= index;
     if (layer.op === "" || HEAVY.has(node.op)) layer.op = node.op;
     for (const source of sources) if (source !== place && !layer.reads.includes(source)) layer.reads.push(source);
     for (const output of node.outputs) {

@@ -101,7 +101,14 @@ function applyOne(text: string, path: Change["path"], after: string | number): s
     return text.slice(0, range[0]) + scalar(after) + text.slice(range[1]);
   }
   const parent = document.getIn(path.slice(0, -1), true);
-  if (isMap(parent) || parent === undefined) document.setIn(path, after);
+  const first = isMap(parent) ? (parent.items[0]?.key as Node | undefined)?.range?.[0] : undefined;
+  if (range === undefined && node === undefined && isMap(parent) && first !== undefined) {
+    const indent = text.slice(text.lastIndexOf("\n", first - 1) + 1, first);
+    // Before the first key of its map, which is in the same form, so that nothing else moves.
+    const end = parent.flow ? ", " : `\n${indent.replace(/[^ ]/g, " ")}`;
+    return `${text.slice(0, first)}${path.at(-1)}: ${scalar(after)}${end}${text.slice(first)}`;
+  }
+  document.setIn(path, after);
   return document.toString({ lineWidth: 0 });
 }
 
@@ -115,16 +122,38 @@ function scalar(value: string | number): string {
 /** The lines that went and came, as a diff shows them. */
 export function changedLines(before: string, after: string): string[] {
   const [a, b] = [before.split("\n"), after.split("\n")];
-  // Longest common subsequence over what is left between equal heads and tails.
   let head = 0;
   while (head < Math.min(a.length, b.length) && a[head] === b[head]) head++;
   let tail = 0;
   while (tail < Math.min(a.length, b.length) - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
-  const [left, right] = [a.slice(head, a.length - tail), b.slice(head, b.length - tail)];
-  if (left.length === right.length) {
-    return left.flatMap((line, at) => (line === right[at] ? [] : [`- ${line}`, `+ ${right[at]}`]));
+  return between(a.slice(head, a.length - tail), b.slice(head, b.length - tail));
+}
+
+const MOST_CELLS = 4_000_000;
+
+/** By the longest common subsequence; all of both where they are too long for its table. */
+function between(a: readonly string[], b: readonly string[]): string[] {
+  const width = b.length + 1;
+  const lengths = a.length * b.length > MOST_CELLS ? undefined : new Uint32Array((a.length + 1) * width);
+  for (let i = a.length - 1; lengths && i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      const at = i * width + j;
+      lengths[at] = a[i] === b[j] ? lengths[at + width + 1] + 1 : Math.max(lengths[at + width], lengths[at + 1]);
+    }
   }
-  return [...left.map((line) => `- ${line}`), ...right.map((line) => `+ ${line}`)];
+  const lines: string[] = [];
+  let [i, j] = [0, 0];
+  while (i < a.length || j < b.length) {
+    const alike = lengths && i < a.length && a[i] === b[j];
+    if (alike) [i, j] = [i + 1, j + 1];
+    else if (
+      j === b.length ||
+      (i < a.length && (lengths?.[(i + 1) * width + j] ?? 1) >= (lengths?.[i * width + j + 1] ?? 0))
+    )
+      lines.push(`- ${a[i++]}`);
+    else lines.push(`+ ${b[j++]}`);
+  }
+  return lines;
 }
 
 /** The gates of a judgement that failed on an absolute limit: what `accept --failed` accepts. */

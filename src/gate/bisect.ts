@@ -139,7 +139,7 @@ function byTrials(
 
 /** What differs between two lineages, in the order in which it takes part in a build. */
 export function suspectsOf(a: Lineage, b: Lineage): Suspect[] {
-  const facts: Readonly<Record<Input, (lineage: Lineage) => unknown>> = {
+  const facts: Readonly<Record<Input, (lineage: Lineage) => readonly unknown[]>> = {
     teacher: ({ teacher }) => [teacher.digest, ...teacher.external.map(({ digest }) => digest)],
     data: ({ data }) => [data.calibration.digest, data.selection?.digest],
     passes: ({ passes }) => passes.map(({ name }) => name),
@@ -148,8 +148,9 @@ export function suspectsOf(a: Lineage, b: Lineage): Suspect[] {
     version: ({ compiler, emulator }) => [compiler.version, compiler.digest, compiler.dependencies, emulator.digest],
   };
   const found = INPUTS.flatMap((input): Suspect[] => {
-    const [x, y] = [facts[input](a), facts[input](b)].map((fact) => JSON.stringify(fact));
-    return x === y ? [] : [{ input, before: cut(x), after: cut(y) }];
+    const [x, y] = [facts[input](a), facts[input](b)];
+    if (JSON.stringify(x) === JSON.stringify(y)) return [];
+    return [{ input, before: without(x, y), after: without(y, x) }];
   });
   // Another list of passes has other options by itself.
   const listed = found.some(({ input }) => input === "passes");
@@ -157,6 +158,13 @@ export function suspectsOf(a: Lineage, b: Lineage): Suspect[] {
   if (rest.length > 0 || a.recipe.digest === b.recipe.digest) return rest;
   // What a recipe says beside passes (quantize, npus, inputs) shows in its digest alone.
   return [{ input: "options", before: a.recipe.digest, after: b.recipe.digest }];
+}
+
+/** What of a list is not in the other one; all of it where only the order differs. */
+function without(list: readonly unknown[], other: readonly unknown[]): string {
+  const known = new Set(other.map((entry) => JSON.stringify(entry)));
+  const own = list.filter((entry) => !known.has(JSON.stringify(entry)));
+  return cut(JSON.stringify(own.length === 0 && list.length === other.length ? list : own));
 }
 
 const cut = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}…` : text);

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { Outcome } from "./check.ts";
 import { complaint, runProgram } from "./command.ts";
 
-/** The path of a Node of that version: npm's `node` package holds the program itself. */
+/** The path of a Node of that version: this very one, or npm's `node` package, which holds the program itself. */
 export async function installNode(version: string, folder: string): Promise<string | Omit<Outcome, "name">> {
+  if (process.versions.node.startsWith(`${version}.`)) return process.execPath;
   const prefix = join(folder, `node${version}`);
   const finished = await runProgram("npm", [
     "install",

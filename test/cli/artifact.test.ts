@@ -3,6 +3,7 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -86,6 +87,31 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     ]);
   });
 
+  test("a gate attests, and others read what is signed", async () => {
+    const attested = join(folder, "attested.dopt");
+    copyFileSync(artifact, attested);
+    await optimus(["keygen", "gate", "--out", folder]);
+    const trust = ["--trust", join(folder, "public.pem")];
+    const attest = (key: string) => optimus(["attest", attested, "--key", join(folder, key), ...trust, "--json"]);
+    expect(await attest("build.pem")).toMatchObject({ code: 4, stderr: expect.stringContaining("trust/same-key") });
+    const gate = ["--gate-key", join(folder, "gate.pub.pem")];
+    const before = await optimus(["verify", attested, ...keys, ...gate]);
+    expect(before).toMatchObject({ code: 4, stderr: expect.stringContaining("trust/missing-attestation") });
+    const { code, stdout } = await attest("gate.pem");
+    expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ verdict: "pass", failed: [] })]);
+    const ledger = ["--ledger", join(folder, "out/optimus.ledger.jsonl")];
+    const after = await optimus(["verify", attested, ...keys, ...gate, ...ledger]);
+    expect(after).toMatchObject({ code: 0, stdout: expect.stringMatching(/✓ ledger: look 1[\s\S]*✓ gate: signed by/) });
+    const shown = await optimus(["certificate", "show", attested, ...trust]);
+    expect(shown.stdout).toMatch(/signatures checked[\s\S]*the certifier .*PASSED[\s\S]*NOT checked/);
+    const bom = await optimus(["certificate", "bom", attested]);
+    expect(JSON.parse(bom.stdout)).toMatchObject({ bomFormat: "CycloneDX", specVersion: "1.6" });
+    const erratum = join(folder, "erratum.yaml");
+    writeFileSync(erratum, "id: E-1\ntitle: too round\npasses: [lower/integer]\n");
+    const affected = await optimus(["affected", erratum, attested]);
+    expect([affected.code, affected.stdout]).toEqual([0, expect.stringContaining("1 of 1 artifacts are affected")]);
+  });
+
   test("check proves the program safe, and says how near the accumulators come to their limits", async () => {
     const { code, stdout } = await optimus(["check", artifact]);
     expect([code, stdout]).toEqual([
@@ -120,6 +146,18 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
       4,
       expect.stringMatching(/trust\/rebuild[\s\S]*pass \d+, quantize\/equalize: its options/),
     ]);
+  });
+
+  test("a locked build wants its inputs as they were, and says which are not", async () => {
+    const locked = join(folder, "lock/small.yaml");
+    mkdirSync(join(folder, "lock"));
+    writeRecipe(locked);
+    const first = await build(locked, join(folder, "lock/out"), "--lock");
+    expect([first.code, existsSync(join(folder, "lock/optimus.lock"))]).toEqual([0, true]);
+    expect((await build(locked, join(folder, "lock/out"), "--locked")).code).toBe(0);
+    const other = await build(locked, join(folder, "lock/out"), "--locked", "--set", "data.calibration.limit=31");
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("not as it was locked: data/calibration")]);
+    expect((await build(locked, join(folder, "lock/out"), "--locked", "--lock")).code).toBe(2);
   });
 
   test("verify notices a flipped bit in any section", async () => {

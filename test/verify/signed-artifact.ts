@@ -14,7 +14,6 @@ import { attestVerdict, certifiedGates } from "../../src/artifact/summary.ts";
 import { operatorsOf } from "../../src/build/operators.ts";
 import { scheduleGraph } from "../../src/build/schedule.ts";
 import { seal } from "../../src/build/seal.ts";
-import { toolFacts } from "../../src/build/tool.ts";
 import { attest } from "../../src/certify/attest.ts";
 import { headOf, takeLook } from "../../src/certify/ledger.ts";
 import { targetDigest } from "../../src/certify/measure.ts";
@@ -22,6 +21,7 @@ import { graphDigest } from "../../src/ir/digest.ts";
 import { decodeRecord, encodeRecord } from "../../src/ir/record.ts";
 import { fastExecutor } from "../../src/replay.ts";
 import { loadTarget } from "../../src/target/load.ts";
+import { toolFacts } from "../../src/tool.ts";
 
 export interface Pair {
   readonly publicKey: KeyObject;
@@ -126,7 +126,7 @@ export async function certified(artifact: SealedArtifact, options: Options = {})
 export async function gated(artifact: SealedArtifact): Promise<SealedArtifact> {
   const waiver = {
     gate: "maxMs",
-    expires: WAIVED_UNTIL,
+    until: WAIVED_UNTIL,
     reason: "the next board is faster",
     by: fingerprint(keys.gate.publicKey),
   };

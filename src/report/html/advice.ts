@@ -1,7 +1,7 @@
 /** What to try next: rules that read the figures, each with the figure that made it speak. */
 import { formatBytes } from "../table.ts";
-import { differenceText, percent, significant } from "./figures.ts";
-import { type Advice, isAbsent, type ReportModel } from "./model.ts";
+import { percent, significant, sizeText } from "./figures.ts";
+import { type Advice, isAbsent, type LayersModel, type ReportModel } from "./model.ts";
 import { shortName } from "./text.ts";
 
 type Known = Omit<ReportModel, "advice">;
@@ -44,7 +44,7 @@ const RULES: readonly Rule[] = [
     if (worst.drop - accuracy.drop <= spread || worst.drop < 2 * accuracy.drop) return undefined;
     return {
       title: `Look at ${shortName(worst.key, 30)} = ${shortName(worst.value, 30)}`,
-      says: `It loses ${differenceText(accuracy.metric, worst.drop)}, against ${differenceText(accuracy.metric, accuracy.drop)} over all samples. If calibration data has few of these, add some.`,
+      says: `It loses ${sizeText(accuracy.metric, worst.drop)}; over all samples ${accuracy.drop > 0 ? `it is ${sizeText(accuracy.metric, accuracy.drop)}` : "nothing is lost"}. If calibration data has few of these, add some.`,
     };
   },
 
@@ -151,8 +151,17 @@ function bound(
   const own = layers.limits.find((one) => one.limit === limit);
   const share = (own?.cycles ?? 0) / layers.cycles;
   return own !== undefined && share >= MUCH && (own === first || share >= 0.35)
-    ? { title, says: says(percent(share, 0)) }
+    ? { title, says: `${says(percent(share, 0))}${foremost(layers, limit)}` }
     : undefined;
+}
+
+/** The layer that has most of a limit's cycles, where it has many. */
+function foremost({ layers }: LayersModel, limit: string): string {
+  const own = layers.filter(({ boundBy }) => boundBy === limit).sort((a, b) => b.share - a.share);
+  const [first] = own;
+  return first === undefined || first.share < 0.1
+    ? ""
+    : ` ${shortName(first.nodes[0], 40)} alone takes ${percent(first.share, 0)}.`;
 }
 
 /** In the order of urgency; nothing where the figures give no reason. */

@@ -12,8 +12,8 @@ export function chipSection({ chip, target }: ReportModel): Html {
   if (isAbsent(chip)) return html`<p>${chip.absent}</p>`;
   const { cycles, clockGHz, tracks, busy } = chip;
   const use = tracks.map((track, at) => `${track} ${percent(busy[at] / cycles, 0)}`).join(", ");
-  return html`<p>One inference on ${target.name} (${target.profile}) takes ${formatCount(cycles)} cycles, ${timeText(cycles / (clockGHz * 1e6))} at ${clockGHz} GHz. At work: ${use}. Dark is work that the run waits for, light is hidden behind it.</p>
-<div class="chip"><div class="tools" id="tools" hidden>${BUTTONS}${traceLink(chip)}</div>
+  return html`<p>One inference on ${target.name} (${target.profile}) takes ${formatCount(cycles)} cycles, ${timeText(cycles / (clockGHz * 1e6))} at ${clockGHz} GHz. At work: ${use}. Strong colour is work that the run waits for; pale work is hidden behind it.</p>
+<div class="chip"><div class="tools" id="tools" hidden>${BUTTONS}</div>
 <div class="lanes"><ol>${tracks.map((track) => html`<li>${track}</li>`)}</ol><div class="plot" id="plot" tabindex="0" role="group" aria-roledescription="timeline" aria-label="Timeline of the chip, ${tracks.length} tracks, ${formatCount(chip.commands)} commands" aria-describedby="help">${picture(chip)}</div></div>
 ${chip.sram.map((map) => sramRow(map, cycles, chip.sram.length))}
 <div class="ends" id="ends" aria-hidden="true"><span>0</span><span></span><span>${timeText(cycles / (clockGHz * 1e6))}</span></div>
@@ -21,15 +21,10 @@ ${chip.sram.map((map) => sramRow(map, cycles, chip.sram.length))}
 <p class="note" id="help" hidden>Drag to pan; Ctrl and wheel, or two fingers, to zoom. With the keyboard: ← → pan, + − zoom, Home shows all, ↑ ↓ choose a track, [ and ] step through its commands.</p>
 ${chip.trace === undefined ? html`<p class="note">The trace is too large for this page: <code>optimus-compile emulate ARTIFACT --trace trace.json</code> writes it.</p>` : html`<p class="note"><a download="trace.json.gz" href="data:application/gzip;base64,${{ html: chip.trace }}">Download the trace</a> and open it in Perfetto (ui.perfetto.dev, or your own copy of it).</p>`}
 ${chip.sram.map((map) => largest(map, cycles, chip))}
-<script type="application/json" id="run">${inertJson({ cycles, ghz: clockGHz, tracks, layers: chip.layers.map((name) => shortName(name, 80)), spans: chip.spans })}</script>`;
+<script type="application/json" id="run">${inertJson({ cycles, ghz: clockGHz, tracks: tracks.map((name) => shortName(name, 40)), layers: chip.layers.map((name) => shortName(name, 80)), spans: chip.spans })}</script>`;
 }
 
 const BUTTONS = html`<button type="button" data-act="+" aria-label="Zoom in">+</button><button type="button" data-act="-" aria-label="Zoom out">−</button><button type="button" data-act="ArrowLeft" aria-label="Earlier">←</button><button type="button" data-act="ArrowRight" aria-label="Later">→</button><button type="button" data-act="Home">Whole run</button>`;
-
-const traceLink = ({ trace }: ChipModel): Html | undefined =>
-  trace === undefined
-    ? undefined
-    : html`<span class="note">${formatCount((0.75 * trace.length) / 1024)} KiB trace below</span>`;
 
 /** All spans of a track and kind are one path: a browser draws thousands of rectangles so without an element for each. */
 function picture({ spans, tracks, cycles }: ChipModel): Html {
@@ -51,7 +46,7 @@ function sramRow({ npu, buffers, peakBytes, bytes }: SramMap, cycles: number, np
     paths[at % 4] += `M${x} ${top}h${width}v${Math.round(height * 10) / 10}h-${width}z`;
   }
   const says = `SRAM${npus > 1 ? ` of NPU ${npu}` : ""} over the run: ${formatBytes(peakBytes)} in use at the peak, of ${formatBytes(bytes)}, in ${buffers.length} buffers`;
-  return html`<div class="lanes"><ol><li>SRAM${npus > 1 ? ` ${npu}` : ""}</li><li>${formatBytes(peakBytes)}</li></ol><svg class="map" data-cycles="${cycles}" data-height="${MAP}" width="100%" height="${npus > 2 ? 90 : 170}" viewBox="0 0 ${cycles} ${MAP}" preserveAspectRatio="none" role="img" aria-label="${says}">${paths.map((path, at) => html`<path class="b${at}" d="${{ html: path }}"/>`)}</svg></div>`;
+  return html`<div class="lanes"><ol><li>SRAM${npus > 1 ? ` ${npu}` : ""}</li><li>to ${formatBytes(peakBytes)}</li></ol><svg class="map" data-cycles="${cycles}" data-height="${MAP}" width="100%" height="${npus > 2 ? 90 : 170}" viewBox="0 0 ${cycles} ${MAP}" preserveAspectRatio="none" role="img" aria-label="${says}">${paths.map((path, at) => html`<path class="b${at}" d="${{ html: path }}"/>`)}</svg></div>`;
 }
 
 function largest(

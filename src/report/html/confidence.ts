@@ -11,7 +11,7 @@ export function confidenceSection({ risk, calibration }: ReportModel): Html {
 
 const share = (value: number): string => percent(value, Math.abs(value) < 0.1 && value !== 0 ? 1 : 0);
 
-function riskPart({ compiled, teacher, aurc, loss, n, point }: RiskModel): Html {
+function riskPart({ compiled, teacher, aurc, loss, n }: RiskModel): Html {
   const most = Math.max(1e-6, ...[...compiled, ...teacher].map(({ risk }) => risk));
   const plane = planeOf(
     { low: 0, high: 1, label: "share of answers kept, surest first", show: (value) => percent(value, 0) },
@@ -20,7 +20,7 @@ function riskPart({ compiled, teacher, aurc, loss, n, point }: RiskModel): Html 
   const curve = (points: RiskModel["compiled"]) =>
     points.map(({ coverage, risk }): [number, number] => [coverage, risk]);
   const says = `Risk of the answers kept against the share kept. Area under the curve: compiled ${significant(aurc.compiled, 3)}, teacher ${significant(aurc.teacher, 3)}`;
-  return html`<p>Kept are the answers that the model is surest of. The lower the curve, the better its confidence tells right from wrong. Area under it (AURC): ${significant(aurc.compiled, 3)}, the teacher’s ${significant(aurc.teacher, 3)}.</p><figure>${chart(plane, says, [line(plane, curve(teacher), "of-teacher"), line(plane, curve(compiled), "of-compiled")])}${KEY_OF_MODELS}<figcaption>Risk: ${loss}, over ${formatCount(n)} samples.</figcaption></figure>${point && html`<p>${point.says}</p>`}`;
+  return html`<p>Kept are the answers that the model is surest of. The lower the curve, the better its confidence tells right from wrong. Area under it (AURC): ${significant(aurc.compiled, 3)}, the teacher’s ${significant(aurc.teacher, 3)}.</p><figure>${chart(plane, says, [line(plane, curve(teacher), "of-teacher"), line(plane, curve(compiled), "of-compiled")])}${KEY_OF_MODELS}<figcaption>Risk: ${loss}, over ${formatCount(n)} samples.</figcaption></figure>`;
 }
 
 function calibrationPart({ before, after, bins }: CalibrationModel): Html {

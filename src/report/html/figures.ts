@@ -17,6 +17,17 @@ export function differenceText(metric: string, value: number): string {
   return isShare(metric) ? `${sign}${(100 * size).toFixed(2)} points` : `${sign}${significant(size, 3)}`;
 }
 
+/** How large a difference is, where words say in which direction. */
+export const sizeText = (metric: string, value: number): string =>
+  differenceText(metric, Math.abs(value)).replace(/^\+/, "");
+
+/** Two differences, the unit once. */
+export function rangeText(metric: string, low: number, high: number): string {
+  const unit = isShare(metric) ? " points" : "";
+  const bare = (value: number) => differenceText(metric, value).replace(/^\+/, "").replace(" points", "");
+  return `${bare(low)} to ${bare(high)}${unit}`;
+}
+
 /** So many digits, without an exponent where one can do without, and with a true minus. */
 export function significant(value: number, digits: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value < 0 ? "−∞" : "∞";
@@ -47,6 +58,6 @@ export function ticks(low: number, high: number, count = 5): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough) ?? 10 * power;
   const found: number[] = [];
-  for (let tick = Math.ceil(low / step - 1e-9); tick * step <= high + step * 1e-9; tick++) found.push(tick * step);
+  for (let tick = Math.ceil(low / step - 1e-9) + 0; tick * step <= high + step * 1e-9; tick++) found.push(tick * step);
   return found;
 }

@@ -5,6 +5,8 @@ import { type Html, html, shortName } from "./text.ts";
 import { type Wire, wiresOf } from "./wires.ts";
 
 const FIRST = 12;
+/** Decibels beyond which float32 itself is no more exact. */
+const EXACT = 140;
 
 /** Time and error of every layer side by side: first those that take the most time, then all of them on the graph. */
 export function layersSection({ layers }: ReportModel): Html {
@@ -30,6 +32,7 @@ function headOf(errors: boolean, graph = false): Html {
   return html`<thead><tr>${graph ? html`<th scope="col">graph</th>` : undefined}<th scope="col">layer</th><th scope="col">time</th><th scope="col" class="n"><span>share</span></th>${errors ? html`<th scope="col">error</th><th scope="col" class="n">dB</th>` : undefined}<th scope="col">bound by</th><th scope="col" class="n">array used</th><th scope="col" class="n">DRAM</th></tr></thead>`;
 }
 
+/** Where the bars of time and error end: the longest time; 0 and 50 dB, beyond which all is equally bad or good. */
 interface Scale {
   readonly share: number;
   readonly low: number;
@@ -37,11 +40,10 @@ interface Scale {
 }
 
 function scaleOf({ layers }: LayersModel): Scale {
-  const errors = layers.flatMap(({ sqnr }) => sqnr ?? []);
   return {
     share: Math.max(1e-9, ...layers.map(({ share }) => share)),
-    low: Math.min(0, ...errors),
-    high: Math.max(50, ...errors),
+    low: 0,
+    high: 50,
   };
 }
 
@@ -50,13 +52,13 @@ function rowOf(layer: LayerLine, scale: Scale, errors: boolean, wire?: Wire, wid
   const lead = nodes.find((name) => op !== "" && name.toLowerCase().includes(op.toLowerCase())) ?? nodes[0];
   const more = nodes.length > 1 ? html`<small>+${nodes.length - 1}</small>` : undefined;
   const title = nodes
-    .slice(0, 12)
+    .slice(0, 4)
     .map((name) => shortName(name, 60))
     .join(", ");
   const error =
     sqnr === undefined
       ? html`<td></td><td class="n">–</td>`
-      : html`<td>${barOf((scale.high - sqnr) / (scale.high - scale.low), "error")}</td><td class="n">${significant(sqnr, 3)}</td>`;
+      : html`<td>${barOf((scale.high - sqnr) / (scale.high - scale.low), "error")}</td><td class="n">${sqnr >= EXACT ? "exact" : significant(sqnr, 3)}</td>`;
   return html`<tr>${wire && html`<td class="wire">${drawn(wire, width)}</td>`}<th scope="row" title="${title}">${shortName(lead, 34)}${more}</th><td>${barOf(share / scale.share, "time")}</td><td class="n">${percent(share)}</td>${errors ? error : undefined}<td>${cycles > 0 ? boundBy : "hidden"}</td><td class="n">${utilization > 0 ? percent(utilization, 0) : "–"}</td><td class="n">${dramBytes > 0 ? formatBytes(dramBytes) : "–"}</td></tr>`;
 }
 
@@ -66,7 +68,7 @@ function barOf(share: number, className: string): Html {
 }
 
 function drawn({ paths, x }: Wire, width: number): Html {
-  return html`<svg class="wires" width="${width}" height="34" viewBox="0 0 ${width} 34" aria-hidden="true"><path d="${paths}"/><circle cx="${x}" cy="17" r="4"/></svg>`;
+  return html`<svg class="wires" width="${width}" height="34" viewBox="0 0 ${width} 34" aria-hidden="true"><path d="${{ html: paths }}"/><circle cx="${x}" cy="17" r="4"/></svg>`;
 }
 
 /** What the cycles are for, as one bar. */

@@ -28,5 +28,5 @@ function signers({ signers }: LineageModel): Html {
 
 function passesOf({ passes }: LineageModel): Html {
   const changed = passes.filter(({ before, after }) => before !== after);
-  return html`<details><summary>${passes.length} passes, ${changed.length} of which changed the number of nodes</summary><div class="scroll" tabindex="0" role="region" aria-label="Passes"><table><thead><tr><th scope="col">pass</th><th scope="col" class="n">nodes before</th><th scope="col" class="n">after</th></tr></thead><tbody>${changed.slice(0, 300).map(({ name, before, after }) => html`<tr><th scope="row">${shortName(name, 60)}</th><td class="n">${before}</td><td class="n">${after}</td></tr>`)}</tbody></table></div></details>`;
+  return html`<details><summary>Passes: ${passes.length}; ${changed.length} changed the number of nodes</summary><div class="scroll" tabindex="0" role="region" aria-label="Passes"><table><thead><tr><th scope="col">pass</th><th scope="col" class="n">nodes before</th><th scope="col" class="n">after</th></tr></thead><tbody>${changed.slice(0, 300).map(({ name, before, after }) => html`<tr><th scope="row">${shortName(name, 60)}</th><td class="n">${before}</td><td class="n">${after}</td></tr>`)}</tbody></table></div></details>`;
 }

@@ -25,6 +25,9 @@ export interface ReportModel {
   readonly advice: readonly Advice[];
 }
 
+/** What a page holds at most, so that it stays below 3 MB and opens at once whatever the model; `trace` in base64. */
+export const MOST = { layers: 1200, spans: 6000, buffers: 1500, trace: 900_000 };
+
 /** Why there is nothing to show, in a sentence. */
 export interface Absent {
   readonly absent: string;
@@ -163,7 +166,6 @@ export interface RiskModel {
   /** What a loss is. */
   readonly loss: string;
   readonly n: number;
-  readonly point?: { readonly says: string };
 }
 
 export interface RiskPoint {

@@ -4,7 +4,7 @@ import { formatBytes } from "../table.ts";
 import { accuracySection } from "./accuracy.ts";
 import { chipSection } from "./chip.ts";
 import { confidenceSection } from "./confidence.ts";
-import { differenceText, metricText, percent, significant, timeText } from "./figures.ts";
+import { metricText, percent, rangeText, significant, sizeText, timeText } from "./figures.ts";
 import { layersSection } from "./layers.ts";
 import { lineageSection } from "./lineage.ts";
 import { isAbsent, type ReportModel } from "./model.ts";
@@ -69,10 +69,8 @@ function summary({ accuracy, cost, target }: ReportModel): string {
   const change =
     drop === 0
       ? "is as good as its teacher"
-      : `is ${differenceText(metric, Math.abs(drop)).replace(/^\+/, "")} ${drop > 0 ? "worse" : "better"} than its teacher in ${metric}`;
-  const within = interval
-    ? ` (95 %: ${differenceText(metric, interval.low)} to ${differenceText(metric, interval.high)})`
-    : "";
+      : `is ${sizeText(metric, drop)} ${drop > 0 ? "worse" : "better"} than its teacher in ${metric}`;
+  const within = interval ? ` (95 %: ${rangeText(metric, interval.low, interval.high)})` : "";
   return `The compiled model ${change}${within}, reaches ${metricText(metric, compiled)}, and answers in ${timeText(cost.ms)} on ${where}.`;
 }
 

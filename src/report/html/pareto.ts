@@ -19,10 +19,11 @@ function dominance(points: readonly Point[], accuracy: AccuracyModel): string {
   const [own, ...others] = points;
   const beaten = others.filter((other) => better(own, other, accuracy)).length;
   const beating = others.filter((other) => better(other, own, accuracy)).length;
+  const many = (count: number) => `${count} of ${others.length} baseline${others.length === 1 ? "" : "s"}`;
   const what = `${metricText(accuracy.metric, own.metric)} in ${timeText(own.ms)}.`;
   if (others.length === 0) return what;
-  if (beating > 0) return `${what} ${beating} of ${others.length} baselines are at least as good and as fast.`;
-  if (beaten > 0) return `${what} It is at least as good and as fast as ${beaten} of ${others.length} baselines.`;
+  if (beating > 0) return `${what} At least as good and as fast: ${many(beating)}.`;
+  if (beaten > 0) return `${what} It is at least as good and as fast as ${many(beaten)}.`;
   return `${what} None of the baselines is better in both.`;
 }
 
@@ -39,6 +40,7 @@ function drawing(points: readonly Point[], { metric, teacher, direction }: Accur
   };
   const plane = planeOf({ low: 0, high: longest, label: "time of one inference", show: timeText }, up);
   const { x, y, width, left } = plane;
+  const labels = apart(points.map(({ metric: value }) => y(value) + 4));
   const marks = points.map(({ name, ms, metric: value, low, high }, place) => {
     const first = place === 0;
     const right = x(ms) > width * 0.6;
@@ -46,7 +48,7 @@ function drawing(points: readonly Point[], { metric, teacher, direction }: Accur
       low !== undefined && high !== undefined
         ? html`<path class="${first ? "whisker" : "of-teacher"}" d="M${at(x(ms))} ${at(y(low))}V${at(y(high))}"/>`
         : undefined;
-    return html`${whisker}<circle class="${first ? "dot-compiled" : "dot-teacher"}" cx="${at(x(ms))}" cy="${at(y(value))}" r="${first ? 6 : 4.5}"/><text class="${first ? "strong" : ""}" x="${at(x(ms) + (right ? -11 : 11))}" y="${at(y(value) + 4)}" text-anchor="${right ? "end" : "start"}">${shortName(name, 26)}</text>`;
+    return html`${whisker}<circle class="${first ? "dot-compiled" : "dot-teacher"}" cx="${at(x(ms))}" cy="${at(y(value))}" r="${first ? 6 : 4.5}"/><text class="${first ? "strong" : ""}" x="${at(x(ms) + (right ? -11 : 11))}" y="${at(labels[place])}" text-anchor="${right ? "end" : "start"}">${shortName(name, 26)}</text>`;
   });
   const ours = [
     line(
@@ -66,6 +68,16 @@ function drawing(points: readonly Point[], { metric, teacher, direction }: Accur
     ...ours,
     ...marks,
   ]);
+}
+
+/** Heights of labels, moved down until each has a line of its own. */
+function apart(wanted: readonly number[]): number[] {
+  const order = wanted.map((_, place) => place).sort((a, b) => wanted[a] - wanted[b]);
+  const found = [...wanted];
+  for (const [rank, place] of order.entries()) {
+    if (rank > 0) found[place] = Math.max(found[place], found[order[rank - 1]] + 15);
+  }
+  return found;
 }
 
 function tableOf(points: readonly Point[], { metric }: AccuracyModel): Html {

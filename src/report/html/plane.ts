@@ -19,7 +19,7 @@ export interface Plane {
   readonly ground: Html;
 }
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [440, 280, 56, 14, 26, 40];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [440, 280, 56, 24, 26, 40];
 
 export function planeOf(across: Axis, up: Axis): Plane {
   const scale =
@@ -42,7 +42,8 @@ export function planeOf(across: Axis, up: Axis): Plane {
 
 /** A line through points of the plane. */
 export function line({ x, y }: Plane, points: readonly (readonly [number, number])[], className: string): Html {
-  return html`<path class="${className}" d="${points.map(([a, b], place) => `${place === 0 ? "M" : "L"}${at(x(a))} ${at(y(b))}`).join("")}"/>`;
+  const path = points.map(([a, b], place) => `${place === 0 ? "M" : "L"}${at(x(a))} ${at(y(b))}`).join("");
+  return html`<path class="${className}" d="${{ html: path }}"/>`;
 }
 
 /** @param says what is to be seen, for those who do not see it */

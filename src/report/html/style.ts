@@ -48,7 +48,7 @@ nav ul{position:sticky;top:1.5rem;flex-direction:column;gap:.1rem;border-left:1p
 @media(min-width:56rem){.pair{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}
 figure{margin:1rem 0 0}figcaption{font-size:.875rem;color:var(--muted);max-width:44rem;margin-top:.35rem}
 svg.chart{width:100%;max-width:34rem;height:auto;display:block}svg text{fill:var(--muted);font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-svg .strong{fill:var(--ink);font-weight:600}
+svg.chart text{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}svg .strong{fill:var(--ink);font-weight:600}
 .axis{stroke:var(--rule);stroke-width:1;fill:none}.limit{stroke:var(--ink);stroke-width:1.5}
 .of-teacher{stroke:var(--teacher);fill:none;stroke-width:1.75}.dot-teacher{fill:var(--teacher)}
 .of-compiled{stroke:var(--accent);fill:none;stroke-width:2.25}.dot-compiled{fill:var(--accent)}
@@ -61,10 +61,10 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;color:var(--muted);font-size:.875rem;padding:0 0 .4rem;max-width:44rem}
 th,td{padding:.32rem .9rem .32rem 0;text-align:left;border-top:1px solid var(--rule);vertical-align:middle}
 thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.8rem;white-space:nowrap;vertical-align:bottom}
-tbody th{font-weight:500}.n{text-align:right;white-space:nowrap}
+tbody th{font-weight:500;min-width:7rem}table{overflow-wrap:break-word}td{white-space:nowrap}.n{text-align:right;white-space:nowrap}
 td svg{display:block}
 .layers td,.layers th{padding-top:0;padding-bottom:0;height:34px}.layers .wire{padding-right:.5rem}.layers small{color:var(--muted);margin-left:.45em}
-.layers tbody th{min-width:10rem}
+.layers tbody th{min-width:10rem;white-space:nowrap}
 .wires path{stroke:var(--teacher);fill:none;stroke-width:1.25;opacity:.75}.wires circle{fill:var(--accent)}
 .time{fill:var(--accent)}.error{fill:var(--open)}.track{fill:var(--raised)}
 details{margin:1rem 0 0}summary{cursor:pointer;color:var(--accent);padding:.3rem 0}
@@ -76,14 +76,14 @@ details{margin:1rem 0 0}summary{cursor:pointer;color:var(--accent);padding:.3rem
 button,.button{font:inherit;font-size:.875rem;color:var(--ink);background:var(--paper);border:1px solid var(--rule);border-radius:6px;
 min-width:2.4rem;min-height:2.2rem;padding:.2rem .7rem;cursor:pointer;text-decoration:none;display:inline-flex;align-items:center;justify-content:center}
 button:hover,.button:hover{border-color:var(--accent)}.tools .button{margin-left:auto}
-.lanes{display:grid;grid-template-columns:4.6rem minmax(0,1fr)}
+.lanes{display:grid;grid-template-columns:5.2rem minmax(0,1fr)}
 .lanes ol{list-style:none;margin:0;padding:0;font-size:.75rem;color:var(--muted)}
 .lanes li{height:26px;line-height:26px;padding-left:.6rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .plot{position:relative;border-left:1px solid var(--rule);touch-action:pan-y;cursor:grab}
 .plot svg{display:block;width:100%}.hidden-work{fill:var(--accent-soft)}.waited{fill:var(--accent)}
 .b0{fill:light-dark(#9db9f2,#35518b)}.b1{fill:light-dark(#86cfc8,#2a625e)}.b2{fill:light-dark(#e3bd78,#6b5223)}.b3{fill:light-dark(#cfa3d8,#5f3d68)}
 .map path{stroke:var(--paper);stroke-width:.6;vector-effect:non-scaling-stroke}.map{background:var(--raised);cursor:grab;border-top:1px solid var(--rule)}
-.ends{display:flex;justify-content:space-between;font-size:.75rem;color:var(--muted);padding:.2rem .6rem .2rem 5rem;border-top:1px solid var(--rule)}
+.ends{display:flex;justify-content:space-between;font-size:.75rem;color:var(--muted);padding:.2rem .6rem .2rem 5.4rem;border-top:1px solid var(--rule)}
 .readout{margin:0;padding:.45rem .6rem;border-top:1px solid var(--rule);font-size:.875rem;min-height:2.6rem;max-width:none}
 .advice{counter-reset:step;list-style:none;margin:.8rem 0 0;padding:0;display:grid;gap:0 2.5rem;grid-template-columns:minmax(0,1fr)}
 @media(min-width:56rem){.advice{grid-template-columns:1fr 1fr}}

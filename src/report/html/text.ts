@@ -33,7 +33,7 @@ export function html(parts: TemplateStringsArray, ...holes: readonly Content[]):
 function markup(content: Content): string {
   if (content === undefined) return "";
   if (typeof content === "number") return String(content);
-  if (typeof content === "string") return escaped(content, 4000);
+  if (typeof content === "string") return escaped(content, 500);
   return "html" in content ? content.html : content.map(markup).join("");
 }
 

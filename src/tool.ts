@@ -5,9 +5,9 @@ import { findPackageJSON } from "node:module";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { sha256 } from "../artifact/container.ts";
-import type { Lineage } from "../artifact/lineage.ts";
-import { bug } from "../error.ts";
+import { sha256 } from "./artifact/container.ts";
+import type { Lineage } from "./artifact/lineage.ts";
+import { bug } from "./error.ts";
 
 interface Package {
   readonly name: string;
@@ -17,7 +17,7 @@ interface Package {
 
 const packageFile = findPackageJSON(import.meta.url) ?? bug("no package.json above the program");
 /** Holds `src` and `passes`, as they run: sources, or what was built from them. */
-const program = fileURLToPath(new URL("../../", import.meta.url));
+const program = fileURLToPath(new URL("../", import.meta.url));
 
 export interface ToolFacts {
   readonly compiler: Lineage["compiler"];

@@ -1,0 +1,14 @@
+import { Command } from "commander";
+import { print, printJson } from "./terminal.ts";
+
+export const explain = new Command("explain")
+  .description("say what an error's code means, what usually leads to it, and what helps")
+  .argument("<code>", "as it stands in brackets, for example usage/leak")
+  .option("--json", "print one JSON document")
+  .action(async (code: string, flags: { readonly json?: boolean }) => {
+    const found = (await import("../explain.ts")).explain(code);
+    if (flags.json) return printJson({ schema: "optimus-compile/explanation@1", ...found });
+    print(
+      `${found.code} (exit status ${found.exitCode})\n\n${found.meaning}\n\n  usual cause: ${found.cause}\n  what helps:  ${found.remedy}\n`,
+    );
+  });
