@@ -29,7 +29,7 @@ export interface ScheduleOptions {
   readonly sharing?: Sharing;
 }
 
-export type Sharing = "faster" | "always" | "stages";
+type Sharing = "faster" | "always" | "stages";
 
 export interface Scheduled {
   readonly program: Program;

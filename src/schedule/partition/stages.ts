@@ -1,14 +1,14 @@
 /** Where a program is cut into pipeline stages. */
 
 /** What the cut is chosen by. */
-export interface StageCosts {
+interface StageCosts {
   /** Places where a stage may end, ascending; the first is the program's begin, the last its end. */
   readonly places: readonly number[];
   /** Cycles that the stage between two places takes for a piece of the batch. */
   cycles(from: number, to: number): number;
 }
 
-export interface Stages {
+interface Stages {
   /** The places where stages begin, ascending, the first stage's too. */
   readonly starts: readonly number[];
   /** Of all pieces: the first one through every stage, then one at each beat of the slowest stage. */
