@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { CompileError } from "../error.ts";
 import { didYouMean } from "../suggest.ts";
 import { type Located, parseYaml } from "./locate.ts";
+import { recipeJsonSchema } from "./schema.ts";
 
 export interface Config extends Located {
   readonly path: string;
@@ -17,6 +18,20 @@ const KEYS = [
   ...["target", "profile", "npus", "allowCpu", "passes", "quantize", "gates", "licenses"],
   ...["key", "certifierKey", "ledger", "seed", "jobs", "check"],
 ];
+/** The configuration's JSON Schema, for editors: the recipe's, as far as its keys go. */
+export function configJsonSchema(): object {
+  const {
+    required: _,
+    properties = {},
+    ...rest
+  } = recipeJsonSchema() as {
+    readonly required?: unknown;
+    readonly properties?: Readonly<Record<string, unknown>>;
+  };
+  const kept = ["$schema", ...KEYS].map((key) => [key, properties[key]]);
+  return { ...rest, title: "optimus-compile configuration", properties: Object.fromEntries(kept) };
+}
+
 const PATHS: ReadonlySet<string> = new Set(["key", "certifierKey", "ledger"]);
 
 /** The nearest configuration from a folder upwards. Throws usage/config where it is another user's or has other keys. */
