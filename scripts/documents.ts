@@ -7,6 +7,7 @@ import { fileNameOf, findOp } from "../src/ops/find.ts";
 import type { Op } from "../src/ops/op.ts";
 import type { Pass } from "../src/pass.ts";
 import { listPasses, loadPass } from "../src/passes.ts";
+import { configJsonSchema } from "../src/recipe/config.ts";
 import { targetJsonSchema } from "../src/target/schema.ts";
 import { NVDLA_TABLE, nvdlaTarget } from "./nvdla.ts";
 
@@ -176,6 +177,7 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/operators.md", operatorsPage()],
     ["docs/passes.md", passesPage()],
+    ["docs/config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ["docs/errors.md", errorsPage(NOTICE)],
     ["docs/budgets.schema.json", `${JSON.stringify(budgetsJsonSchema(), null, 2)}\n`],
     ["docs/target.schema.json", `${JSON.stringify(targetJsonSchema(), null, 2)}\n`],

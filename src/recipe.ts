@@ -6,6 +6,7 @@ import { parseDocument } from "yaml";
 import type { z } from "zod";
 import { resolveReference } from "./data/reference.ts";
 import { CompileError } from "./error.ts";
+import { type Config, findConfig, layered, says } from "./recipe/config.ts";
 import { type Located, parseYaml } from "./recipe/locate.ts";
 import { type RecipeFile, recipeSchema } from "./recipe/schema.ts";
 import { didYouMean } from "./suggest.ts";
@@ -31,6 +32,8 @@ export interface RecipeOptions {
   readonly set?: readonly string[];
   /** Unknown keys are errors instead of warnings. */
   readonly strict?: boolean;
+  /** What recipes of a folder have in common; `loadRecipe` finds it by itself. */
+  readonly config?: Config;
   /** Told each warning, with its place. */
   readonly warn?: (message: string) => void;
 }
@@ -47,18 +50,29 @@ export function loadRecipe(path: string, options: RecipeOptions = {}): Recipe {
       cause,
     });
   }
-  return parseRecipe(text, path, options);
+  const config = findConfig(dirname(resolve(path)));
+  return parseRecipe(text, path, { ...options, ...(config && { config }) });
 }
 
 /** As `loadRecipe`, of a text; `path` says where it would stand. */
 export function parseRecipe(text: string, path: string, options: RecipeOptions = {}): Recipe {
-  const located = parseYaml(text, path);
+  const { config } = options;
+  const located = config ? overConfig(parseYaml(text, path), config) : parseYaml(text, path);
   const overrides = (options.set ?? []).map(parseOverride);
   const value = overrides.reduce((whole, { keys, value }) => put(whole, keys, value), located.value);
   const file = check(value, located, overrides, options);
   const digest = createHash("sha256").update(text);
+  if (config) digest.update(`\0\0${config.text}\0`);
   for (const setting of options.set ?? []) digest.update(`\0${setting}`);
   return fill(file, resolve(path), `sha256:${digest.digest("hex")}`, located);
+}
+
+/** What the configuration says holds where the recipe says nothing; each is shown where it stands. */
+function overConfig(own: Located, config: Config): Located {
+  return {
+    value: layered(config.value, own.value),
+    excerpt: (path, key) => (says(config.value, path) && !says(own.value, path) ? config : own).excerpt(path, key),
+  };
 }
 
 /** Every default is filled here, once. */

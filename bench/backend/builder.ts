@@ -37,6 +37,12 @@ export interface ConvOptions {
   readonly table?: boolean;
 }
 
+/** What a cache holds when the step begins: rows of earlier steps, not zeros. */
+function seededCodes(seed: string, count: number): Int8Array {
+  const random = seededRandom(seed);
+  return Int8Array.from({ length: count }, () => Math.floor(random() * 128) - 64);
+}
+
 export class Network {
   private readonly nodes: Node[] = [];
   private readonly constants = new Map<string, Tensor>();
@@ -44,7 +50,7 @@ export class Network {
   private readonly inputs: string[] = [];
   private readonly states: State[] = [];
   /** First codes of caches, by shape. */
-  private readonly empty = new Map<string, Tensor>();
+  private readonly full = new Map<string, Tensor>();
   private count = 0;
   private readonly name: string;
 
@@ -232,8 +238,8 @@ export class Network {
     const shape = update.shape.map((size, axis) => (axis === 2 ? length : size));
     const past = this.input(`cache${this.count++}`, shape);
     const key = String(shape);
-    const init = this.empty.get(key) ?? makeTensor("int8", shape, new Int8Array(elementCount(shape)));
-    this.empty.set(key, init);
+    const init = this.full.get(key) ?? makeTensor("int8", shape, seededCodes(key, elementCount(shape)));
+    this.full.set(key, init);
     const given = { axis: { i: 2 }, mode: { s: "linear" } };
     const present = this.add("TensorScatter", [past.name, update.name, index], shape, given, update.rms);
     this.states.push({ input: past.name, output: present.name, init });

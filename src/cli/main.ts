@@ -12,6 +12,7 @@ import { cache } from "./cache.ts";
 import { certificate } from "./certificate.ts";
 import { certify } from "./certify.ts";
 import { check } from "./check.ts";
+import { config } from "./config.ts";
 import { diff } from "./diff.ts";
 import { doctor } from "./doctor.ts";
 import { emulate } from "./emulate.ts";
@@ -64,6 +65,7 @@ for (const command of [
   keygen,
   cache,
   explain,
+  config,
   doctor,
 ]) {
   program.addCommand(command);

@@ -62,6 +62,11 @@ export const usage: Entries = {
     "No permission, a full disk, or a folder that cannot be made.",
     "Choose another place with --out, or make room.",
   ],
+  config: [
+    "The configuration says what none can say.",
+    "A mistyped key in optimus.config.yaml or .json, or a file of another user.",
+    "`optimus-compile config print RECIPE` shows every setting and where it comes from.",
+  ],
   "conflicting-option": ["Two options exclude each other.", "Both were given.", HELP],
   erratum: [
     "An erratum says what none can say.",

@@ -14,7 +14,13 @@ export interface Finished {
 /** Runs a program to its end. `seconds` is the longest that it may take. */
 export async function runProgram(program: string, args: readonly string[], seconds = 1800): Promise<Finished> {
   const start = performance.now();
-  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], timeout: seconds * 1000 });
+  const child = spawn(program, args, {
+    cwd: root,
+    // What an earlier run kept must not stand in for what is to be shown now.
+    env: { ...process.env, OPTIMUS_CACHE: "off" },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: seconds * 1000,
+  });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (piece: string) => {
     stdout += piece;

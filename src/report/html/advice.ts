@@ -1,7 +1,7 @@
 /** What to try next: rules that read the figures, each with the figure that made it speak. */
 import { formatBytes } from "../table.ts";
 import { percent, significant, sizeText } from "./figures.ts";
-import { type Advice, isAbsent, type LayersModel, type ReportModel } from "./model.ts";
+import { type Advice, isAbsent, type LayersModel, leadOf, type ReportModel } from "./model.ts";
 import { shortName } from "./text.ts";
 
 type Known = Omit<ReportModel, "advice">;
@@ -57,7 +57,7 @@ const RULES: readonly Rule[] = [
     );
     if (worst?.sqnr === undefined || worst.sqnr >= 15) return undefined;
     return {
-      title: `Give ${shortName(worst.nodes[0], 40)} finer codes`,
+      title: `Give ${shortName(leadOf(worst), 40)} finer codes`,
       says: `Its values are only ${significant(worst.sqnr, 3)} dB above their error, the least of ${heard.length} layers, and take ${percent(worst.share)} of the time: precision is cheapest where time is short and error large.`,
     };
   },
@@ -161,7 +161,7 @@ function foremost({ layers }: LayersModel, limit: string): string {
   const [first] = own;
   return first === undefined || first.share < 0.1
     ? ""
-    : ` ${shortName(first.nodes[0], 40)} alone takes ${percent(first.share, 0)}.`;
+    : ` ${shortName(leadOf(first), 40)} alone takes ${percent(first.share, 0)}.`;
 }
 
 /** In the order of urgency; nothing where the figures give no reason. */

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount } from "../table.ts";
 import { at, percent, significant } from "./figures.ts";
-import { isAbsent, type LayerLine, type LayersModel, type ReportModel } from "./model.ts";
+import { isAbsent, type LayerLine, type LayersModel, leadOf, type ReportModel } from "./model.ts";
 import { type Html, html, shortName } from "./text.ts";
 import { type Wire, wiresOf } from "./wires.ts";
 
@@ -48,8 +48,7 @@ function scaleOf({ layers }: LayersModel): Scale {
 }
 
 function rowOf(layer: LayerLine, scale: Scale, errors: boolean, wire?: Wire, width = 0): Html {
-  const { nodes, op, share, sqnr, boundBy, utilization, dramBytes, cycles } = layer;
-  const lead = nodes.find((name) => op !== "" && name.toLowerCase().includes(op.toLowerCase())) ?? nodes[0];
+  const { nodes, share, sqnr, boundBy, utilization, dramBytes, cycles } = layer;
   const more = nodes.length > 1 ? html`<small>+${nodes.length - 1}</small>` : undefined;
   const title = nodes
     .slice(0, 4)
@@ -59,7 +58,7 @@ function rowOf(layer: LayerLine, scale: Scale, errors: boolean, wire?: Wire, wid
     sqnr === undefined
       ? html`<td></td><td class="n">–</td>`
       : html`<td>${barOf((scale.high - sqnr) / (scale.high - scale.low), "error")}</td><td class="n">${sqnr >= EXACT ? "exact" : significant(sqnr, 3)}</td>`;
-  return html`<tr>${wire && html`<td class="wire">${drawn(wire, width)}</td>`}<th scope="row" title="${title}">${shortName(lead, 34)}${more}</th><td>${barOf(share / scale.share, "time")}</td><td class="n">${percent(share)}</td>${errors ? error : undefined}<td>${cycles > 0 ? boundBy : "hidden"}</td><td class="n">${utilization > 0 ? percent(utilization, 0) : "–"}</td><td class="n">${dramBytes > 0 ? formatBytes(dramBytes) : "–"}</td></tr>`;
+  return html`<tr>${wire && html`<td class="wire">${drawn(wire, width)}</td>`}<th scope="row" title="${title}">${shortName(leadOf(layer), 34)}${more}</th><td>${barOf(share / scale.share, "time")}</td><td class="n">${percent(share)}</td>${errors ? error : undefined}<td>${cycles > 0 ? boundBy : "hidden"}</td><td class="n">${utilization > 0 ? percent(utilization, 0) : "–"}</td><td class="n">${dramBytes > 0 ? formatBytes(dramBytes) : "–"}</td></tr>`;
 }
 
 function barOf(share: number, className: string): Html {

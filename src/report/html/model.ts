@@ -158,6 +158,11 @@ export interface LayerLine {
   readonly help?: { readonly what: string; readonly gain: number };
 }
 
+/** The node that a layer is called by: the one that does its work, where its name tells. */
+export function leadOf({ nodes, op }: LayerLine): string {
+  return nodes.find((name) => op !== "" && name.toLowerCase().includes(op.toLowerCase())) ?? nodes[0];
+}
+
 export interface RiskModel {
   /** Share of answers kept (surest first) → mean loss of those kept. */
   readonly compiled: readonly RiskPoint[];

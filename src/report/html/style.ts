@@ -58,7 +58,7 @@ svg.chart text{paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-li
 .key svg{width:1.5rem;height:.6rem;vertical-align:.05rem;margin-right:.4rem}
 .scroll{overflow-x:auto;margin:.75rem 0 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
-caption{text-align:left;color:var(--muted);font-size:.875rem;padding:0 0 .4rem;max-width:44rem}
+caption{text-align:left;color:var(--muted);font-size:.875rem;padding:0 0 .4rem;max-width:min(44rem,calc(100vw - 2.5rem))}
 th,td{padding:.32rem .9rem .32rem 0;text-align:left;border-top:1px solid var(--rule);vertical-align:middle}
 thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.8rem;white-space:nowrap;vertical-align:bottom}
 tbody th{font-weight:500;min-width:7rem}table{overflow-wrap:break-word}td{white-space:nowrap}.n{text-align:right;white-space:nowrap}
