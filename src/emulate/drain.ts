@@ -5,15 +5,8 @@
 import type { Command, Operand } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 import { arrayEdges } from "./array.ts";
-import { bytesOfElement } from "./operand.ts";
+import { operandsOverlap } from "./overlap.ts";
 import type { Work } from "./simulate.ts";
-
-/** Address range of a view, end exclusive. */
-function rangeOf(operand: Operand): readonly [number, number] {
-  let last = 0;
-  for (const [axis, size] of operand.shape.entries()) last += (size - 1) * operand.strides[axis];
-  return [operand.address, operand.address + (last + 1) * bytesOfElement(operand)];
-}
 
 function readsOf(command: Command): readonly (Operand | undefined)[] {
   if (command.kind !== "conv" && command.kind !== "deconv" && command.kind !== "matmul") return [];
@@ -23,15 +16,11 @@ function readsOf(command: Command): readonly (Operand | undefined)[] {
   return [...own, bias, multiplier, shift, table?.knots, table?.multiplier, table?.shift];
 }
 
-/** Whether a command reads bytes that the one before it writes; by address ranges, as the hardware would compare them. */
+/** Whether a command reads bytes that the one before it writes. */
 function depends(command: Command, before: Command): boolean {
   if (!("y" in before)) return false;
-  const [first, end] = rangeOf(before.y);
-  return readsOf(command).some((operand) => {
-    if (operand === undefined || operand.space !== before.y.space) return false;
-    const [from, to] = rangeOf(operand);
-    return from < end && first < to;
-  });
+  const { y } = before;
+  return readsOf(command).some((operand) => operand !== undefined && operandsOverlap(operand, y));
 }
 
 /**
