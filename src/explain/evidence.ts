@@ -14,7 +14,7 @@ export const evidence: Entries = {
   ],
   margins: [
     "The evidence does not hold what a threshold of escalation is learned from.",
-    "The metric says nothing about single samples, the outputs are not int8 codes of one scale, or an older version certified.",
+    "The metric says nothing about single samples, the outputs are not codes of one scale, or an older version certified.",
     "Certify again with this version, with the metric accuracy or cer.",
   ],
   metric: [
