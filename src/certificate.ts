@@ -5,8 +5,9 @@ import type { Opened } from "./artifact/bundle.ts";
 import type { SealedArtifact } from "./artifact/container.ts";
 import { fingerprint } from "./artifact/keys.ts";
 import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
-import { METRICS, PROVENANCE, SUMMARY, TEST_RESULT } from "./artifact/statement.ts";
+import { METRICS, OPERATING_POINT, PROVENANCE, SUMMARY, TEST_RESULT } from "./artifact/statement.ts";
 import { openAll, verifyAttestations } from "./artifact/verify.ts";
+import { sayOperatingPoint, signedOperatingPoint } from "./escalation.ts";
 
 export interface Certificate {
   readonly digest: string;
@@ -24,7 +25,10 @@ export interface Certificate {
  * Throws what verifyAttestations throws, and trust/lineage.
  */
 export function certificateOf(artifact: SealedArtifact, keys?: readonly [KeyObject, KeyObject]): Certificate {
-  if (keys) verifyAttestations(artifact, { build: keys[0], certifier: keys[1] });
+  if (keys) {
+    verifyAttestations(artifact, { build: keys[0], certifier: keys[1] });
+    signedOperatingPoint(artifact, keys[1]);
+  }
   const opened = openAll(artifact);
   const lineage = decodeLineage(artifact.sections.get("lineage"));
   const evidence = evidenceOf(artifact);
@@ -66,6 +70,7 @@ const CLAIMS: ReadonlyMap<string, Says> = new Map<string, Says>([
   [PROVENANCE, () => "made these bytes from the recipe, teacher, data and target below (SLSA Build Level 1 at most)"],
   [TEST_RESULT, ({ result }) => `judged these bytes on data that the build never saw: ${String(result)}`],
   [METRICS, () => "measured what stands below on these bytes, sample by sample"],
+  [OPERATING_POINT, sayOperatingPoint],
   [SUMMARY, ({ verificationResult }) => `checked the others' claims against a policy: ${String(verificationResult)}`],
 ]);
 

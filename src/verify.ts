@@ -10,6 +10,7 @@ import { headOf, readLedger } from "./certify/ledger.ts";
 import { requireProven, targetDigest } from "./certify/measure.ts";
 import { decodeProgram } from "./emulate/decode.ts";
 import { CompileError } from "./error.ts";
+import { sayOperatingPoint, signedOperatingPoint } from "./escalation.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
 import { chipExecutor, disagreement, fastExecutor } from "./replay.ts";
@@ -81,6 +82,7 @@ function checkSignatures(artifact: SealedArtifact, options: VerifyOptions): Chec
     { name: "certifier", says: `signed by ${fingerprint(certifier)}, verdict ${result}` },
     ...checkLedger(artifact, claims, certifier, options.ledger),
     ...checkGate(claims, options),
+    ...checkOperatingPoint(artifact, certifier),
   ];
 }
 
@@ -108,6 +110,12 @@ function checkGate({ summary }: Claims, { today, gateKey }: VerifyOptions): Chec
   const waived = waivers.map(({ gate, until }) => `, ${gate} waived until ${until}`).join("");
   const says = `signed by ${fingerprint(gateKey)}, passed ${policy.uri}${waived}; ${verifiedLevels.join(", ")} at most`;
   return [{ name: "gate", says }];
+}
+
+/** Which decisions may stay on the chip, where the certifier said so. */
+function checkOperatingPoint(artifact: SealedArtifact, certifier: KeyObject): Check[] {
+  const point = signedOperatingPoint(artifact, certifier);
+  return point === undefined ? [] : [{ name: "escalation", says: sayOperatingPoint(point) }];
 }
 
 /** The program checker, under the description that the artifact was made for. */

@@ -11,6 +11,8 @@ export const PROVENANCE = "https://slsa.dev/provenance/v1";
 export const TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1";
 /** What the certifier measured, with the digest of every sample's outcome. */
 export const METRICS = "urn:optimus-compile:attestation:metrics:v1";
+/** Which decisions the certifier says may stay on the chip, and under which risk; replaceable without a build. */
+export const OPERATING_POINT = "urn:optimus-compile:attestation:operating-point:v1";
 /** What a gate says that checked the others' claims: that the artifact may be used, under which policy. */
 export const SUMMARY = "https://slsa.dev/verification_summary/v1";
 

@@ -7,6 +7,7 @@ import type { SampleRecord } from "../evidence/evaluate.ts";
 import { loadMetric, type Metric } from "../evidence/metric.ts";
 import { dequantize } from "../ir/codes.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
+import { decode } from "../ir/numbers.ts";
 import { decodeRecord } from "../ir/record.ts";
 import type { SetUp } from "../run/pool.ts";
 import { contentOf } from "./kept.ts";
@@ -73,8 +74,22 @@ async function judgeOne({ graph, wanted, program, teacher, metric }: Bench, samp
     teacher: metric.outcome(floats, sample.target),
     compiled: metric.outcome(reals, sample.target),
     confidence: { teacher: metric.confidence(floats), compiled: metric.confidence(reals) },
+    ...marginOf(metric, codes, internal),
     ...distributions(metric, floats, reals),
   };
+}
+
+/** The confidence in codes: of equal codes the difference is 0. Absent where an output has a scale for each channel. */
+function marginOf(
+  metric: Metric,
+  codes: ReadonlyMap<string, Tensor>,
+  internal: ReadonlySet<string>,
+): Pick<SampleRecord, "margin"> {
+  const visible = [...codes].filter(([name]) => !internal.has(name));
+  if (!metric.scores || visible.some(([, { quant }]) => quant?.scale.length !== 1)) return {};
+  const arrays = visible.map(([name, tensor]) => [name, { ...tensor, data: decode(tensor) } as DataArray] as const);
+  const margin = metric.confidence(new Map(arrays));
+  return Number.isSafeInteger(margin) ? { margin } : {};
 }
 
 function distributions(

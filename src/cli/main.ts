@@ -16,6 +16,7 @@ import { config } from "./config.ts";
 import { diff } from "./diff.ts";
 import { doctor } from "./doctor.ts";
 import { emulate } from "./emulate.ts";
+import { escalate } from "./escalate.ts";
 import { explain } from "./explain.ts";
 import { exportCommand } from "./export.ts";
 import { gate } from "./gate.ts";
@@ -49,6 +50,7 @@ for (const command of [
   attest,
   certificate,
   affected,
+  escalate,
   gate,
   waive,
   accept,

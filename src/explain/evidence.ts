@@ -12,6 +12,11 @@ export const evidence: Entries = {
     "Too few samples for the gates.",
     "Give more certification data; `gate --plan` says how much.",
   ],
+  margins: [
+    "The evidence does not hold what a threshold of escalation is learned from.",
+    "The metric says nothing about single samples, the outputs are not codes of one scale, or an older version certified.",
+    "Certify again with this version, with the metric accuracy or cer.",
+  ],
   metric: [
     "The evidence does not say by which metric it was judged.",
     "It was written by another version.",

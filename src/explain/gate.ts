@@ -32,6 +32,11 @@ export const gate: Entries = {
     "`gate` ran on it and failed.",
     "Do not release it; `optimus-compile gate` names the gates and the figures.",
   ],
+  escalation: [
+    "No threshold of escalation keeps the risk.",
+    "System 2, by the errors and time-outs that were stated, loses more than the risk allows.",
+    "Allow more risk, or escalate to something better.",
+  ],
   "waiver-expired": [
     "A waiver stands in the list, and its day is over.",
     "What it excused was not repaired in time.",

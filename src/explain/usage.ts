@@ -301,6 +301,11 @@ export const usage: Entries = {
     "A mistyped name.",
     "`optimus-compile inspect MODEL` lists them.",
   ],
+  "risk-limit": [
+    "A risk is not a share.",
+    "--alpha, --system2-error or --system2-timeout is no number from 0 to less than 1, or --alpha is 0.",
+    "Give shares: --alpha 0.02 is two in a hundred.",
+  ],
   "unreadable-file": ["A file cannot be read.", "No permission, or a failing disk.", "Check the permissions."],
   "unsigned-with-key": [
     "--unsigned does not look at signatures, and a key was given.",

@@ -8,6 +8,7 @@ import { backend } from "./backend.ts";
 import type { AcceptanceCheck } from "./check.ts";
 import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
+import { escalation } from "./escalation.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { rebuild } from "./rebuild.ts";
@@ -23,6 +24,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   backend,
   checker,
   determinism,
+  escalation,
   lowering,
   rebuild,
   recipes,

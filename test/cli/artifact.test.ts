@@ -198,6 +198,21 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     expect([second.code, second.stderr]).toEqual([5, expect.stringContaining("evidence/second-opening")]);
   });
 
+  test("escalate learns from the evidence and signs what verify says", async () => {
+    const copy = join(folder, "escalated.dopt");
+    copyFileSync(artifact, copy);
+    const key = join(folder, "certifier.pem");
+    const { code, stdout } = await optimus(["escalate", copy, "--alpha", "0.9", "--key", key, "--json"]);
+    expect(code).toBe(0);
+    const point = JSON.parse(stdout) as { margin: number };
+    expect(point).toMatchObject({ schema: "optimus-compile/escalate@1", escalationRate: 0, decisions: 200 });
+    expect(point.margin >= 0 && point.margin <= 65_535 && Number.isInteger(point.margin)).toBe(true);
+    const verified = await optimus(["verify", copy, ...keys]);
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining("0 of all go to System 2")]);
+    const outside = await optimus(["escalate", copy, "--alpha", "2"]);
+    expect([outside.code, outside.stderr]).toEqual([2, expect.stringContaining("usage/risk-limit")]);
+  });
+
   test("certify does not take the build's key", async () => {
     const { code, stderr } = await optimus([
       "certify",

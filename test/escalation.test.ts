@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { canonicalBytes, type Json } from "../src/artifact/canonical.ts";
+import type { SealedArtifact } from "../src/artifact/container.ts";
+import { EVIDENCE_SCHEMA } from "../src/artifact/evidence.ts";
+import { certificateOf } from "../src/certificate.ts";
+import { attest } from "../src/certify/attest.ts";
+import { attestOperatingPoint, operatingPointOf, signedOperatingPoint } from "../src/escalation.ts";
+import { again, built, certified, keys } from "./verify/signed-artifact.ts";
+
+const OPTIONS = { alpha: 0.05, system2Error: 0.01, system2Timeout: 0.001 };
+const fresh = await built();
+const outcome = (correct: number) => ({ labels: [0], correct });
+const samples = Array.from({ length: 800 }, (_, at) => ({
+  group: String(at),
+  ...(at < 600 ? { margin: 7, compiled: outcome(1) } : { margin: 0, compiled: outcome(0) }),
+  teacher: outcome(1),
+  confidence: { teacher: 1, compiled: 1 },
+}));
+
+/** The certifier's own, with these samples. */
+async function withSamples(all: readonly object[]): Promise<SealedArtifact> {
+  const accuracy = { metric: "accuracy", teacher: 1, compiled: 0.75, drop: 0.25, n: all.length };
+  const data = `sha256:${"8".repeat(64)}`;
+  const openings = [{ number: 1, data, samples: all.length }];
+  const judged = {
+    digest: fresh.digest,
+    verdict: "pass",
+    gates: [],
+    accuracy,
+    looked: { look: 1, alpha: 0.04, ledger: "0".repeat(64) },
+    openings,
+  } as const;
+  const evidence = canonicalBytes({
+    schema: EVIDENCE_SCHEMA,
+    ...judged,
+    data: { digest: data, samples: all.length },
+    samples: all,
+  } as unknown as Json);
+  return again(await attest(fresh, evidence, judged, keys.certifier.privateKey));
+}
+const artifact = await withSamples(samples);
+const code = (wanted: string) => expect.objectContaining({ code: wanted }) as Error;
+
+describe("an operating point", () => {
+  it("is learned from the evidence, at the level that the look at the data has", () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    expect(point).toMatchObject({ margin: 7, escalationRate: 0.25, delta: 0.04, decisions: 800, groups: 800 });
+    expect(point.escalatedLoss).toBeCloseTo(0.001 + 0.999 * 0.01, 12);
+    expect(point.compiled.augrc).toBeGreaterThan(point.teacher.augrc);
+  });
+
+  it("is signed about the same bytes, replaced by a newer one, and read in the certificate", async () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    const key = keys.certifier.privateKey;
+    const first = again(await attestOperatingPoint(artifact, point, key));
+    const second = again(await attestOperatingPoint(first, operatingPointOf(first, { ...OPTIONS, alpha: 0.9 }), key));
+    expect([first.digest, second.digest]).toEqual([fresh.digest, fresh.digest]);
+    expect(signedOperatingPoint(artifact, keys.certifier.publicKey)).toBeUndefined();
+    expect(signedOperatingPoint(first, keys.certifier.publicKey)).toMatchObject({ margin: 7, alpha: 0.05 });
+    expect(signedOperatingPoint(second, keys.certifier.publicKey)).toMatchObject({ margin: 0, alpha: 0.9 });
+    const { who } = certificateOf(first, [keys.build.publicKey, keys.certifier.publicKey]);
+    expect(who.join("\n")).toContain("those of margin 7 or more; 0.25 of all go to System 2");
+  });
+
+  it("is not signed by another key, nor for other evidence", async () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    const by = (key: typeof keys.stranger) => attestOperatingPoint(artifact, point, key.privateKey);
+    await expect(by(keys.stranger)).rejects.toThrow(code("trust/wrong-key"));
+    const other = await withSamples(samples.slice(1));
+    const swapped = attestOperatingPoint(other, point, keys.certifier.privateKey);
+    await expect(swapped).rejects.toThrow(code("trust/evidence-swapped"));
+  });
+
+  it("wants evidence, margins, shares and a System 2 that is good enough", async () => {
+    expect(() => operatingPointOf(fresh, OPTIONS)).toThrow(code("evidence/none"));
+    const old = await certified(fresh);
+    expect(() => operatingPointOf(old, OPTIONS)).toThrow(code("evidence/margins"));
+    expect(() => operatingPointOf(artifact, { ...OPTIONS, alpha: 0 })).toThrow(code("usage/risk-limit"));
+    expect(() => operatingPointOf(artifact, { ...OPTIONS, alpha: Number.NaN })).toThrow(code("usage/risk-limit"));
+    expect(() => operatingPointOf(artifact, { ...OPTIONS, system2Error: 0.1 })).toThrow(code("gate/escalation"));
+  });
+});
