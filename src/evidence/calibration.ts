@@ -2,25 +2,29 @@
 import type { DataArray } from "../data/dataset.ts";
 import { rowsOf } from "./metric.ts";
 
-/** Rows that are non-negative and sum to one, within float32, are probabilities already; others are logits. */
-function probabilitiesOf(array: DataArray, row: number, width: number): Float64Array {
+/** Rows that are non-negative and sum to one, within float32, are probabilities already; others are logits. Into `values`. */
+function probabilitiesInto(values: Float64Array, array: DataArray, row: number): Float64Array {
   const data = array.data as ArrayLike<number>;
-  const values = Float64Array.from({ length: width }, (_, at) => Number(data[row * width + at]));
+  const width = values.length;
   let sum = 0;
   let least = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
-    sum += value;
-    least = Math.min(least, value);
-    largest = Math.max(largest, value);
-  }
-  if (least >= 0 && Math.abs(sum - 1) < 0.02) return values.map((value) => value / sum);
-  let total = 0;
   for (let at = 0; at < width; at++) {
-    values[at] = Math.exp(values[at] - largest);
-    total += values[at];
+    const value = Number(data[row * width + at]);
+    values[at] = value;
+    sum += value;
+    if (value < least) least = value;
+    if (value > largest) largest = value;
   }
-  return values.map((value) => value / total);
+  if (!(least >= 0 && Math.abs(sum - 1) < 0.02)) {
+    sum = 0;
+    for (let at = 0; at < width; at++) {
+      values[at] = Math.exp(values[at] - largest);
+      sum += values[at];
+    }
+  }
+  for (let at = 0; at < width; at++) values[at] /= sum;
+  return values;
 }
 
 /** No code of 8 or 16 bits tells smaller probabilities from zero. */
@@ -31,9 +35,10 @@ export function divergence(teacher: DataArray, compiled: DataArray): number {
   const { count, width } = rowsOf(teacher);
   if (width < 2 || teacher.data.length !== compiled.data.length) return Number.NaN;
   let sum = 0;
+  const [p, q] = [new Float64Array(width), new Float64Array(width)];
   for (let row = 0; row < count; row++) {
-    const p = probabilitiesOf(teacher, row, width);
-    const q = probabilitiesOf(compiled, row, width);
+    probabilitiesInto(p, teacher, row);
+    probabilitiesInto(q, compiled, row);
     for (let at = 0; at < width; at++) if (p[at] > 0) sum += p[at] * Math.log(p[at] / Math.max(q[at], FLOOR));
   }
   return sum / Math.max(1, count);
@@ -42,13 +47,13 @@ export function divergence(teacher: DataArray, compiled: DataArray): number {
 /** The probability of the answer: of its least sure row. */
 export function answerProbability(array: DataArray): number {
   const { count, width } = rowsOf(array);
+  const values = new Float64Array(width);
   let least = 1;
   for (let row = 0; row < count; row++) {
-    const values = probabilitiesOf(array, row, width);
-    least = Math.min(
-      least,
-      values.reduce((most, value) => Math.max(most, value), 0),
-    );
+    probabilitiesInto(values, array, row);
+    let largest = 0;
+    for (let at = 0; at < width; at++) if (values[at] > largest) largest = values[at];
+    least = Math.min(least, largest);
   }
   return least;
 }
