@@ -1,4 +1,5 @@
 import { CompileError } from "../error.ts";
+import { dequantize } from "../ir/codes.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { decode, isFloat } from "../ir/numbers.ts";
 import { encodeModel } from "../onnx/write.ts";
@@ -11,7 +12,11 @@ export function observedModel(graph: Graph, values: readonly string[]): Uint8Arr
   const outputs = [
     ...new Set([...values.filter((name) => !inputs.has(name)), ...graph.states.map((state) => state.output)]),
   ];
-  return encodeModel({ ...graph, outputs, states: [], metadata: new Map(), extra: undefined });
+  // ONNX has no integer factors a block: such weights go in as the reals that they stand for.
+  const constants = new Map(
+    [...graph.constants].map(([name, tensor]) => [name, tensor.quant?.multipliers ? dequantize(tensor) : tensor]),
+  );
+  return encodeModel({ ...graph, constants, outputs, states: [], metadata: new Map(), extra: undefined });
 }
 
 /** One unit of calibration work: samples that run one after the other, states carried over. */

@@ -1,6 +1,6 @@
 import type { Algebra } from "./algebra.ts";
 import { rowsOf } from "./gptq.ts";
-import { type Grid, type Matrix, type Rounded, realise, transposed } from "./matrix.ts";
+import { type Matrix, type Rounded, realise, transposed } from "./matrix.ts";
 import { BLOCK, settle } from "./sweep.ts";
 
 /**

@@ -94,16 +94,3 @@ export function rowsOf(
   }
   return part;
 }
-
-/**
- * H + λ·I with λ = `share` of the mean of its diagonal. A position that calibration never moved (its row is zero) then stands
- * alone and is rounded to nearest; where none moved, all are.
- */
-export function damped(gram: Float64Array, depth: number, share: number): Float64Array {
-  const result = gram.slice();
-  let trace = 0;
-  for (let i = 0; i < depth; i++) trace += gram[i * depth + i];
-  const more = trace > 0 ? (share * trace) / depth : 1;
-  for (let i = 0; i < depth; i++) result[i * depth + i] += more;
-  return result;
-}

@@ -1,3 +1,4 @@
+import { removeDead } from "../../ir/edit.ts";
 import type { Graph, Node, Tensor } from "../../ir/graph.ts";
 import { createSession, type Session } from "../../run/ort.ts";
 import { observedModel } from "../observe.ts";
@@ -16,10 +17,12 @@ export interface LayerStatistics {
   readonly count: number;
 }
 
-/** Two runs of every sample: the float model, and the one whose first layers are rounded (absent where none is yet). */
+/** Models without a node are none: what is wanted are inputs. */
+type Model = Uint8Array | undefined;
+
 export interface GramInit {
-  readonly float: Uint8Array;
-  readonly rounded?: Uint8Array;
+  /** The float model, and the one whose first layers are rounded where there is one already. */
+  readonly models: readonly [float: Model, ...rounded: Model[]];
   /** For each layer, its nodes' inputs. */
   readonly readings: readonly (readonly Reading[])[];
   /** Vectors that are taken of one input of one sample, at most, spread evenly. */
@@ -38,12 +41,18 @@ export function gramInit(graph: Graph, rounded: Graph, layers: readonly Layer[],
   const readings = layers.map((layer) => layer.nodes.map((node: Node) => readingOf(graph, layer, node)));
   const values = readings.flatMap((list) => list.map(({ value }) => value));
   return {
-    float: observedModel(graph, values),
-    ...(rounded !== graph && { rounded: observedModel(rounded, values) }),
+    models: [modelOf(graph, values), ...(rounded === graph ? [] : [modelOf(rounded, values)])],
     readings,
     vectors,
     states: graph.states,
   };
+}
+
+/** Only what these values and the states are made of. */
+function modelOf(graph: Graph, values: readonly string[]): Model {
+  const inputs = new Set(graph.inputs);
+  const needed = removeDead({ ...graph, outputs: [...new Set(values)].filter((name) => !inputs.has(name)) });
+  return needed.nodes.length === 0 ? undefined : observedModel(needed, values);
 }
 
 export interface GramWork {
@@ -54,20 +63,28 @@ export interface GramWork {
 /** One thread's share of the work. */
 export async function openGrams(init: GramInit): Promise<GramWork> {
   const algebra = openAlgebra();
-  const float = await createSession(init.float, { threads: 1 });
-  const rounded = init.rounded && (await createSession(init.rounded, { threads: 1 }));
+  const sessions: (Session | undefined)[] = [];
+  for (const model of init.models) sessions.push(model && (await createSession(model, { threads: 1 })));
+  const twice = sessions.length > 1;
   return {
     async run(task) {
-      const sums = init.readings.map(([reading]) => openSum(reading, rounded !== undefined));
-      const runs = [float, ...(rounded ? [rounded] : [])].map((session) => openRun(session, init));
+      const sums = init.readings.map(([reading]) => openSum(reading, twice));
+      const runs = sessions.map((session) => openRun(session, init));
       for (const [index, sample] of task.samples.entries()) {
         const seen: ((name: string) => Float32Array | undefined)[] = [];
         for (const run of runs) seen.push(await run(sample));
         for (const [layer, readings] of init.readings.entries()) {
           for (const reading of readings) {
             const exact = seen[0](reading.value);
-            const met = rounded ? seen[1](reading.value) : exact;
-            if (exact && met) await sums[layer].add(reading, chosenOf(reading.count, init.vectors, task.first + index), met, exact, algebra);
+            const met = twice ? seen[1](reading.value) : exact;
+            if (exact && met)
+              await sums[layer].add(
+                reading,
+                chosenOf(reading.count, init.vectors, task.first + index),
+                met,
+                exact,
+                algebra,
+              );
           }
         }
       }
@@ -77,17 +94,16 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
     },
     async release() {
       await algebra.release();
-      await float.release();
-      await rounded?.release();
+      for (const session of sessions) await session?.release();
     },
   };
 }
 
-function openRun(session: Session, { states }: GramInit) {
+function openRun(session: Session | undefined, { states }: GramInit) {
   const state = new Map(states.map((entry) => [entry.input, entry.init]));
   return async (sample: ReadonlyMap<string, Tensor>) => {
     const feeds = new Map([...state, ...sample]);
-    const outputs = session.outputs.length === 0 ? new Map<string, Tensor>() : await session.run(feeds);
+    const outputs = session ? await session.run(feeds) : new Map<string, Tensor>();
     for (const { input, output } of states) {
       const next = outputs.get(output);
       if (next) state.set(input, next);
@@ -122,17 +138,29 @@ function openSum({ groups, depth }: Reading, twice: boolean) {
   let count = 0;
   const flush = async (algebra: Algebra) => {
     if (filled === 0) return;
-    for (const buffer of twice ? [met, exact] : [met]) {
-      for (let group = 0; group < groups; group++) buffer.fill(0, (group * rows + filled) * depth, (group + 1) * rows * depth);
-    }
-    addTo(gram, await algebra.correlate(met, met, groups, rows, depth));
-    if (cross) addTo(cross, await algebra.correlate(met, exact, groups, rows, depth));
-    addVectors(sum, met, groups, rows, depth);
-    if (twice) addVectors(floatSum, exact, groups, rows, depth);
+    // With one group, the vectors lie together; otherwise the rest of each group's buffer counts as zeros.
+    const used = groups === 1 ? filled : rows;
+    const parts = (twice ? [met, exact] : [met]).map((buffer) => {
+      for (let group = 0; group < groups; group++) {
+        buffer.fill(0, (group * rows + filled) * depth, (group + 1) * rows * depth);
+      }
+      return groups === 1 ? buffer.subarray(0, filled * depth) : buffer;
+    });
+    const [x, y] = [parts[0], parts[parts.length - 1]];
+    addTo(gram, await algebra.correlate(x, x, groups, used, depth));
+    if (cross) addTo(cross, await algebra.correlate(x, y, groups, used, depth));
+    addVectors(sum, x, groups, used, depth);
+    if (twice) addVectors(floatSum, y, groups, used, depth);
     filled = 0;
   };
   return {
-    async add(reading: Reading, chosen: readonly number[], values: Float32Array, floats: Float32Array, algebra: Algebra) {
+    async add(
+      reading: Reading,
+      chosen: readonly number[],
+      values: Float32Array,
+      floats: Float32Array,
+      algebra: Algebra,
+    ) {
       for (const index of chosen) {
         readVector(reading, values, index, met, filled, rows);
         if (twice) readVector(reading, floats, index, exact, filled, rows);

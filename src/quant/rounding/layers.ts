@@ -1,5 +1,6 @@
 import { elementCount, type Graph, intAttr, isStatic, type Node, type Tensor, typeOf } from "../../ir/graph.ts";
 import { decode, isFloat } from "../../ir/numbers.ts";
+import { readsOf } from "../../ir/uses.ts";
 import { kernelOf } from "../../ops/shared/convolution.ts";
 import { forEachWindow, windowOf } from "../../ops/shared/window.ts";
 import { type Matrix, transposed } from "./matrix.ts";
@@ -26,12 +27,11 @@ export function linearLayers(graph: Graph): Layer[] {
   for (const node of graph.nodes) {
     const found = layerOf(graph, node);
     const known = found && layers.get(found.weights);
-    if (!found || (known && !sameShape(known, found))) for (const name of node.inputs) barred.add(name);
-    else layers.set(found.weights, { ...found, nodes: [...(known?.nodes ?? []), node] });
+    if (found && known && !sameShape(known, found)) barred.add(found.weights);
+    else if (found) layers.set(found.weights, { ...found, nodes: [...(known?.nodes ?? []), node] });
     // Weights that are another node's data, or its own bias, have codes of their own there.
-    node.inputs.forEach((name, index) => {
-      if (found && index !== 1) barred.add(name);
-    });
+    const reads = found ? node.inputs.filter((_, index) => index !== 1) : readsOf(node);
+    for (const name of reads) barred.add(name);
   }
   return [...layers.values()].filter(({ weights }) => !barred.has(weights));
 }
@@ -45,7 +45,8 @@ function layerOf(graph: Graph, node: Node): Layer | undefined {
   const [input, weights] = node.inputs;
   const tensor = weights ? graph.constants.get(weights) : undefined;
   const shape = typeOf(graph, input ?? "")?.shape;
-  if (!tensor || tensor.quant || !isFloat(tensor.dtype) || !isStatic(shape) || graph.constants.has(input)) return undefined;
+  if (!tensor || tensor.quant || !isFloat(tensor.dtype) || !isStatic(shape) || graph.constants.has(input))
+    return undefined;
   if (elementCount(tensor.shape) === 0) return undefined;
   const { shape: dims } = tensor;
   if (node.op === "Conv") {
@@ -100,7 +101,13 @@ export function readingOf(graph: Graph, layer: Layer, node: Node): Reading {
   forEachWindow(shape.slice(2), window, (position, places) => {
     offsets.set(places, position * taps);
   });
-  return { value, groups, depth, count: shape[0] * positions, windows: { offsets, taps, plane: elementCount(shape.slice(2)) } };
+  return {
+    value,
+    groups,
+    depth,
+    count: shape[0] * positions,
+    windows: { offsets, taps, plane: elementCount(shape.slice(2)) },
+  };
 }
 
 /**

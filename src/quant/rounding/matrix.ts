@@ -1,6 +1,6 @@
-/** Weights as the rounding methods see them: output channels are rows, what one of them sums over are positions. */
+import type { WeightFormat } from "../format.ts";
 
-export type WeightFormat = "int8" | "int4";
+/** Weights as the rounding methods see them: output channels are rows, what one of them sums over are positions. */
 
 export interface Matrix {
   readonly rows: number;

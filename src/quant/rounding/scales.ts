@@ -1,10 +1,13 @@
+import type { WeightFormat } from "../format.ts";
 import { placesFor, type RoundingKernels, roundingKernels } from "../kernels/load.ts";
-import { blocksOf, type Grid, type Matrix, RANGES, type WeightFormat } from "./matrix.ts";
+import { blocksOf, type Grid, type Matrix, RANGES } from "./matrix.ts";
 
 export interface GridOptions {
   readonly format: WeightFormat;
-  /** Positions that share a multiplier; `Infinity` for all of them. int8 has no multipliers. */
+  /** Positions that share a multiplier; `Infinity` for all of them. int8 has none. */
   readonly block: number;
+  /** The largest magnitude among all the layer's weights, where these are a part of them. */
+  readonly largest?: number;
 }
 
 /** Rows whose weights are this much smaller than the largest row's get its scale: their bias would leave 32 bits. */
@@ -37,9 +40,9 @@ type Fit = (row: number, reaches: readonly number[]) => { scale: number; multipl
 
 function gridOf(
   { rows, depth, values }: Matrix,
-  { format, block }: GridOptions,
+  { format, block, largest = 0 }: GridOptions,
   reachOf: (widest: number, row: number, block: number) => number,
-  fit?: Fit,
+  search?: Fit,
 ): Grid {
   const { low, high, most } = RANGES[format];
   const size = most === 1 ? depth : Math.min(block, depth);
@@ -54,7 +57,7 @@ function gridOf(
     }
   }
   // Not Math.max(...): a layer may have more blocks than a call has arguments.
-  const typical = widest.reduce((most_, value) => Math.max(most_, value), 1e-30);
+  const typical = widest.reduce((top, value) => Math.max(top, value), Math.max(largest, 1e-30));
   for (let row = 0; row < rows; row++) {
     const reaches = Array.from({ length: blocks }, (_, index) => {
       const reach = widest[row * blocks + index];
@@ -64,7 +67,7 @@ function gridOf(
     if (top === 0) scale[row] = typical / high;
     else if (blocks === 1 || top < typical * SPREAD) scale[row] = Math.max(top, typical * SPREAD) / high;
     else {
-      const made = fit ? fit(row, reaches) : reaching(reaches, top / (high * most), high, most);
+      const made = search ? search(row, reaches) : reaching(reaches, top / (high * most), high, most);
       scale[row] = made.scale;
       multipliers.set(made.multipliers, row * blocks);
     }
@@ -78,10 +81,9 @@ function reaching(reaches: readonly number[], wanted: number, high: number, most
   return { scale, multipliers };
 }
 
-function openSearch({ rows, depth, values }: Matrix, importance: Float64Array, { format, block }: GridOptions) {
+function openSearch({ depth, values }: Matrix, importance: Float64Array, { format, block }: GridOptions) {
   const { low, high, most } = RANGES[format];
   const size = most === 1 ? depth : Math.min(block, depth);
-  const blocks = blocksOf(depth, size);
   const errorsOf = errorMeter(roundingKernels(), size, low, high);
   const part = (row: number, index: number) => {
     const [start, end] = [index * size, Math.min(depth, (index + 1) * size)];
