@@ -188,13 +188,8 @@ function reduceMargin(draw: Draw): Case {
   const dtype = draw.pick(["int8", "int16"] as const);
   const feeds = { x: draw.maybe() ? codes(draw, dtype, shape, -2, 2) : codes(draw, dtype, shape) };
   const axes = { ints: [draw.maybe() ? at : at - shape.length] };
-  const ctc = draw.maybe() ? { i: 1 } : undefined;
-  return build({
-    op: "ReduceMargin",
-    feeds,
-    inputs: ["x"],
-    attributes: { axes, keepdims: { i: draw.int(0, 1) }, ctc },
-  });
+  const attributes = { axes, keepdims: { i: draw.int(0, 1) }, ctc: { i: draw.int(0, 1) } };
+  return build({ op: "ReduceMargin", feeds, inputs: ["x"], attributes });
 }
 
 /** Few enough codes for their squares: three of 16 bits. */
