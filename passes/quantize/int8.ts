@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
-import type { Graph } from "../../src/ir/graph.ts";
+import type { Graph, Node } from "../../src/ir/graph.ts";
 import type { Context, Pass } from "../../src/pass.ts";
 import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
+import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
+import { formatWishes, layerFormats } from "../../src/quant/formats.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
 import type { Wanted } from "../../src/quant/probe.ts";
@@ -16,7 +18,10 @@ const options = z
   .object({
     calibrator: z.enum(CALIBRATORS).default("min-max"),
     percentile: z.number().gt(50).max(100).default(99.999),
-    weights: z.literal("int8").default("int8"),
+    weights: z.enum(WEIGHT_FORMATS).default("int8"),
+    block: z.union(BLOCKS.map((block) => z.literal(block))).default(64),
+    weightScales: z.enum(WEIGHT_SCALES).default("mse"),
+    formats: z.record(z.string(), z.enum(Object.keys(FORMATS) as (keyof typeof FORMATS)[])).default({}),
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
@@ -28,11 +33,12 @@ const options = z
 type Options = z.infer<typeof options>;
 
 /**
- * Post-training quantization: ranges from streaming histograms of the calibration split, symmetric int8 weights with a
- * scale an output channel, asymmetric int8 activations. The graph's numbers stay; its types say what they become.
+ * Post-training quantization: ranges from streaming histograms of the calibration split, symmetric int8 or int4 weights with
+ * a scale an output channel, asymmetric int8 activations. The graph's numbers stay; its types say what they become.
  */
 const pass: Pass<Options> = {
-  summary: "Decides the scales of every stored value from the calibration data and quantizes the weights to int8.",
+  summary:
+    "Decides the scales of every stored value from the calibration data and quantizes the weights, to int8 or int4.",
   options,
   lossy: true,
   async run(graph, context) {
@@ -73,8 +79,16 @@ const MEAN_SAMPLES = 64;
 const FLOAT_MEANS = "quantize/float-means";
 
 function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
-  const { int16, biasCorrection: _, ...plan } = context.options;
-  return annotate(graph, histograms, { ...plan, int16: int16Values(graph, int16) });
+  const { int16, weights, block, weightScales: scales, ...plan } = context.options;
+  const layers = layerFormats(graph, plan.formats);
+  const wishes = formatWishes(graph, layers);
+  const rounding = (node: Node): WeightPlan => ({ weights: layers.get(node)?.weights ?? weights, block, scales });
+  return annotate(graph, histograms, {
+    ...plan,
+    weights: rounding,
+    int8: wishes.int8,
+    int16: new Set([...int16Values(graph, int16), ...wishes.int16]),
+  });
 }
 
 /** Value names, or names of teacher nodes whose outputs are meant; and what a lowering needs wide, such as gates. */
