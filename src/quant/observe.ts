@@ -72,16 +72,17 @@ function observeWhole(histogram: Histogram, tensor: Tensor | undefined): void {
   observe(histogram, values as Float32Array);
 }
 
-/** A sum is NaN where one of its numbers is; extremes are infinite where one of them is. */
+/** The sum is NaN where a number is; extremes are infinite where one of them is. */
 function observeSampled(
   histogram: Histogram,
-  { at, count, step }: Extract<ValueProbe, { kind: "sampled" }>,
+  { at, count, step, sum }: Extract<ValueProbe, { kind: "sampled" }>,
   summary: Float32Array,
 ): void {
-  const [least, largest, sum] = [summary[at], summary[at + 1], summary[at + 2]];
-  if (Number.isNaN(sum) || !Number.isFinite(least) || !Number.isFinite(largest)) histogram.broken += 1;
+  const [least, largest] = [summary[at], summary[at + 1]];
+  const hasNaN = sum !== undefined && Number.isNaN(summary[sum]);
+  if (hasNaN || !Number.isFinite(least) || !Number.isFinite(largest)) histogram.broken += 1;
   else widen(histogram, least, largest);
-  if (count > 0) observe(histogram, summary.subarray(at + 3, at + 3 + count), step);
+  if (count > 0) observe(histogram, summary.subarray(at + 2, at + 2 + count), step);
 }
 
 function channelSums(

@@ -41,12 +41,19 @@ export interface Wanted {
 
 /**
  * How a value is looked at: `whole`, as it comes out of the runtime; or `sampled`, where the runtime itself finds its extremes
- * and sum and takes every `step`-th of its numbers. `at` is the place in the summary: least, largest, sum, then `count`
- * numbers, of which there are none where extremes are enough.
+ * and takes every `step`-th of its numbers. `at` is the place in the summary: least, largest, then `count` numbers, of which
+ * there are none where extremes are enough.
  */
 export type ValueProbe =
   | { readonly kind: "whole"; readonly value: string }
-  | { readonly kind: "sampled"; readonly at: number; readonly count: number; readonly step: number };
+  | {
+      readonly kind: "sampled";
+      readonly at: number;
+      readonly count: number;
+      readonly step: number;
+      /** Place of the sum of all numbers, for values that may hold NaN where nothing before them does. */
+      readonly sum?: number;
+    };
 
 /** Places in the summary of one request's sums, and of the largest magnitudes that eighth powers are relative to. */
 export interface ChannelProbe {
@@ -92,9 +99,10 @@ export function probedModel(
 ): { readonly model: Uint8Array; readonly probes: Probes } {
   const writer = openWriter(graph);
   const most = Math.min(MOST, Math.max(FEWEST, Math.ceil(ENOUGH / Math.max(1, samples))));
+  const doubtful = maybeNaN(graph, new Set([...values, ...extremes]));
   const probes = [
-    ...values.map((value) => probeValue(writer, value, most)),
-    ...extremes.map((value) => probeValue(writer, value, 0)),
+    ...values.map((value) => probeValue(writer, value, most, doubtful.has(value))),
+    ...extremes.map((value) => probeValue(writer, value, 0, doubtful.has(value))),
   ];
   const sums = channels.map((request) => probeChannels(writer, request));
   const inputs = new Set(graph.inputs);
@@ -113,6 +121,32 @@ const MADE = {
   int16: (list: readonly number[]) => Int16Array.from(list),
   uint8: (list: readonly number[]) => Uint8Array.from(list),
 };
+
+/** Of finite numbers these make numbers, or infinite ones: no NaN. */
+const NEVER_NAN = new Set([
+  ...["Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh"],
+  ...["HardSigmoid", "HardSwish", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Reshape", "Transpose"],
+  ...["Slice", "Split", "Squeeze", "Unsqueeze", "Flatten", "Identity", "ReduceMean", "Softmax", "Erf", "Max", "Min"],
+]);
+
+/**
+ * The observed values that must be looked through for NaN: inputs, and all but what such operators make of values that were
+ * looked through. Infinite numbers show in the extremes.
+ */
+function maybeNaN(graph: Graph, observed: ReadonlySet<string>): ReadonlySet<string> {
+  const states = new Set(graph.states.map(({ input }) => input));
+  const sure = new Set(graph.inputs.filter((name) => observed.has(name) || states.has(name)));
+  const doubtful = new Set(sure);
+  for (const node of graph.nodes) {
+    const inherits = node.inputs.every((name) => name === "" || graph.constants.has(name) || sure.has(name));
+    const never = node.domain === "" && NEVER_NAN.has(node.op) && inherits;
+    for (const name of node.outputs) {
+      if (!never && observed.has(name)) doubtful.add(name);
+      if (never || observed.has(name)) sure.add(name);
+    }
+  }
+  return doubtful;
+}
 
 type Writer = ReturnType<typeof openWriter>;
 
@@ -182,11 +216,13 @@ const float = (shape: readonly number[]): Type => ({ dtype: "float32", shape });
 const int64 = (shape: readonly number[]): Type => ({ dtype: "int64", shape });
 const FLOAT32 = 1;
 
+type Sampled = Extract<ValueProbe, { kind: "sampled" }>;
+
 function asFloat32(writer: Writer, value: string, dtype: DType, shape: readonly number[]): string {
   return dtype === "float32" ? value : writer.add("Cast", [value], float(shape), { to: { i: FLOAT32 } });
 }
 
-function probeValue(writer: Writer, value: string, most: number): ValueProbe {
+function probeValue(writer: Writer, value: string, most: number, doubtful: boolean): ValueProbe {
   const type = writer.type(value);
   const shape = type?.shape;
   const size = isStatic(shape) ? elementCount(shape) : 0;
@@ -197,15 +233,15 @@ function probeValue(writer: Writer, value: string, most: number): ValueProbe {
   const of = (op: string) => add(op, [flat, constant("int64", [0])], float([1]), { keepdims: { i: 1 } });
   const at = keep(of("ReduceMin"), 1);
   keep(of("ReduceMax"), 1);
-  keep(of("ReduceSum"), 1);
-  if (most === 0) return { kind: "sampled", at, count: 0, step: 1 };
+  const place = (): Pick<Sampled, "sum"> => (doubtful ? { sum: keep(of("ReduceSum"), 1) } : {});
+  if (most === 0) return { kind: "sampled", at, count: 0, step: 1, ...place() };
   const step = coprime(Math.ceil(size / most), size);
   const count = Math.floor(size / step);
   const start = add("Mod", [writer.shiftInput(), constant("int64", [step])], int64([1]));
   const end = add("Add", [start, constant("int64", [(count - 1) * step + 1])], int64([1]));
   const axes = constant("int64", [0]);
   keep(add("Slice", [flat, start, end, axes, constant("int64", [step])], float([count])), count);
-  return { kind: "sampled", at, count, step };
+  return { kind: "sampled", at, count, step, ...place() };
 }
 
 /** The smallest number from `least` on without a common divisor with `size`: steps that visit every row, column and channel. */
