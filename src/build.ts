@@ -108,7 +108,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     lineage,
     ...(key && { key }),
   });
-  return { target, teacher, lowered, integer, scheduled, sealed, locked };
+  return { target, teacher, lowered, integer, scheduled, sealed, kept: stages.kept, locked };
 }
 
 /** A stage begins: the screen is drawn, and who wants to stop the build can. */
