@@ -101,14 +101,14 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     integer,
     record,
   });
-  const manifest = manifestOf(teacher.graph, target, recipe.profile);
+  const manifest = manifestOf(teacher.graph, integer, target, recipe.profile);
   const sealed = await seal({
     manifest,
     sections: { ...scheduled.sections, record, golden },
     lineage,
     ...(key && { key }),
   });
-  return { target, teacher, lowered, integer, scheduled, sealed, locked };
+  return { target, teacher, lowered, integer, scheduled, sealed, kept: stages.kept, locked };
 }
 
 /** A stage begins: the screen is drawn, and who wants to stop the build can. */

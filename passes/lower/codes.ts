@@ -59,6 +59,13 @@ function foreignWeights(graph: Graph, node: Node): { name: string; tensor: Tenso
   if (!weights || !name || !tensor?.quant) return undefined;
   const { quant } = tensor;
   const axis = weights.axis(node, tensor.shape.length);
+  if (
+    tensor.dtype === "int4" &&
+    quant.axis === axis &&
+    quant.block === undefined &&
+    quant.zeroPoint.every((zero) => zero === 0)
+  )
+    return undefined;
   const plain = quant.block === undefined && (quant.scale.length === 1 || quant.axis === axis);
   const offset = tensor.dtype === "uint8" ? OFFSET : 0;
   const fits =

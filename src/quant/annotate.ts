@@ -6,10 +6,13 @@ import { countUses, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import { linearOutputs } from "./bias.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
+import type { WeightPlan } from "./format.ts";
+import { ARRAY } from "./formats.ts";
 import { fusionGroups, isReal } from "./groups.ts";
 import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
+import type { Wanted } from "./probe.ts";
 import { type Calibrator, chooseRange, quantOf } from "./ranges.ts";
-import { quantizeWeights } from "./weights.ts";
+import { quantizeWeights, quantizeWeightsAs } from "./weights.ts";
 
 export interface Plan {
   readonly calibrator: Calibrator;
@@ -17,22 +20,29 @@ export interface Plan {
   readonly activations: "int8" | "int16";
   /** Stored as int16 whatever the rule: value names, or teacher nodes' names (their outputs). */
   readonly int16: ReadonlySet<string>;
+  /** Stored as int8 where the rule says int16, but neither `int16` nor what they are does. */
+  readonly int8: ReadonlySet<string>;
+  /** How the weights of a node are stored and rounded. */
+  readonly weights: (node: Node) => WeightPlan;
   /** The graph's outputs and what only a Softmax or a graph output reads: int16 unless told otherwise. */
   readonly outputs: "int8" | "int16";
 }
 
 /**
- * Values whose ranges calibration must see: one for each class of stored values where the numbers are new, and what a
+ * What calibration must see: the numbers of each class of stored values where they are new; and the extremes of what a
  * linear operator holds before a function rides on it. What is only moved, or never stored, has no range of its own.
  */
-export function valuesToObserve(graph: Graph): string[] {
+export function valuesToObserve(graph: Graph): Pick<Wanted, "values" | "extremes"> {
   const groups = [...fusionGroups(graph).byAnchor.values()];
   const classes = valueClasses(graph, new Set(groups.flatMap(({ hidden }) => hidden)));
-  const wanted = new Set(groups.map(({ inner }) => inner));
-  for (const { roots } of new Set(classes.values())) for (const name of roots) wanted.add(name);
-  for (const { value } of linearOutputs(graph)) wanted.add(value);
+  const wide = new Set([...groups.map(({ inner }) => inner), ...linearOutputs(graph).map(({ value }) => value)]);
+  const roots = new Set([...new Set(classes.values())].flatMap((entry) => entry.roots));
   const names = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)];
-  return names.filter((name) => wanted.has(name) && isReal(typeOf(graph, name)));
+  const real = names.filter((name) => isReal(typeOf(graph, name)));
+  return {
+    values: real.filter((name) => roots.has(name)),
+    extremes: real.filter((name) => wide.has(name) && !roots.has(name)),
+  };
 }
 
 /**
@@ -63,7 +73,7 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   const gains = [...groups.byAnchor.values()].flatMap(({ riding, activations }) =>
     riding.gains ? activations.slice(-1) : [],
   );
-  return quantizeConstants(annotated, graph, new Set(gains));
+  return quantizeConstants(annotated, graph, new Set(gains), plan);
 }
 
 function readersOf(graph: Graph): Map<string, Node[]> {
@@ -77,9 +87,6 @@ function readersOf(graph: Graph): Map<string, Node[]> {
   }
   return readers;
 }
-
-/** Operators whose operands go into the multiplier array, where 16 bits cost a second pass. */
-const ARRAY = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
 /**
  * Values that would rather be int16: graph outputs, arguments that span decades, and what element-wise operators make
@@ -106,7 +113,8 @@ function dtypeOf(
   readers: ReadonlyMap<string, Node[]>,
   wide: ReadonlySet<string>,
 ): "int8" | "int16" {
-  if (plan.activations === "int16" || entry.members.some((name) => plan.int16.has(name))) return "int16";
+  if (entry.members.some((name) => plan.int16.has(name))) return "int16";
+  if (plan.activations === "int16" && !entry.members.some((name) => plan.int8.has(name))) return "int16";
   // A state is summed into at every step: 8 bits would round it away. A cache only has rows replaced.
   const summed = graph.states.filter((state) => !isCache(graph, state.output));
   if (summed.some((state) => entry.members.includes(state.input))) return "int16";
@@ -176,10 +184,10 @@ function fixSoftmax(
 }
 
 /**
- * Weights: int8 a channel. Other real constants that are operands: int8 a single number, int16 otherwise. Those of `gains` go
+ * Weights: as the plan says, with a scale a channel. Other real constants that are operands: int8 a single number, int16 otherwise. Those of `gains` go
  * into multipliers and stay as they are.
  */
-function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>): Graph {
+function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>, plan: Plan): Graph {
   const constants = new Map(graph.constants);
   const nodes = graph.nodes.map((node) => {
     const op = findOp(node.domain, node.op);
@@ -192,11 +200,15 @@ function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>
       if (!name || !tensor || tensor.quant || !isReal({ dtype: tensor.dtype })) continue;
       if (constants.get(name)?.quant && weights?.input !== index) continue;
       const axis = weights?.input === index ? weights.axis(node, tensor.shape.length) : undefined;
-      const role = weights?.input === index ? `weights${axis}` : "operand";
+      const stored = plan.weights(node);
+      const role = weights?.input === index ? `weights${axis}${stored.weights === "int4" ? "/int4" : ""}` : "operand";
       // One tensor may be weights here and an operand there: each role has codes of its own.
       const made = `${name}/${role}`;
       if (!constants.has(made)) {
-        constants.set(made, role === "operand" ? quantizeOperand(tensor) : quantizeWeights(real(tensor), axis));
+        constants.set(
+          made,
+          role === "operand" ? quantizeOperand(tensor) : quantizeWeightsAs(real(tensor), axis, stored),
+        );
       }
       inputs = inputs.map((input, at) => (at === index ? made : input));
     }

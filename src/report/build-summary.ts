@@ -39,9 +39,10 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
       placed(document),
     ],
   ]; // prettier-ignore
+  const kept = notes.kept.length === 0 ? "" : `  unchanged since an earlier build: ${notes.kept.join(", ")}\n`;
   const cpu = notes.onCpu.map((line) => `  on the CPU: ${printable(line)}\n`).join("");
   const gates = notes.gates.map(({ gate, verdict, reason }) => `  ${MARKS[verdict]} ${gate}: ${reason}\n`).join("");
-  return `\n${formatTable(rows)}${cpu}\n${gates}${gates && "\n"}${closing(document, notes)}`;
+  return `\n${formatTable(rows)}${cpu}${kept}\n${gates}${gates && "\n"}${closing(document, notes)}`;
 }
 
 const MARKS = { pass: "✓", fail: "✗", incomplete: "?" } as const;

@@ -1,3 +1,4 @@
+import { unpackedWeights } from "../../ir/codes.ts";
 import {
   type Attr,
   elementCount,
@@ -25,11 +26,15 @@ function weightsOf(context: LoweringContext, index: number, channels: number): W
   const tensor = context.constant(index);
   const code = context.input(index);
   if (!tensor || !code?.quant) return "its weights are computed at run time";
-  if (tensor.dtype !== "int8") return `its weights are ${tensor.dtype}, and the array multiplies int8`;
+  if (tensor.dtype !== "int8" && tensor.dtype !== "int4")
+    return `its weights are ${tensor.dtype}, and the array multiplies int8`;
   const scales = code.quant.scale;
   if (scales.length !== 1 && scales.length !== channels) return "its weight scales are not one an output channel";
   if (code.quant.zeroPoint.some((zero) => zero !== 0)) return "its weights have a zero point";
-  return { codes: valuesOf(tensor) as Int8Array, scales, name: code.name };
+  if (tensor.dtype === "int8") return { codes: valuesOf(tensor) as Int8Array, scales, name: code.name };
+  const codes = unpackedWeights(tensor);
+  const { multipliers: _, ...quant } = code.quant;
+  return { codes, scales, name: context.add(makeTensor("int8", tensor.shape, codes, quant), `${code.name}/int8`) };
 }
 
 /**
@@ -182,7 +187,7 @@ export const lowerConvTranspose: IntegerLowering = (context) => {
   const post = postStage(context, sums.units, sums.limit, x.dtype === "int16");
   context.emit({
     op: "ConvTranspose",
-    inputs: [x.name, w.name, sums.bias, ...post.inputs],
+    inputs: [x.name, weights.name, sums.bias, ...post.inputs],
     attrs: {
       ...post.attrs,
       ...window,
@@ -228,7 +233,7 @@ export const lowerMatMul: IntegerLowering = (context) => {
   if (a.shape.length < 2 || b.shape.length < 2) return "a product with a vector was not made into one of matrices";
   const depth = a.shape[a.shape.length - 1];
   const weights = context.constant(1);
-  if (weights && b.quant && b.quant.scale.length > 1) {
+  if (weights && b.quant && (b.quant.scale.length > 1 || b.dtype === "int4")) {
     const channels = b.shape[b.shape.length - 1];
     const found = weightsOf(context, 1, channels);
     if (typeof found === "string") return found;
@@ -239,7 +244,7 @@ export const lowerMatMul: IntegerLowering = (context) => {
     emitMatMul(
       context,
       a.name,
-      b.name,
+      found.name,
       sums.bias,
       a,
       0,
