@@ -1,15 +1,18 @@
-/** `npm run -s bench:quant -- NAME [options]`: the figures of the quantizer, each a file in bench/quant. One JSON line a figure. */
-import { readdirSync } from "node:fs";
+/**
+ * Quantization's own figures: `npm run bench:quant -- NAME [options]` runs `bench/quant/NAME.ts`, whose default export is
+ * given the options and whose figures are printed as one JSON line, or one a row where it has several.
+ */
+import { existsSync } from "node:fs";
 
-const folder = new URL("./quant/", import.meta.url);
-const names = readdirSync(folder).map((file) => file.replace(/\.ts$/, ""));
-const [name, ...words] = process.argv.slice(2);
-if (name === undefined || !names.includes(name)) {
-  console.error(`choose one of ${names.join(", ")}`);
-  process.exitCode = 2;
-} else {
-  const { run } = (await import(new URL(`${name}.ts`, folder).href)) as {
-    run(words: readonly string[]): Promise<void>;
-  };
-  await run(words);
+/** What a bench of this folder exports. */
+export type QuantBench = (options: readonly string[]) => Promise<Figures | readonly Figures[]>;
+export type Figures = Readonly<Record<string, unknown>>;
+
+const [name = "", ...options] = process.argv.slice(2);
+const url = new URL(`./quant/${name}.ts`, import.meta.url);
+if (!/^[a-z0-9-]+$/.test(name) || !existsSync(url)) {
+  console.error(`there is no bench ${JSON.stringify(name)} in bench/quant`);
+  process.exit(2);
 }
+const { default: run } = (await import(url.href)) as { default: QuantBench };
+for (const figures of [await run(options)].flat()) console.log(JSON.stringify({ bench: name, ...figures }));

@@ -17,9 +17,10 @@ import type { PassSpec } from "../../src/pass.ts";
 import { runPasses } from "../../src/passes.ts";
 import type { WeightFormat } from "../../src/quant/format.ts";
 import { type NetworkOptions, roundNetwork } from "../../src/quant/rounding/network.ts";
-import { loadRecipe } from "../../src/recipe.ts";
+import { loadRecipe, type Recipe } from "../../src/recipe.ts";
 import { createSession } from "../../src/run/ort.ts";
 import { loadTarget } from "../../src/target/load.ts";
+import type { Figures, QuantBench } from "../quant.ts";
 
 /** Each step with what it adds to the one before. */
 const STEPS: Readonly<Record<string, Partial<NetworkOptions>>> = {
@@ -85,9 +86,7 @@ function noiseOf(floats: readonly Answer[], answers: readonly Answer[]): number 
   return 10 * Math.log10(signal / noise);
 }
 
-type Recipe = ReturnType<typeof loadRecipe>;
-
-export async function run(words: readonly string[]): Promise<void> {
+const bench: QuantBench = async (words) => {
   const { positionals, values } = parseArgs({
     args: [...words],
     allowPositionals: true,
@@ -111,6 +110,7 @@ export async function run(words: readonly string[]): Promise<void> {
   const log = { info: () => undefined, warn: (text: string) => process.stderr.write(`${text}\n`) };
   const { graph } = await runPasses(teacher.graph, passes, { calibration: data.calibration, log, jobs: 1 });
   const metric = await loadMetric(recipe.metric as never, recipe.folder);
+  const rows: Figures[] = [];
   const limit = Number(values.limit);
   const floats = await answersOf(graph, recipe, limit, metric);
   const block = values.block === "all" ? Number.POSITIVE_INFINITY : Number(values.block);
@@ -154,12 +154,14 @@ export async function run(words: readonly string[]): Promise<void> {
     };
     const cpuSeconds = round((spent.user + spent.system) / 1e6, 1);
     const { weights } = values;
-    process.stdout.write(
-      `${JSON.stringify({ bench: "ablation", recipe: recipe.name, weights, block: values.block, step, n, ...figures, cpuSeconds })}\n`,
-    );
+    rows.push({ recipe: recipe.name, weights, block: values.block, step, n, ...figures, cpuSeconds });
+    process.stderr.write(`${JSON.stringify(rows.at(-1))}\n`);
   }
   data.close();
-}
+  return rows;
+};
+
+export default bench;
 
 function round(value: number, digits: number): number {
   return Number(value.toFixed(digits));

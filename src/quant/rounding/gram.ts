@@ -1,7 +1,8 @@
 import { removeDead } from "../../ir/edit.ts";
 import type { Graph, Node, Tensor } from "../../ir/graph.ts";
+import { encodeModel } from "../../onnx/write.ts";
 import { createSession, type Session } from "../../run/ort.ts";
-import { observedModel } from "../observe.ts";
+import type { ObserveTask } from "../observe.ts";
 import { type Algebra, openAlgebra } from "./algebra.ts";
 import { type Layer, type Reading, readingOf, readVector } from "./layers.ts";
 
@@ -30,12 +31,6 @@ export interface GramInit {
   readonly states: readonly { readonly input: string; readonly output: string; readonly init: Tensor }[];
 }
 
-/** Samples that run one after the other, states carried over; `first` is the number of the first. */
-export interface GramTask {
-  readonly first: number;
-  readonly samples: readonly ReadonlyMap<string, Tensor>[];
-}
-
 /** What the runs of these layers need. `rounded` has the same values under the same names, its first layers rounded. */
 export function gramInit(graph: Graph, rounded: Graph, layers: readonly Layer[], vectors: number): GramInit {
   const readings = layers.map((layer) => layer.nodes.map((node: Node) => readingOf(graph, layer, node)));
@@ -52,11 +47,17 @@ export function gramInit(graph: Graph, rounded: Graph, layers: readonly Layer[],
 function modelOf(graph: Graph, values: readonly string[]): Model {
   const inputs = new Set(graph.inputs);
   const needed = removeDead({ ...graph, outputs: [...new Set(values)].filter((name) => !inputs.has(name)) });
-  return needed.nodes.length === 0 ? undefined : observedModel(needed, values);
+  return needed.nodes.length === 0 ? undefined : encodeModel(observable(needed));
+}
+
+/** The states' next values are outputs like the others; ONNX has no states. */
+function observable(graph: Graph): Graph {
+  const outputs = [...new Set([...graph.outputs, ...graph.states.map(({ output }) => output)])];
+  return { ...graph, outputs, states: [], metadata: new Map(), extra: undefined };
 }
 
 export interface GramWork {
-  run(task: GramTask): Promise<LayerStatistics[]>;
+  run(task: ObserveTask): Promise<LayerStatistics[]>;
   release(): Promise<void>;
 }
 

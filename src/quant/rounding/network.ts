@@ -7,8 +7,9 @@ import type { Samples } from "../../pass.ts";
 import { createPool } from "../../run/pool.ts";
 import { tasksOf } from "../calibrate.ts";
 import type { WeightFormat } from "../format.ts";
+import type { ObserveTask } from "../observe.ts";
 import { type Algebra, openAlgebra } from "./algebra.ts";
-import { addStatistics, type GramInit, type GramTask, gramInit, type LayerStatistics, openGrams } from "./gram.ts";
+import { addStatistics, type GramInit, gramInit, type LayerStatistics, openGrams } from "./gram.ts";
 import { groupOf, inWeightsOrder, type Layer, linearLayers, matrixOf } from "./layers.ts";
 import { blocksOf, type Matrix, type Rounded, realise } from "./matrix.ts";
 import { type RoundingOptions, roundMatrix } from "./round.ts";
@@ -92,7 +93,7 @@ async function statisticsOf(
 ): Promise<LayerStatistics[]> {
   const init = gramInit(graph, current, layers, options.vectors);
   const totals: LayerStatistics[] = [];
-  for await (const found of collected(init, numbered(samples, options.samples), options)) {
+  for await (const found of collected(init, tasksOf(samples, options.samples), options)) {
     for (const [index, statistics] of found.entries()) totals[index] = addStatistics(totals[index], statistics);
   }
   if (totals.length === 0) throw new CompileError("usage/no-calibration", "the calibration split is empty");
@@ -104,22 +105,14 @@ async function statisticsOf(
   });
 }
 
-async function* numbered(samples: Samples, limit: number): AsyncGenerator<GramTask> {
-  let first = 0;
-  for await (const task of tasksOf(samples, limit)) {
-    yield { first, samples: task.samples };
-    first += task.samples.length;
-  }
-}
-
 async function* collected(
   init: GramInit,
-  tasks: AsyncIterable<GramTask>,
+  tasks: AsyncIterable<ObserveTask>,
   { jobs, signal }: NetworkOptions,
 ): AsyncGenerator<LayerStatistics[]> {
   if (jobs > 1) {
     const worker = new URL(`./gram-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    yield* createPool(jobs).map<GramInit, GramTask, LayerStatistics[]>(worker, init, tasks, { signal });
+    yield* createPool(jobs).map<GramInit, ObserveTask, LayerStatistics[]>(worker, init, tasks, { signal });
     return;
   }
   const work = await openGrams(init);
