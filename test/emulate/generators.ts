@@ -2,6 +2,7 @@
 import { elementCount } from "../../src/ir/graph.ts";
 import { makeTensor } from "../../src/ir/tensor.ts";
 import { build, type Case, codes, type Draw, post, type Variant } from "./cases.ts";
+import { int4Weights, withInt4Weights } from "./int4.ts";
 
 const NARROW: readonly Variant[] = ["tosa-single", "tosa-double", "ort-f32-rne"];
 const ALL: readonly Variant[] = [...NARROW, "wide"];
@@ -347,6 +348,16 @@ function tensorScatter(draw: Draw): Case {
   });
 }
 
+/** Weights of 4 bits, alone or under the operator that reads them. */
+function unpackWeights(draw: Draw): Case {
+  if (draw.int(0, 3) === 0) {
+    const { w, factors, attributes } = int4Weights(draw);
+    return build({ op: "UnpackWeights", feeds: {}, inputs: [w, factors], attributes });
+  }
+  const { graph, feeds } = draw.pick([() => conv(draw, false), () => conv(draw, true), () => matMul(draw)])();
+  return { graph: withInt4Weights(graph, draw), feeds };
+}
+
 export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   Conv: (draw) => conv(draw, false),
   ConvTranspose: (draw) => conv(draw, true),
@@ -379,5 +390,6 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
     })),
   Expand: (draw) =>
     moved(draw, "Expand", (shape) => ({ shape: { ints: [2, ...shape.map((size) => (size === 1 ? 3 : 1))] } })),
+  UnpackWeights: unpackWeights,
   Cast: (draw) => moved(draw, "Cast", () => ({ to: { s: draw.pick(["int8", "int16", "uint8", "int32"]) } })),
 };
