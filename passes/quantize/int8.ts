@@ -4,11 +4,12 @@ import type { Graph, Node } from "../../src/ir/graph.ts";
 import type { Context, Pass } from "../../src/pass.ts";
 import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
-import { calibrate, type Wanted } from "../../src/quant/calibrate.ts";
+import { calibrate } from "../../src/quant/calibrate.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
 import { formatWishes, layerFormats } from "../../src/quant/formats.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
+import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
@@ -41,7 +42,7 @@ const pass: Pass<Options> = {
   options,
   lossy: true,
   async run(graph, context) {
-    const values = valuesToObserve(graph);
+    const seen = valuesToObserve(graph);
     if (!context.calibration || context.calibration.size === 0) {
       throw new CompileError("usage/no-calibration", "quantization needs calibration data, and the recipe gives none", {
         remedy: "add data.calibration to the recipe",
@@ -51,18 +52,18 @@ const pass: Pass<Options> = {
     const calibration = context.calibration;
     const look = (wanted: Wanted, limit: number) =>
       calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
-    const { histograms } = await look({ values, channels: [] }, samples);
+    const { histograms } = await look({ ...seen, channels: [] }, samples);
     const rounded = quantized(graph, histograms, context);
     const notes = withInnerRanges(withoutWishes(rounded), histograms);
     if (!biasCorrection) return notes;
     const limit = Math.min(samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
-    const { channels } = await look({ values: [], channels: [...requests, ...linear] }, limit);
+    const { channels } = await look({ values: [], extremes: [], channels: [...requests, ...linear] }, limit);
     const corrected = correctBias(notes, graph, requests, channels);
     const means = linear.map(({ value, output }, index): [string, FloatMean] => {
       const { minimum, maximum } = histograms.get(value) as Histogram;
-      return [output, { means: [...channels[requests.length + index].means], reach: Math.max(-minimum, maximum) }];
+      return [output, { means: [...channels[requests.length + index]], reach: Math.max(-minimum, maximum) }];
     });
     return {
       ...corrected,

@@ -27,6 +27,8 @@ export type Planned = Pick<ScheduledSections, "stats" | "sections">;
 
 /** The stages that take long, each run once for everything that it depends on: content, options, and the program itself. */
 export interface Stages {
+  /** The stages so far whose results were there already. */
+  readonly kept: readonly string[];
   /** Whether the passes need not run. */
   isLowered(teacher: ImportedTeacher, data: BuildData): boolean;
   lower(teacher: ImportedTeacher, data: BuildData): Promise<Lowered>;
@@ -44,9 +46,10 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
   const cache: Cache = openCache(folder, { warn: (text) => progress?.warn(text) });
   const { compiler, emulator, numerics } = folder === undefined ? NOTHING : toolFacts();
   const chip = { tool: { compiler, emulator }, target: targetDigest(target), profile: recipe.profile };
+  const kept: string[] = [];
   const through = async <T>(stage: string, depends: object, make: () => T | Promise<T>): Promise<T> => {
     const { value, cached } = await cache.through(stage, depends, make);
-    if (cached) progress?.detail(`${stage}: nothing changed since it was last made`);
+    if (cached) kept.push(stage);
     return value;
   };
   const lowering = (teacher: ImportedTeacher, data: BuildData) => ({
@@ -56,6 +59,7 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
     ...passesDepend(recipe, target, data),
   });
   return {
+    kept,
     isLowered: (teacher, data) => cache.get("passes", lowering(teacher, data)) !== undefined,
     async lower(teacher, data) {
       const { warnings, ...lowered } = await through("passes", lowering(teacher, data), () =>

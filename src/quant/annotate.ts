@@ -10,6 +10,7 @@ import type { WeightPlan } from "./format.ts";
 import { ARRAY } from "./formats.ts";
 import { fusionGroups, isReal } from "./groups.ts";
 import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
+import type { Wanted } from "./probe.ts";
 import { type Calibrator, chooseRange, quantOf } from "./ranges.ts";
 import { quantizeWeights, quantizeWeightsAs } from "./weights.ts";
 
@@ -28,17 +29,20 @@ export interface Plan {
 }
 
 /**
- * Values whose ranges calibration must see: one for each class of stored values where the numbers are new, and what a
+ * What calibration must see: the numbers of each class of stored values where they are new; and the extremes of what a
  * linear operator holds before a function rides on it. What is only moved, or never stored, has no range of its own.
  */
-export function valuesToObserve(graph: Graph): string[] {
+export function valuesToObserve(graph: Graph): Pick<Wanted, "values" | "extremes"> {
   const groups = [...fusionGroups(graph).byAnchor.values()];
   const classes = valueClasses(graph, new Set(groups.flatMap(({ hidden }) => hidden)));
-  const wanted = new Set(groups.map(({ inner }) => inner));
-  for (const { roots } of new Set(classes.values())) for (const name of roots) wanted.add(name);
-  for (const { value } of linearOutputs(graph)) wanted.add(value);
+  const wide = new Set([...groups.map(({ inner }) => inner), ...linearOutputs(graph).map(({ value }) => value)]);
+  const roots = new Set([...new Set(classes.values())].flatMap((entry) => entry.roots));
   const names = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)];
-  return names.filter((name) => wanted.has(name) && isReal(typeOf(graph, name)));
+  const real = names.filter((name) => isReal(typeOf(graph, name)));
+  return {
+    values: real.filter((name) => roots.has(name)),
+    extremes: real.filter((name) => wide.has(name) && !roots.has(name)),
+  };
 }
 
 /**

@@ -87,6 +87,10 @@ const quantize = z.strictObject({
     .default(64)
     .describe("neighbouring 4-bit weights that share an integer factor"),
   weightScales: z.enum(["max", "mse"]).default("mse").describe("whether 4-bit weights clip nothing or err least"),
+  rounding: z
+    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
+    .default("auto")
+    .describe("how weights are rounded; auto: 4-bit weights by gptq+descent, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
   calibrator: z.enum(["min-max", "percentile", "mse"]).default("min-max").describe("how ranges are found"),
   percentile: z.number().gt(50).max(100).default(99.999),
@@ -129,6 +133,12 @@ export const recipeSchema = z.strictObject({
     .default("default")
     .describe("a preset, or the list of passes in order"),
   quantize: quantize.prefault({}),
+  confidence: z
+    .enum(["auto", "margin", "mean-margin", "none"])
+    .default("auto")
+    .describe(
+      "how sure the program says it is, as one more output: the least margin between its two largest codes, or the mean over the rows; auto is margin for the metrics accuracy and cer",
+    ),
   gates: gates.default({}),
   licenses: z
     .strictObject({

@@ -8,7 +8,7 @@ import {
   stringAttr,
   type Tensor,
 } from "../../ir/graph.ts";
-import { makeTensor, numbersOf, valuesOf } from "../../ir/tensor.ts";
+import { makeTensor, valuesOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
 import { alignTo } from "./elementwise.ts";
 import { postStage, reachOf, scaleOf, zeroOf } from "./post.ts";
