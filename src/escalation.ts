@@ -176,11 +176,20 @@ export async function attestOperatingPoint(
   }
   const json = toJson(point) as { [name: string]: Json };
   const bundle = (await signStatement(makeStatement(artifact.digest, OPERATING_POINT, json), key)) as unknown as Json;
-  const bundles = [...(attestationsOf(artifact) as Json[]), bundle];
+  // The same claim may stand there once: the newer takes the older's place, at the end.
+  const claimed = payloadOf(bundle);
+  const others = (attestationsOf(artifact) as Json[]).filter((other) => payloadOf(other) !== claimed);
+  const bundles = [...others, bundle];
   return {
     manifest: artifact.manifest,
     sections: new Map(artifact.sections).set("attestations", canonicalBytes(bundles)),
   };
+}
+
+/** What a bundle claims, and by which key. */
+function payloadOf(bundle: Json): string {
+  const { hint, payload } = openBundle(bundle);
+  return `${hint} ${sha256(payload)}`;
 }
 
 const share = z.number().min(0).max(1);
