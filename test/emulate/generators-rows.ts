@@ -1,6 +1,8 @@
 /** Operators that fetch rows, and that put them in. */
 import { build, type Case, codes, type Draw } from "./cases.ts";
 
+export const anyShape = (draw: Draw, most = 4) => Array.from({ length: draw.int(1, most) }, () => draw.int(1, 7));
+
 export function gather(draw: Draw): Case {
   const shape = anyShape(draw);
   const axis = draw.int(0, shape.length - 1);

@@ -2,7 +2,7 @@
 import { elementCount } from "../../src/ir/graph.ts";
 import { makeTensor } from "../../src/ir/tensor.ts";
 import { build, type Case, codes, type Draw, post, type Variant } from "./cases.ts";
-import { gather, tensorScatter } from "./generators-rows.ts";
+import { anyShape, gather, tensorScatter } from "./generators-rows.ts";
 import { int4Weights, withInt4Weights } from "./int4.ts";
 
 const NARROW: readonly Variant[] = ["tosa-single", "tosa-double", "ort-f32-rne"];
@@ -140,8 +140,6 @@ function extreme(draw: Draw, op: "Max" | "Min"): Case {
     attributes: {},
   });
 }
-
-const anyShape = (draw: Draw, most = 4) => Array.from({ length: draw.int(1, most) }, () => draw.int(1, 7));
 
 function pool(draw: Draw, average: boolean): Case {
   const axes = draw.pick([1, 2, 2, 3]);
