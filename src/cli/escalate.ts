@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { OperatingPoint } from "../escalation.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly alpha: string;
@@ -35,7 +35,7 @@ export const escalate = new Command("escalate")
     const signedBy = key && keys.fingerprint(key);
     if (json) {
       printJson({ schema: "optimus-compile/escalate@1", artifact: path, ...point, ...(signedBy && { signedBy }) });
-    } else print(textOf(point, signedBy));
+    } else tell(textOf(point, signedBy));
   });
 
 const percent = (share: number | undefined): string =>
