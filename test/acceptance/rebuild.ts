@@ -2,7 +2,7 @@
  * `verify --rebuild` makes artifacts again byte for byte: from the recipe in another checkout, with one worker and two, on
  * two versions of Node; from the record on two other CPUs as well.
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { attempt, type Outcome } from "./check.ts";
@@ -10,6 +10,7 @@ import { complaint, main, optimus, root, runProgram } from "./command.ts";
 import { installNode } from "./node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rebuild-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
 const checkout = join(folder, "another/checkout");
 const QEMU = "qemu-x86_64-static";
 /** An emulated CPU is some fifty times slower, and the machine may be busy. */
