@@ -101,7 +101,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     integer,
     record,
   });
-  const manifest = manifestOf(teacher.graph, target, recipe.profile);
+  const manifest = manifestOf(teacher.graph, integer, target, recipe.profile);
   const sealed = await seal({
     manifest,
     sections: { ...scheduled.sections, record, golden },

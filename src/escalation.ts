@@ -120,7 +120,7 @@ function clipped(outcome: Readonly<Record<string, unknown>>): number {
 const noMargins = () =>
   new CompileError("evidence/margins", "the evidence does not hold a margin and a loss for every sample", {
     where: "section evidence",
-    remedy: "Certify again with this version, with the metric accuracy or cer.",
+    remedy: "Build again with `confidence: margin` and the metric accuracy or cer, and certify.",
   });
 
 /**

@@ -106,6 +106,8 @@ const INT8: readonly PassSpec[] = [
   "lower/integer",
   // Biases are moved last: only now are all roundings there whose offsets they take back.
   "quantize/correct-bias",
+  // Whatever the outputs became, this compares their codes.
+  "lower/margin",
   "simplify/common-subexpression",
   "simplify/dead-code",
 ];

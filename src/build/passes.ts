@@ -25,8 +25,24 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
     ["quantize/int8", quantize],
     ["quantize/correct-bias", { enabled: quantize.biasCorrection }],
     ["lower/integer", { round: target.round, accumulatorBits: Math.min(32, target.array.accumulatorBits) }],
+    ["lower/margin", marginOf(recipe, target)],
   ]);
   return list.map((spec) => withDefaults(spec, defaults));
+}
+
+/** Metrics whose answers are classes and whose faults are counted sample by sample: those that escalation is about. */
+const CLASSIFYING: ReadonlySet<string> = new Set(["accuracy", "cer"]);
+
+/** What `confidence` says to `lower/margin`: by itself where somebody can use it and the chip can compute it. */
+function marginOf({ confidence, metric }: Recipe, target: Target): object {
+  const { name, output } = typeof metric === "string" ? { name: metric, output: undefined } : metric;
+  const auto = CLASSIFYING.has(name) && !target.lacks.includes("ReduceMargin");
+  return {
+    enabled: confidence === "auto" ? auto : confidence !== "none",
+    ...(typeof output === "string" && { output }),
+    over: confidence === "mean-margin" ? "mean" : "least",
+    ctc: name === "cer",
+  };
 }
 
 /** Channel ranges settle sooner than the tails that clipping is about. */

@@ -239,6 +239,11 @@ function checkShapes(command: Command, report: Report): void {
       must.operand("y", y, CODES);
       must.that(same(x.shape.slice(0, y.shape.length), y.shape), `reducing [${x.shape}] does not give [${y.shape}]`);
       must.zero(x, command.xZero);
+      if (operation === "margin" || operation === "ctc-margin") {
+        must.operand("x", x, ACTIVATIONS);
+        must.operand("y", y, ["int16"]);
+        must.that(countOf(x.shape) >= 2 * countOf(y.shape), "a margin is that of two codes or more");
+      }
       must.stage(post, operation === "sum" || operation === "l2", 1, y);
       return;
     }

@@ -68,6 +68,11 @@ function unitCycles(command: CommandBody, target: Target): number {
     }
     case "reduce": {
       const { x, y, operation, post } = command;
+      if (operation === "margin" || operation === "ctc-margin") {
+        // Against the largest so far; its loser, or the element itself, against the second.
+        const compared = (step: VectorStep) => vectorCycles(x, countOf(x.shape), step, undefined, target);
+        return compared("reduce") + compared("min") + compared("max");
+      }
       const roots = operation === "l2" ? vectorCycles(y, countOf(y.shape), "root", undefined, target) : 0;
       return vectorCycles(x, countOf(x.shape), operation === "l2" ? "mac" : "reduce", post, target) + roots;
     }

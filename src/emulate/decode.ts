@@ -158,7 +158,7 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
       return { ...common, kind, ...fields, ...present("post", post) };
     }
     case "reduce": {
-      const operation = from.choice(["sum", "max", "min", "l2"] as const, "operation");
+      const operation = from.choice(["sum", "max", "min", "l2", "margin", "ctc-margin"] as const, "operation");
       const [x, y, xZero] = [operand(), operand(), integer()];
       return {
         ...common,

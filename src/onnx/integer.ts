@@ -28,7 +28,15 @@ import {
   sayTensorScatter,
   sayTranspose,
 } from "./integer/move.ts";
-import { sayLayerNorm, sayMaxPool, sayReduceExtreme, sayReduceL2, sayReduceSum, saySoftmax } from "./integer/reduce.ts";
+import {
+  sayLayerNorm,
+  sayMaxPool,
+  sayReduceExtreme,
+  sayReduceL2,
+  sayReduceMargin,
+  sayReduceSum,
+  saySoftmax,
+} from "./integer/reduce.ts";
 
 const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Add", sayAdd],
@@ -47,6 +55,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Mul", sayMul],
   ["Pad", sayPad],
   ["ReduceL2", sayReduceL2],
+  ["ReduceMargin", sayReduceMargin],
   ["ReduceMax", sayReduceExtreme("ReduceMax")],
   ["ReduceMin", sayReduceExtreme("ReduceMin")],
   ["ReduceSum", sayReduceSum],

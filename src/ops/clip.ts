@@ -1,3 +1,5 @@
+import { masked } from "./gradient/elementwise.ts";
+import type { Gradient, Value } from "./gradient.ts";
 import type { RidingOf } from "./integer.ts";
 import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
@@ -11,11 +13,32 @@ const riding: RidingOf = (node, constant) => {
   return low === undefined || high === undefined ? undefined : { kind: "clamp", low, high };
 };
 
+/** What passes goes to x; what is held at a bound, to the bound. Where low ≥ high all is held at high. */
+const gradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const [x, low, high] = [g.input(0), g.optional(1), g.optional(2)];
+  const above = high && g.emit("Greater", [low ? g.emit("Max", [x, low]) : x, high]);
+  const under = low && g.emit("Less", [x, low]);
+  const notAbove = above && g.emit("Not", [above]);
+  const notUnder = under && g.emit("Not", [under]);
+  const inside = notAbove && notUnder ? g.emit("And", [notAbove, notUnder]) : (notAbove ?? notUnder);
+  const heldLow = under && notAbove ? g.emit("And", [under, notAbove]) : under;
+  const held = (bound: Value | undefined, test: Value | undefined) =>
+    bound && test && g.sumTo(masked(g, dy, test), bound.shape);
+  return [
+    g.wants(0) ? (inside ? masked(g, dy, inside) : dy) : undefined,
+    g.wants(1) ? held(low, heldLow) : undefined,
+    g.wants(2) ? held(high, above) : undefined,
+  ];
+};
+
 /** `y = min(max(x, low), high)`; inputs 1 and 2 are scalars and may be absent. Where low > high, y is high. */
 const op: Op = {
   riding,
   integer: lowerUnary(riding),
   operands: { data: [0] },
+  gradient,
   infer(node, inputs) {
     requireSameDType(node, inputs, 0, 1);
     requireSameDType(node, inputs, 0, 2);

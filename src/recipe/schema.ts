@@ -129,6 +129,12 @@ export const recipeSchema = z.strictObject({
     .default("default")
     .describe("a preset, or the list of passes in order"),
   quantize: quantize.prefault({}),
+  confidence: z
+    .enum(["auto", "margin", "mean-margin", "none"])
+    .default("auto")
+    .describe(
+      "how sure the program says it is, as one more output: the least margin between its two largest codes, or the mean over the rows; auto is margin for the metrics accuracy and cer",
+    ),
   gates: gates.default({}),
   licenses: z
     .strictObject({

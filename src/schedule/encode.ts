@@ -73,7 +73,7 @@ const ROUNDS: Readonly<Record<Round, number>> = { "tosa-single": 0, "tosa-double
 const MAPPINGS: Readonly<Record<ConvMapping, number>> = { dense: 0, column: 1, toeplitz: 2, vector: 3 };
 const ELTWISE = { add: 0, mul: 1, max: 2, min: 3 } as const;
 const POOLS = { max: 0, average: 1 } as const;
-const REDUCES = { sum: 0, max: 1, min: 2, l2: 3 } as const;
+const REDUCES = { sum: 0, max: 1, min: 2, l2: 3, margin: 4, "ctc-margin": 5 } as const;
 const SPACES = { sram: 0, dram: 1 } as const;
 
 function writeOperand(out: Writer, operand: Operand): void {

@@ -190,10 +190,10 @@ export interface PoolCommand extends Common {
   readonly post?: Post;
 }
 
-/** x [kept…, reduced…], y [kept…]: the last `x.rank − y.rank` axes go. `sum` and `l2` have a post stage. */
+/** x [kept…, reduced…], y [kept…]: the last `x.rank − y.rank` axes go. `sum` and `l2` have a post stage; a margin's y is int16. */
 export interface ReduceCommand extends Common {
   readonly kind: "reduce";
-  readonly operation: "sum" | "max" | "min" | "l2";
+  readonly operation: "sum" | "max" | "min" | "l2" | "margin" | "ctc-margin";
   readonly x: Operand;
   readonly y: Operand;
   readonly xZero: number;

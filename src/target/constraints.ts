@@ -25,6 +25,7 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["AveragePool", "vector"],
   ["ReduceSum", "vector"],
   ["ReduceL2", "vector"],
+  ["ReduceMargin", "vector"],
   ["ReduceMax", "vector"],
   ["ReduceMin", "vector"],
   ["Max", "vector"],

@@ -180,6 +180,18 @@ function reduce(draw: Draw, op: "ReduceSum" | "ReduceMax" | "ReduceMin"): Case {
   });
 }
 
+/** Few different codes, so that the largest is often there twice. */
+function reduceMargin(draw: Draw): Case {
+  const given = anyShape(draw, 3);
+  const at = draw.int(0, given.length);
+  const shape = [...given.slice(0, at), draw.int(2, 6), ...given.slice(at)];
+  const dtype = draw.pick(["int8", "int16"] as const);
+  const feeds = { x: draw.maybe() ? codes(draw, dtype, shape, -2, 2) : codes(draw, dtype, shape) };
+  const axes = { ints: [draw.maybe() ? at : at - shape.length] };
+  const attributes = { axes, keepdims: { i: draw.int(0, 1) }, ctc: { i: draw.int(0, 1) } };
+  return build({ op: "ReduceMargin", feeds, inputs: ["x"], attributes });
+}
+
 /** Few enough codes for their squares: three of 16 bits. */
 function reduceL2(draw: Draw): Case {
   const { dtype, zero } = operand(draw, 2);
@@ -359,6 +371,7 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   AveragePool: (draw) => pool(draw, true),
   ReduceSum: (draw) => reduce(draw, "ReduceSum"),
   ReduceL2: reduceL2,
+  ReduceMargin: reduceMargin,
   ReduceMax: (draw) => reduce(draw, "ReduceMax"),
   ReduceMin: (draw) => reduce(draw, "ReduceMin"),
   Max: (draw) => extreme(draw, "Max"),

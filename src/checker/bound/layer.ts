@@ -131,6 +131,7 @@ const VECTOR: ReadonlyMap<string, { readonly data: number; readonly table?: numb
   ["AveragePool", { data: 1 }],
   ["ReduceSum", { data: 1, table: 3 }],
   ["ReduceL2", { data: 1 }],
+  ["ReduceMargin", { data: 1 }],
   ["ReduceMax", { data: 1 }],
   ["ReduceMin", { data: 1 }],
   ["Softmax", { data: 1 }],

@@ -21,6 +21,8 @@ function stepsOf({ op, table, inputs }: VectorLayer, { vector }: Target): number
       return inputs[0].bytes > 1 ? steps.interpolate : steps.table;
     case "ReduceL2":
       return steps.mac;
+    case "ReduceMargin":
+      return steps.reduce + steps.min + steps.max;
     case "Softmax":
       return steps.softmax;
     case "LayerNorm":
@@ -38,6 +40,7 @@ function lanesOf({ bytes }: Sized): number {
 const READS_ROWS: ReadonlySet<string> = new Set([
   "ReduceSum",
   "ReduceL2",
+  "ReduceMargin",
   "ReduceMax",
   "ReduceMin",
   "Softmax",

@@ -233,6 +233,10 @@ function checkCommand(command: Command, context: Context): void {
         const count = sizeOf(x.shape) / sizeOf(y.shape);
         if (!(count * reach * reach < 2 ** 32)) fail(where, "a sum of squares can leave its 32 bits");
       }
+      if (operation === "margin" || operation === "ctc-margin") {
+        if (x.dtype === "int32" || y.dtype !== "int16" || sizeOf(x.shape) < 2 * sizeOf(y.shape))
+          fail(where, "a margin is an int16 of two codes or more");
+      }
       if ((post !== undefined) !== (operation === "sum" || operation === "l2"))
         fail(where, "a post stage is missing or too many");
       if (post) checkPost(post, 1, context);

@@ -145,6 +145,25 @@ describe("windows and reductions", () => {
   });
 });
 
+describe("ReduceMargin", () => {
+  test("the largest less the second; two largest are no margin", () => {
+    const z = "z: int8[4,3] = [1, 9, 4, 7, 7, 7, -128, 127, -128, 5, 2, 5]";
+    expect(y("ReduceMargin(z) axes=[1]", z)).toEqual([5, 0, 255, 0]);
+    expect(y("ReduceMargin(z) axes=[0] keepdims=0", z)).toEqual([2, 118, 2]);
+  });
+  test("what 16 bits cannot hold is the most that they can", () => {
+    expect(y("ReduceMargin(z) axes=[0]", "z: int16[2] = [32767, -32768]")).toEqual([32767]);
+  });
+  test("with ctc, rows whose answer is not the first class lie 32768 lower; of equals the first is the answer", () => {
+    const z = "z: int16[3,3] = [9, 4, 1, 3, 8, 1, 6, 6, 2]";
+    expect(y("ReduceMargin(z) axes=[-1] keepdims=0 ctc=1", z)).toEqual([5, 5 - 32768, 0]);
+  });
+  test("refuses one class, and several axes", () => {
+    expect(() => y("ReduceMargin(z) axes=[0]", "z: int8[1,2] = [1, 2]")).toThrow(/two classes or more/);
+    expect(() => y("ReduceMargin(z)", "z: int8[2,2] = [1, 2, 3, 4]")).toThrow(/one axis/);
+  });
+});
+
 describe("ReduceL2", () => {
   // v has 10 fractional bits: half of 2^15 takes them and 5 more away again.
   const wide = ["k: int32[1] = [16384]", "ks: int32[1] = [24]"];
