@@ -10,8 +10,13 @@ import { METRICS, makeStatement, OPERATING_POINT } from "./artifact/statement.ts
 import { attestationsOf, openAll, verifySignature } from "./artifact/verify.ts";
 import { CompileError } from "./error.ts";
 import { curveOf, leastEscalation } from "./evidence/escalation/curve.ts";
-import { type Limits, learnThreshold, type Threshold } from "./evidence/escalation/learn-then-test.ts";
-import { lossOf } from "./findings/risk.ts";
+import {
+  escalationLimits,
+  type Limits,
+  learnThreshold,
+  type Threshold,
+} from "./evidence/escalation/learn-then-test.ts";
+import { lossOf } from "./evidence/escalation/loss.ts";
 
 export interface EscalationOptions {
   /** The share of loss that all decisions together may have. */
@@ -30,6 +35,8 @@ interface Areas {
 }
 
 export interface OperatingPoint extends Threshold, Limits {
+  /** One-sided limits of the share that is escalated, each at `delta`: of this threshold, as if it had been fixed before. */
+  readonly escalationLimits: { readonly lower: number; readonly upper: number };
   readonly decisions: number;
   readonly groups: number;
   /** SHA-256 of the evidence that it was learned from. */
@@ -81,7 +88,7 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
   const parsed = Evidence.safeParse(JSON.parse(new TextDecoder().decode(section)));
   if (!parsed.success) throw noMargins();
   const { looked, samples } = parsed.data;
-  const decisions = samples.map(({ group, margin, compiled }) => ({ group, margin, loss: clipped(compiled) }));
+  const decisions = samples.map(({ group, margin, compiled }) => ({ group, margin, loss: lossIn(compiled) }));
   const escalatedLoss = system2Timeout + (1 - system2Timeout) * system2Error;
   const limits = { alpha, delta: Math.min(DELTA, looked?.alpha ?? DELTA), escalatedLoss };
   const threshold = learnThreshold(decisions, limits);
@@ -99,6 +106,7 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
   return {
     ...threshold,
     ...limits,
+    escalationLimits: escalationLimits(decisions, threshold, limits.delta),
     system2Error,
     system2Timeout,
     decisions: decisions.length,
@@ -106,15 +114,15 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
     evidenceDigest: sha256(section),
     compiled: areas(decisions.map(({ margin, loss }) => ({ confidence: margin, loss }))),
     teacher: areas(
-      samples.map(({ confidence, teacher }) => ({ confidence: confidence.teacher, loss: clipped(teacher) })),
+      samples.map(({ confidence, teacher }) => ({ confidence: confidence.teacher, loss: lossIn(teacher) })),
     ),
   };
 }
 
-function clipped(outcome: Readonly<Record<string, unknown>>): number {
+function lossIn(outcome: Readonly<Record<string, unknown>>): number {
   const loss = lossOf(outcome);
   if (loss === undefined || Number.isNaN(loss) || loss < 0) throw noMargins();
-  return Math.min(1, loss);
+  return loss;
 }
 
 const noMargins = () =>
@@ -159,15 +167,66 @@ export async function attestOperatingPoint(
   };
 }
 
+const share = z.number().min(0).max(1);
+const leastAtRisk = z.object({ escalationAtRisk: share.optional() });
+const Said = z.object({
+  margin: z.int().nonnegative().nullable(),
+  escalationRate: share,
+  /** Not in points of older versions. */
+  escalationLimits: z.object({ upper: share }).optional(),
+  risk: share,
+  alpha: share,
+  delta: share,
+  escalatedLoss: share,
+  evidenceDigest: z.string(),
+  compiled: leastAtRisk,
+  teacher: leastAtRisk,
+});
+
+/**
+ * The newest operating point about the very evidence that the artifact has, or a sentence why there is none. Throws as
+ * `signedOperatingPoint` does.
+ * @param certifier `anybody`: the newest of whoever signed, unchecked
+ */
+export function readOperatingPoint(
+  artifact: SealedArtifact,
+  certifier: KeyObject | "anybody",
+): z.infer<typeof Said> | string {
+  const said =
+    certifier === "anybody"
+      ? newestOf(openAll(artifact))?.statement.predicate
+      : signedOperatingPoint(artifact, certifier);
+  if (said === undefined) return "no operating point was certified: `optimus-compile escalate` learns one";
+  const parsed = Said.safeParse(said);
+  if (!parsed.success) return "the operating point is of another version: learn it again";
+  const section = artifact.sections.get("evidence");
+  if (section !== undefined && parsed.data.evidenceDigest === sha256(section)) return parsed.data;
+  return "the operating point was learned from other evidence: learn it again";
+}
+
+/** How much is escalated, and at most, for the gate; a sentence where nobody can say. Throws as `readOperatingPoint` does. */
+export function escalationOf(
+  artifact: SealedArtifact,
+  certifier: KeyObject | "anybody",
+): { readonly rate: number; readonly upper: number } | string {
+  const point = readOperatingPoint(artifact, certifier);
+  if (typeof point === "string") return point;
+  const { escalationRate: rate, escalationLimits } = point;
+  return escalationLimits
+    ? { rate, upper: escalationLimits.upper }
+    : "the operating point does not say how much is escalated at most: learn it again";
+}
+
+const newestOf = (opened: readonly ReturnType<typeof openBundle>[]) =>
+  opened.filter(({ statement }) => statement.predicateType === OPERATING_POINT).at(-1);
+
 /** What the certifier's newest operating point says, once its signature is believed; undefined where there is none. */
 export function signedOperatingPoint(
   artifact: SealedArtifact,
   certifier: KeyObject,
 ): { readonly [name: string]: unknown } | undefined {
-  const last = attestationsOf(artifact)
-    .map(openBundle)
-    .filter(({ statement, hint }) => statement.predicateType === OPERATING_POINT && hint === fingerprint(certifier))
-    .at(-1);
+  const own = attestationsOf(artifact).map(openBundle);
+  const last = newestOf(own.filter(({ hint }) => hint === fingerprint(certifier)));
   if (last === undefined) return undefined;
   verifySignature(last.bundle, certifier, "the certifier");
   if (`sha256:${last.statement.subject[0].digest.sha256}` === artifact.digest) return last.statement.predicate;

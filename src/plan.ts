@@ -4,6 +4,7 @@ import { openBuildData, wantedOf } from "./build/data.ts";
 import { openStages } from "./build/kept.ts";
 import { passesOf } from "./build/passes.ts";
 import { importTeacher } from "./build/teacher.ts";
+import { tryMetric } from "./build/try-metric.ts";
 import { checkProfile } from "./certify/measure.ts";
 import { openDataset } from "./data/dataset.ts";
 import { checkInputs } from "./data/fit.ts";
@@ -54,7 +55,9 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
   const data = await openBuildData(recipe, teacher.graph);
   const certification = await openDataset(recipe.data.certification, recipe.folder);
   try {
-    checkInputs(certification, wantedOf(teacher.graph), "certification");
+    const wanted = wantedOf(teacher.graph);
+    checkInputs(certification, wanted, "certification");
+    await tryMetric(recipe, wanted);
     const { length } = certification;
     const used = Math.min(data.calibration.size, recipe.quantize.samples);
     const macs = teacher.size.macs ?? 0;

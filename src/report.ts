@@ -12,6 +12,7 @@ import { LIMITS } from "./emulate/limits.ts";
 import { operate } from "./emulate/power.ts";
 import { timelineOf } from "./emulate/timing.ts";
 import { CompileError } from "./error.ts";
+import { readOperatingPoint } from "./escalation.ts";
 import { GATES } from "./evidence/gates.ts";
 import { chipOf } from "./findings/chip.ts";
 import { errorsOf } from "./findings/errors.ts";
@@ -24,12 +25,14 @@ import { profileProgram } from "./profile.ts";
 import type { Recipe } from "./recipe.ts";
 import { adviceFor } from "./report/html/advice.ts";
 import {
+  type Absent,
   type AccuracyModel,
   type ChipModel,
   type Cost,
   type GateLine,
   type LayersModel,
   MOST,
+  type OperatingPointModel,
   type Point,
   type ReportModel,
   type Trust,
@@ -80,11 +83,26 @@ export async function reportOf(path: string, options: ReportOptions = {}): Promi
     points: pointsOf(lineage.recipe.name, evidence, options.baselines ?? []),
     chip,
     layers,
-    risk: evidence ? riskOf(evidence) : uncertified,
+    risk: evidence ? riskOf(evidence, pointModel(artifact, options.keys?.[1])) : uncertified,
     calibration: evidence ? calibrationOf(evidence) : uncertified,
     lineage: lineageModel(artifact, lineage, evidence),
   };
   return { ...known, advice: adviceFor(known) };
+}
+
+/** The certified operating point; without a key whatever stands there, as everything else in such a report. */
+function pointModel(artifact: SealedArtifact, certifier: KeyObject | undefined): OperatingPointModel | Absent {
+  const said = readOperatingPoint(artifact, certifier ?? "anybody");
+  if (typeof said === "string") return { absent: `There is no operating point: ${said}.` };
+  const { margin, escalationRate, escalationLimits, risk, alpha, delta, compiled, teacher } = said;
+  return {
+    ...{ margin, escalationRate, risk, alpha, delta },
+    ...(escalationLimits && { escalationAtMost: escalationLimits.upper }),
+    atRisk: {
+      ...(compiled.escalationAtRisk !== undefined && { compiled: compiled.escalationAtRisk }),
+      ...(teacher.escalationAtRisk !== undefined && { teacher: teacher.escalationAtRisk }),
+    },
+  };
 }
 
 function trustOf(artifact: SealedArtifact, keys: readonly KeyObject[]): Trust {

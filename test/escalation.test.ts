@@ -1,10 +1,19 @@
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { canonicalBytes, type Json } from "../src/artifact/canonical.ts";
 import type { SealedArtifact } from "../src/artifact/container.ts";
 import { EVIDENCE_SCHEMA } from "../src/artifact/evidence.ts";
+import { writeArtifact } from "../src/artifact/file.ts";
+import { attestationsOf } from "../src/artifact/verify.ts";
 import { certificateOf } from "../src/certificate.ts";
 import { attest } from "../src/certify/attest.ts";
 import { attestOperatingPoint, operatingPointOf, signedOperatingPoint } from "../src/escalation.ts";
+import { clopperPearsonLower, clopperPearsonUpper } from "../src/evidence/statistics/proportions.ts";
+import { parseBudgets } from "../src/gate/budgets.ts";
+import type { Trust } from "../src/gate/evidence.ts";
+import { gate } from "../src/gate.ts";
 import { again, built, certified, keys } from "./verify/signed-artifact.ts";
 
 const OPTIONS = { alpha: 0.05, system2Error: 0.01, system2Timeout: 0.001 };
@@ -78,5 +87,54 @@ describe("an operating point", () => {
     expect(() => operatingPointOf(artifact, { ...OPTIONS, alpha: 0 })).toThrow(code("usage/risk-limit"));
     expect(() => operatingPointOf(artifact, { ...OPTIONS, alpha: Number.NaN })).toThrow(code("usage/risk-limit"));
     expect(() => operatingPointOf(artifact, { ...OPTIONS, system2Error: 0.1 })).toThrow(code("gate/escalation"));
+  });
+});
+
+describe("the gate on how much is escalated", () => {
+  const folder = mkdtempSync(join(tmpdir(), "escalation-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const trust = { build: keys.build.publicKey, certifier: keys.certifier.publicKey };
+
+  async function judged(one: SealedArtifact, limit: number, whom: Trust = trust) {
+    const path = join(folder, "small.dopt");
+    writeArtifact(path, one);
+    const text = `budgets: [{ artifact: small, gates: { maxEscalationRate: ${limit} } }]`;
+    const { artifacts } = await gate([path], {
+      trust: whom,
+      budgets: parseBudgets(text, "b.yaml"),
+      today: "2027-01-01",
+    });
+    return artifacts[0].gates[0];
+  }
+
+  it("judges the certified rate by what the samples do not exclude, at the level of the look", async () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    const { lower, upper } = point.escalationLimits;
+    // Of 800 groups 200 are escalated: Clopper and Pearson at 4 % a side.
+    expect([lower, upper]).toEqual([clopperPearsonLower(200, 800, 0.04), clopperPearsonUpper(200, 800, 0.04)]);
+    const signed = again(await attestOperatingPoint(artifact, point, keys.certifier.privateKey));
+    expect(await judged(signed, 0.3)).toMatchObject({ verdict: "pass", value: 0.25, shown: upper });
+    expect(await judged(signed, 0.26)).toMatchObject({ verdict: "incomplete", value: 0.25, shown: upper });
+    expect(await judged(signed, 0.2)).toMatchObject({ verdict: "fail", value: 0.25 });
+    expect(await judged(signed, 0.2, "unsigned")).toMatchObject({ verdict: "fail" });
+  });
+
+  it("is not enough evidence without a point about this very evidence", async () => {
+    const missing = { verdict: "incomplete", reason: expect.stringContaining("no operating point was certified") };
+    expect(await judged(artifact, 1)).toMatchObject(missing);
+    const point = operatingPointOf(artifact, OPTIONS);
+    const signed = again(await attestOperatingPoint(artifact, point, keys.certifier.privateKey));
+    const later = await withSamples(samples.slice(1));
+    const stale = again({
+      manifest: later.manifest,
+      sections: new Map(later.sections).set(
+        "attestations",
+        canonicalBytes([...attestationsOf(later), attestationsOf(signed).at(-1)] as Json[]),
+      ),
+    });
+    expect(await judged(stale, 1)).toMatchObject({
+      verdict: "incomplete",
+      reason: expect.stringContaining("other evidence"),
+    });
   });
 });

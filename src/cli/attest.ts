@@ -30,12 +30,7 @@ export const attest = new Command("attest")
     }
     const key = keys.readPrivateKey(keyPath);
     const signedBy = keys.fingerprint(key);
-    if (signedBy === keys.fingerprint(build)) {
-      throw new CompileError("trust/same-key", "the build signed with this very key, and must not judge itself", {
-        where: keyPath,
-        remedy: "Attest with a key of one's own; `optimus-compile keygen gate` makes one.",
-      });
-    }
+    summary.requireOwnKey(key, build);
     const artifact = file.readArtifact(path);
     const { testResult } = policy.verifyAttestations(artifact, { build, certifier });
     const { result, failedTests } = testResult.predicate;

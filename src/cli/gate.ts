@@ -19,6 +19,7 @@ interface Flags extends TrustFlags {
   readonly waivers?: readonly string[];
   readonly waiverKey?: readonly string[];
   readonly now?: string;
+  readonly attest?: string;
   readonly plan?: boolean;
   readonly limit?: number;
   readonly discordance?: number;
@@ -45,6 +46,7 @@ export const gate = trustOptions(
   .option("--waivers <file...>", "signed waivers, as `waive` writes them")
   .option("--waiver-key <pem>", "public key of who may waive (repeatable)", collect)
   .option("--now <day>", "the day by which waivers are judged, YYYY-MM-DD (default: today in UTC)", dayOption)
+  .option("--attest <pem>", "sign the verdict with this private key, not the build's, and write it into each artifact")
   .option("--plan", "say how many labels the gates on drops need: 90 % power at no true drop")
   .option("--limit <drop>", "with --plan: the largest drop, in the place of the gates'", positive)
   .option("--discordance <share>", "with --plan: samples that one model answers right and the other does not", positive)
@@ -74,11 +76,12 @@ function dayOption(text: string): string {
 }
 
 async function judge(paths: readonly string[], flags: Flags): Promise<void> {
-  const [{ gate: run }, { BUDGETS_FILE, readBudgets }, { readPublicKeys }] = await Promise.all([
+  const [{ gate: run }, { BUDGETS_FILE, readBudgets }, { readPrivateKey, readPublicKeys }] = await Promise.all([
     import("../gate.ts"),
     import("../gate/budgets.ts"),
     import("../artifact/keys.ts"),
   ]);
+  const attest = flags.attest === undefined ? undefined : readPrivateKey(flags.attest);
   const trust = await trustOf(flags);
   const file = flags.budgets ?? (existsSync(BUDGETS_FILE) ? BUDGETS_FILE : undefined);
   const keys = (flags.waiverKey ?? []).flatMap(readPublicKeys);
@@ -94,6 +97,7 @@ async function judge(paths: readonly string[], flags: Flags): Promise<void> {
     ...(flags.waivers && { waivers: { files: flags.waivers, keys } }),
     today: flags.now ?? new Date().toISOString().slice(0, 10),
     show: fromHere,
+    ...(attest && { attest }),
   });
   await report(document, flags.json ? "json" : flags.reporter, flags.output);
   process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[document.verdict];

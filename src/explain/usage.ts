@@ -5,6 +5,11 @@ const HELP = "COMMAND --help lists arguments and options.";
 
 /** Exit status 2: the command line, a file that was named, or what it says. Data has a page of its own. */
 export const usage: Entries = {
+  "attest-unsigned": [
+    "A gate that believes nobody cannot sign.",
+    "`--attest` together with `--unsigned`.",
+    "Give both public keys in the place of `--unsigned`.",
+  ],
   "accept-gate": [
     "A gate was to be accepted that the budgets do not hold.",
     "A mistyped --gate.",

@@ -87,6 +87,10 @@ const quantize = z.strictObject({
     .default(64)
     .describe("neighbouring 4-bit weights that share an integer factor"),
   weightScales: z.enum(["max", "mse"]).default("mse").describe("whether 4-bit weights clip nothing or err least"),
+  rounding: z
+    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
+    .default("auto")
+    .describe("how weights are rounded; auto: 4-bit weights by gptq+descent, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
   calibrator: z
     .enum(["min-max", "percentile", "entropy", "mse", "auto"])

@@ -83,7 +83,7 @@ async function verify(program: string, args: readonly string[], wanted: string):
 /** The files that are under version control, and what is built from them, in another place. */
 async function makeCheckout(): Promise<void> {
   const { stdout } = await runProgram("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-  const built = ["dist", "src/emulate/kernels/kernels.wasm"].filter((path) => existsSync(join(root, path)));
+  const built = ["dist", "src/emulate/kernels/kernels.wasm", "src/quant/kernels/kernels.wasm"].filter((path) => existsSync(join(root, path)));
   for (const path of [...stdout.split("\0").filter((name) => name !== ""), ...built]) {
     const [from, to] = [join(root, path), join(checkout, path)];
     if (!existsSync(from)) continue;
