@@ -7,7 +7,6 @@ export type RangeRule = (typeof RANGE_RULES)[number];
 
 /** A rule for all values, or for each value the one whose range costs the layers behind it least. */
 export const CALIBRATORS = [...RANGE_RULES, "auto"] as const;
-export type Calibrator = (typeof CALIBRATORS)[number];
 
 export interface Range {
   readonly low: number;
@@ -125,7 +124,7 @@ function squaredError({ centres, counts }: Bins, { low, high }: Range, levels: n
  * (Migacz, "8-bit inference with TensorRT", 2017). What lies outside is only in the former, so clipping costs.
  */
 function divergence(histogram: Histogram, { low, high }: Range, levels: number): number {
-  const { counts } = histogram;
+  const counts = withoutZero(histogram.counts);
   const width = binWidth(histogram);
   const indexOf = (value: number) =>
     Math.min(counts.length - 1, Math.max(0, Math.floor(value / width) + counts.length / 2));
@@ -157,6 +156,15 @@ function divergence(histogram: Histogram, { low, high }: Range, levels: number):
     sum += (count / whole) * Math.log(count / whole / (told / Math.max(1, inside)));
   }
   return sum;
+}
+
+/** A Relu makes half of all numbers exactly 0, and 0 has a code of its own: the bins beside it count as much as the next ones. */
+function withoutZero(counts: Float64Array): Float64Array {
+  const zero = counts.length / 2;
+  const without = Float64Array.from(counts);
+  without[zero] = counts[zero + 1];
+  without[zero - 1] = counts[zero - 2];
+  return without;
 }
 
 /** Scale and zero point of a range: int8 asymmetric, int16 symmetric. Scales are single precision. */
