@@ -10,6 +10,7 @@ import { METRICS, makeStatement, OPERATING_POINT } from "./artifact/statement.ts
 import { attestationsOf, openAll, verifySignature } from "./artifact/verify.ts";
 import { CompileError } from "./error.ts";
 import { curveOf, leastEscalation } from "./evidence/escalation/curve.ts";
+import { blindEscalation } from "./evidence/escalation/economics.ts";
 import {
   escalationLimits,
   type Limits,
@@ -30,8 +31,10 @@ export interface EscalationOptions {
 interface Areas {
   readonly aurc: number;
   readonly augrc: number;
-  /** Plug-in: the least share to escalate for the risk, without a guarantee. */
+  /** Plug-in: the least share to escalate for the risk alpha, without a guarantee … */
   readonly escalationAtRisk?: number;
+  /** … and for the risk that the threshold has on the data. */
+  readonly escalationAtEqualRisk?: number;
 }
 
 export interface OperatingPoint extends Threshold, Limits {
@@ -43,6 +46,10 @@ export interface OperatingPoint extends Threshold, Limits {
   readonly evidenceDigest: string;
   readonly system2Error: number;
   readonly system2Timeout: number;
+  /** Plug-in: the mean loss where nothing is escalated … */
+  readonly chipRisk: number;
+  /** … and the share to escalate for the threshold's risk without looking at any confidence. */
+  readonly blindAtEqualRisk?: number;
   /** Risk over coverage by the compiled model's integer margin and by the float teacher's confidence. */
   readonly compiled: Areas;
   readonly teacher: Areas;
@@ -100,9 +107,16 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
   }
   const areas = (rows: Parameters<typeof curveOf>[0]): Areas => {
     const curve = curveOf(rows);
-    const least = leastEscalation(curve, alpha, escalatedLoss);
-    return { aurc: curve.aurc, augrc: curve.augrc, ...(least !== undefined && { escalationAtRisk: least }) };
+    const [least, equal] = [alpha, threshold.risk].map((risk) => leastEscalation(curve, risk, escalatedLoss));
+    return {
+      aurc: curve.aurc,
+      augrc: curve.augrc,
+      ...(least !== undefined && { escalationAtRisk: least }),
+      ...(equal !== undefined && { escalationAtEqualRisk: equal }),
+    };
   };
+  const chipRisk = decisions.reduce((sum, { loss }) => sum + loss, 0) / decisions.length;
+  const blind = blindEscalation(chipRisk, escalatedLoss, threshold.risk);
   return {
     ...threshold,
     ...limits,
@@ -112,6 +126,8 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
     decisions: decisions.length,
     groups: new Set(decisions.map(({ group }) => group)).size,
     evidenceDigest: sha256(section),
+    chipRisk,
+    ...(blind !== undefined && { blindAtEqualRisk: blind }),
     compiled: areas(decisions.map(({ margin, loss }) => ({ confidence: margin, loss }))),
     teacher: areas(
       samples.map(({ confidence, teacher }) => ({ confidence: confidence.teacher, loss: lossIn(teacher) })),
@@ -160,15 +176,24 @@ export async function attestOperatingPoint(
   }
   const json = toJson(point) as { [name: string]: Json };
   const bundle = (await signStatement(makeStatement(artifact.digest, OPERATING_POINT, json), key)) as unknown as Json;
-  const bundles = [...(attestationsOf(artifact) as Json[]), bundle];
+  // The same claim may stand there once: the newer takes the older's place, at the end.
+  const claimed = payloadOf(bundle);
+  const others = (attestationsOf(artifact) as Json[]).filter((other) => payloadOf(other) !== claimed);
+  const bundles = [...others, bundle];
   return {
     manifest: artifact.manifest,
     sections: new Map(artifact.sections).set("attestations", canonicalBytes(bundles)),
   };
 }
 
+/** What a bundle claims, and by which key. */
+function payloadOf(bundle: Json): string {
+  const { hint, payload } = openBundle(bundle);
+  return `${hint} ${sha256(payload)}`;
+}
+
 const share = z.number().min(0).max(1);
-const leastAtRisk = z.object({ escalationAtRisk: share.optional() });
+const leastAtRisk = z.object({ escalationAtEqualRisk: share.optional() });
 const Said = z.object({
   margin: z.int().nonnegative().nullable(),
   escalationRate: share,

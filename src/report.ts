@@ -99,8 +99,8 @@ function pointModel(artifact: SealedArtifact, certifier: KeyObject | undefined):
     ...{ margin, escalationRate, risk, alpha, delta },
     ...(escalationLimits && { escalationAtMost: escalationLimits.upper }),
     atRisk: {
-      ...(compiled.escalationAtRisk !== undefined && { compiled: compiled.escalationAtRisk }),
-      ...(teacher.escalationAtRisk !== undefined && { teacher: teacher.escalationAtRisk }),
+      ...(compiled.escalationAtEqualRisk !== undefined && { compiled: compiled.escalationAtEqualRisk }),
+      ...(teacher.escalationAtEqualRisk !== undefined && { teacher: teacher.escalationAtEqualRisk }),
     },
   };
 }

@@ -6,9 +6,10 @@ import { canonicalBytes, type Json } from "../src/artifact/canonical.ts";
 import type { SealedArtifact } from "../src/artifact/container.ts";
 import { EVIDENCE_SCHEMA } from "../src/artifact/evidence.ts";
 import { writeArtifact } from "../src/artifact/file.ts";
-import { attestationsOf } from "../src/artifact/verify.ts";
+import { attestationsOf, verifyAttestations } from "../src/artifact/verify.ts";
 import { certificateOf } from "../src/certificate.ts";
 import { attest } from "../src/certify/attest.ts";
+import { economicsOf } from "../src/economics.ts";
 import { attestOperatingPoint, operatingPointOf, signedOperatingPoint } from "../src/escalation.ts";
 import { clopperPearsonLower, clopperPearsonUpper } from "../src/evidence/statistics/proportions.ts";
 import { parseBudgets } from "../src/gate/budgets.ts";
@@ -67,6 +68,10 @@ describe("an operating point", () => {
     expect(signedOperatingPoint(artifact, keys.certifier.publicKey)).toBeUndefined();
     expect(signedOperatingPoint(first, keys.certifier.publicKey)).toMatchObject({ margin: 7, alpha: 0.05 });
     expect(signedOperatingPoint(second, keys.certifier.publicKey)).toMatchObject({ margin: 0, alpha: 0.9 });
+    const third = again(await attestOperatingPoint(second, point, key));
+    expect(signedOperatingPoint(third, keys.certifier.publicKey)).toMatchObject({ margin: 7, alpha: 0.05 });
+    expect(attestationsOf(third)).toHaveLength(attestationsOf(second).length);
+    verifyAttestations(third, { build: keys.build.publicKey, certifier: keys.certifier.publicKey });
     const { who } = certificateOf(first, [keys.build.publicKey, keys.certifier.publicKey]);
     expect(who.join("\n")).toContain("those of margin 7 or more; 0.25 of all go to System 2");
   });
@@ -87,6 +92,36 @@ describe("an operating point", () => {
     expect(() => operatingPointOf(artifact, { ...OPTIONS, alpha: 0 })).toThrow(code("usage/risk-limit"));
     expect(() => operatingPointOf(artifact, { ...OPTIONS, alpha: Number.NaN })).toThrow(code("usage/risk-limit"));
     expect(() => operatingPointOf(artifact, { ...OPTIONS, system2Error: 0.1 })).toThrow(code("gate/escalation"));
+  });
+});
+
+describe("what it costs", () => {
+  const prices = { decisions: 1000, callCost: 2, chipCost: 0, callMs: 100 };
+
+  it("is told of the point, of its limit, and of what has the same risk", () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    const { assumed, certified, atMost, withoutChip, atEqualRisk, callsAvoidedAtEqualRisk } = economicsOf(
+      artifact,
+      point,
+      { ...prices, chipMs: 1 },
+    );
+    expect(assumed).toEqual({ ...prices, chipMs: 1, timeoutMs: 100, timeout: 0.001 });
+    expect(certified).toMatchObject({ calls: 250, costPerMonth: 500, ms: 26 });
+    expect(atMost.calls).toBeCloseTo(1000 * point.escalationLimits.upper, 9);
+    expect(withoutChip).toMatchObject({ calls: 1000, costPerMonth: 2000, ms: 100 });
+    // Just what the chip has wrong is escalated: no blind mixture with System 2's own errors is as good.
+    expect([point.chipRisk, atEqualRisk.blind, callsAvoidedAtEqualRisk]).toEqual([0.25, undefined, undefined]);
+    const blind = economicsOf(artifact, { ...point, blindAtEqualRisk: 0.6 }, { ...prices, chipMs: 1 });
+    expect([blind.atEqualRisk.blind?.calls, blind.callsAvoidedAtEqualRisk]).toEqual([600, 350]);
+    expect([atEqualRisk.teacher?.escalated, point.compiled.escalationAtEqualRisk]).toEqual([0, 0.25]);
+  });
+
+  it("wants prices, and a time of the chip's", () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    expect(() => economicsOf(artifact, point, prices)).toThrow(code("evidence/latency"));
+    for (const wrong of [{ callCost: -1 }, { callMs: Number.NaN }, { decisions: Number.POSITIVE_INFINITY }]) {
+      expect(() => economicsOf(artifact, point, { ...prices, chipMs: 1, ...wrong })).toThrow(code("usage/prices"));
+    }
   });
 });
 

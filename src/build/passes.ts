@@ -18,10 +18,14 @@ const CHECKED_SAMPLES = 2;
  */
 export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
   const list = typeof recipe.passes === "string" ? presetPasses(recipe.passes) : recipe.passes;
-  const { equalize, rounding, ...quantize } = recipe.quantize;
-  const { samples, weights, block, formats, biasCorrection } = quantize;
+  const { equalize, smooth, rounding, ...quantize } = recipe.quantize;
+  const { samples, weights, activations, block, formats, biasCorrection } = quantize;
   const defaults = new Map<string, object>([
     ["quantize/equalize", { enabled: equalize, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
+    [
+      "quantize/smooth",
+      { enabled: smooth, weights, activations, formats, samples: Math.min(samples, SMOOTHING_SAMPLES) },
+    ],
     [
       "quantize/round-weights",
       { method: rounding, weights, block, formats, biasCorrection, samples: Math.min(samples, ROUNDING_SAMPLES) },
@@ -51,6 +55,7 @@ function marginOf({ confidence, metric }: Recipe, target: Target): object {
 
 /** Channel ranges settle sooner than the tails that clipping is about. */
 const EQUALIZING_SAMPLES = 64;
+const SMOOTHING_SAMPLES = 32;
 /** Each is run once for every share of the layers. */
 const ROUNDING_SAMPLES = 128;
 

@@ -5,6 +5,11 @@ const HELP = "COMMAND --help lists arguments and options.";
 
 /** Exit status 2: the command line, a file that was named, or what it says. Data has a page of its own. */
 export const usage: Entries = {
+  prices: [
+    "What decisions cost cannot be told.",
+    "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
+    "Give all three.",
+  ],
   "attest-unsigned": [
     "A gate that believes nobody cannot sign.",
     "`--attest` together with `--unsigned`.",

@@ -100,6 +100,7 @@ const quantize = z.strictObject({
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
+  smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
 });
 

@@ -1,10 +1,9 @@
-import { removeDead } from "../../ir/edit.ts";
-import type { Graph, Node, Tensor } from "../../ir/graph.ts";
-import { encodeModel } from "../../onnx/write.ts";
+import type { Graph, Node, State } from "../../ir/graph.ts";
 import { createSession, type Session } from "../../run/ort.ts";
 import type { ObserveTask } from "../observe.ts";
 import { type Algebra, openAlgebra } from "./algebra.ts";
 import { type Layer, type Reading, readingOf, readVector } from "./layers.ts";
+import { chosenVectors, modelOf, openRun } from "./replay.ts";
 
 /** What the inputs of one layer look like, summed over samples and positions, for each group. */
 export interface LayerStatistics {
@@ -28,7 +27,7 @@ export interface GramInit {
   readonly readings: readonly (readonly Reading[])[];
   /** Vectors that are taken of one input of one sample, at most, spread evenly. */
   readonly vectors: number;
-  readonly states: readonly { readonly input: string; readonly output: string; readonly init: Tensor }[];
+  readonly states: readonly State[];
 }
 
 /** What the runs of these layers need. `rounded` has the same values under the same names, its first layers rounded. */
@@ -41,19 +40,6 @@ export function gramInit(graph: Graph, rounded: Graph, layers: readonly Layer[],
     vectors,
     states: graph.states,
   };
-}
-
-/** Only what these values and the states are made of. */
-function modelOf(graph: Graph, values: readonly string[]): Model {
-  const inputs = new Set(graph.inputs);
-  const needed = removeDead({ ...graph, outputs: [...new Set(values)].filter((name) => !inputs.has(name)) });
-  return needed.nodes.length === 0 ? undefined : encodeModel(observable(needed));
-}
-
-/** The states' next values are outputs like the others; ONNX has no states. */
-function observable(graph: Graph): Graph {
-  const outputs = [...new Set([...graph.outputs, ...graph.states.map(({ output }) => output)])];
-  return { ...graph, outputs, states: [], metadata: new Map(), extra: undefined };
 }
 
 export interface GramWork {
@@ -70,7 +56,7 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
   return {
     async run(task) {
       const sums = init.readings.map(([reading]) => openSum(reading, twice));
-      const runs = sessions.map((session) => openRun(session, init));
+      const runs = sessions.map((session) => openRun(session, init.states));
       for (const [index, sample] of task.samples.entries()) {
         const seen: ((name: string) => Float32Array | undefined)[] = [];
         for (const run of runs) seen.push(await run(sample));
@@ -81,7 +67,7 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
             if (exact && met)
               await sums[layer].add(
                 reading,
-                chosenOf(reading.count, init.vectors, task.first + index),
+                chosenVectors(reading.count, init.vectors, task.first + index),
                 met,
                 exact,
                 algebra,
@@ -98,29 +84,6 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
       for (const session of sessions) await session?.release();
     },
   };
-}
-
-function openRun(session: Session | undefined, { states }: GramInit) {
-  const state = new Map(states.map((entry) => [entry.input, entry.init]));
-  return async (sample: ReadonlyMap<string, Tensor>) => {
-    const feeds = new Map([...state, ...sample]);
-    const outputs = session ? await session.run(feeds) : new Map<string, Tensor>();
-    for (const { input, output } of states) {
-      const next = outputs.get(output);
-      if (next) state.set(input, next);
-    }
-    return (name: string) => {
-      const tensor = outputs.get(name) ?? feeds.get(name);
-      return tensor?.dtype === "float32" ? (tensor.data as Float32Array) : undefined;
-    };
-  };
-}
-
-/** Evenly spaced, and elsewhere in every sample, so that no place is never looked at. */
-function chosenOf(count: number, most: number, sample: number): number[] {
-  if (count <= most) return Array.from({ length: count }, (_, index) => index);
-  const shift = (sample * 0.6180339887498949) % 1;
-  return Array.from({ length: most }, (_, index) => Math.floor(((index + shift) * count) / most));
 }
 
 /** Numbers that one product of matrices takes: its buffer is 4 MiB, whatever the layer. */

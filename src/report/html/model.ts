@@ -187,7 +187,7 @@ export interface OperatingPointModel {
   readonly risk: number;
   readonly alpha: number;
   readonly delta: number;
-  /** Plug-in: the least share that would be escalated for the same risk. */
+  /** Plug-in: the least share that would be escalated for this `risk`. */
   readonly atRisk: { readonly compiled?: number; readonly teacher?: number };
 }
 
