@@ -20,6 +20,11 @@ export const usage: Entries = {
     "A mistyped --gate.",
     "The message lists those of the entry.",
   ],
+  "nothing-quantized": [
+    "The recipe's passes quantize nothing that could be exported.",
+    "A list of passes of one's own without `lower/integer`.",
+    "Use the preset `default`, or a list that quantizes and lowers.",
+  ],
   "bad-binding": [
     "What the recipe binds to an input does not fit the model.",
     "A shape of another rank, values of another type, or an output that is not there.",
@@ -337,7 +342,7 @@ export const usage: Entries = {
     "A typing mistake.",
     "docs/gates.md lists the gates.",
   ],
-  "what-to-export": ["It was not said what to write.", "Neither --onnx nor --integer-onnx.", "Give one of them."],
+  "what-to-export": ["It was not said what to write.", "None of --onnx, --integer-onnx and --qdq, or more than one.", "Give one of them."],
   "wrong-input": [
     "An input of the integer model has another type or shape.",
     "Data of another preprocessing.",
