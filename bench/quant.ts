@@ -1,11 +1,12 @@
 /**
  * Quantization's own figures: `npm run bench:quant -- NAME [options]` runs `bench/quant/NAME.ts`, whose default export is
- * given the options and whose figures are printed as one JSON line.
+ * given the options and whose figures are printed as one JSON line, or one a row where it has several.
  */
 import { existsSync } from "node:fs";
 
 /** What a bench of this folder exports. */
-export type QuantBench = (options: readonly string[]) => Promise<Readonly<Record<string, unknown>>>;
+export type QuantBench = (options: readonly string[]) => Promise<Figures | readonly Figures[]>;
+export type Figures = Readonly<Record<string, unknown>>;
 
 const [name = "", ...options] = process.argv.slice(2);
 const url = new URL(`./quant/${name}.ts`, import.meta.url);
@@ -14,4 +15,4 @@ if (!/^[a-z0-9-]+$/.test(name) || !existsSync(url)) {
   process.exit(2);
 }
 const { default: run } = (await import(url.href)) as { default: QuantBench };
-console.log(JSON.stringify({ bench: name, ...(await run(options)) }));
+for (const figures of [await run(options)].flat()) console.log(JSON.stringify({ bench: name, ...figures }));

@@ -69,10 +69,20 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/report": ["src/evidence", "src/artifact"],
   "src/gate": [
     ...["src/artifact", "src/certify", "src/data", "src/emulate", "src/evidence", "src/ir", "src/recipe", "src/report"],
-    ...["src/build.ts", "src/certify.ts", "src/recipe.ts"],
+    ...["src/build.ts", "src/certify.ts", "src/escalation.ts", "src/recipe.ts"],
   ],
   "src/findings": [
-    ...["src/artifact", "src/emulate", "src/schedule", "src/target", "src/ir", "src/onnx", "src/run", "src/report"],
+    ...[
+      "src/artifact",
+      "src/emulate",
+      "src/evidence",
+      "src/schedule",
+      "src/target",
+      "src/ir",
+      "src/onnx",
+      "src/run",
+      "src/report",
+    ],
     ...["src/profile.ts", "src/replay.ts"],
   ],
   "src/recipe": ["src/target", "src/data", "src/recipe.ts"],

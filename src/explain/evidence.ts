@@ -2,6 +2,11 @@ import type { Entries } from "./entry.ts";
 
 /** Exit status 5: there is not enough to judge by, which is never a pass. */
 export const evidence: Entries = {
+  latency: [
+    "The evidence does not say how long one inference takes.",
+    "It was written by another version.",
+    "Give `--chip-ms`, or certify again.",
+  ],
   accept: [
     "A gate that was never measured cannot be accepted.",
     "The evidence holds no figure for it.",

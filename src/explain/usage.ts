@@ -5,10 +5,25 @@ const HELP = "COMMAND --help lists arguments and options.";
 
 /** Exit status 2: the command line, a file that was named, or what it says. Data has a page of its own. */
 export const usage: Entries = {
+  prices: [
+    "What decisions cost cannot be told.",
+    "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
+    "Give all three.",
+  ],
+  "attest-unsigned": [
+    "A gate that believes nobody cannot sign.",
+    "`--attest` together with `--unsigned`.",
+    "Give both public keys in the place of `--unsigned`.",
+  ],
   "accept-gate": [
     "A gate was to be accepted that the budgets do not hold.",
     "A mistyped --gate.",
     "The message lists those of the entry.",
+  ],
+  "nothing-quantized": [
+    "The recipe's passes quantize nothing that could be exported.",
+    "A list of passes of one's own without `lower/integer`.",
+    "Use the preset `default`, or a list that quantizes and lowers.",
   ],
   "bad-binding": [
     "What the recipe binds to an input does not fit the model.",
@@ -327,7 +342,7 @@ export const usage: Entries = {
     "A typing mistake.",
     "docs/gates.md lists the gates.",
   ],
-  "what-to-export": ["It was not said what to write.", "Neither --onnx nor --integer-onnx.", "Give one of them."],
+  "what-to-export": ["It was not said what to write.", "None of --onnx, --integer-onnx and --qdq, or more than one.", "Give one of them."],
   "wrong-input": [
     "An input of the integer model has another type or shape.",
     "Data of another preprocessing.",

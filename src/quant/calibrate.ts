@@ -91,7 +91,7 @@ async function* observations(
 }
 
 /** Samples of one sequence stay together and in order; others go by chunks. Cut by index, never by worker. */
-async function* tasksOf(samples: Samples, limit: number): AsyncGenerator<ObserveTask> {
+export async function* tasksOf(samples: Samples, limit: number): AsyncGenerator<ObserveTask> {
   let task: ObserveTask["samples"][number][] = [];
   let first = 0;
   let sequence: string | undefined;

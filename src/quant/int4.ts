@@ -2,6 +2,7 @@ import { elementCount, type Quant, type Tensor } from "../ir/graph.ts";
 import { pack } from "../ir/numbers.ts";
 import { makeTensor, stridesOf, valuesOf } from "../ir/tensor.ts";
 import type { Block, WeightScales } from "./format.ts";
+import { nearestRows } from "./rounding/nearest.ts";
 
 /** The lowest and highest code. */
 const [LOW, HIGH] = [-8, 7];
@@ -35,6 +36,10 @@ export function quantizeInt4(tensor: Tensor, axis: number | undefined, block: Bl
   const values = valuesOf(tensor) as ArrayLike<number>;
   const { rows, columns, position } = rowsOf(tensor.shape, axis);
   const size = axis === undefined || block === "all" ? columns : block;
+  if (axis === 0 && scales === "max" && size % 32 === 0 && columns > size && columns % size === 0) {
+    const fast = nearestInt4(tensor, rows, columns, size);
+    if (fast) return fast;
+  }
   const blocks = size === 0 ? 0 : Math.ceil(columns / size);
   const typical = largestOf(values, values.length, (index) => index) || 1e-30;
   const scale = new Float32Array(rows);
@@ -66,6 +71,23 @@ export function quantizeInt4(tensor: Tensor, axis: number | undefined, block: Bl
     ...(blocks > 1 && { multipliers: { block: size, values: multipliers } }),
   };
   return makeTensor("int4", tensor.shape, pack("int4", 4, codes), quant);
+}
+
+/** Rows that lie in whole blocks, by the kernel that reads them once; undefined where one is too small to have its own scale. */
+function nearestInt4(tensor: Tensor, rows: number, columns: number, block: number): Tensor | undefined {
+  const values = valuesOf(tensor);
+  if (!(values instanceof Float32Array)) return undefined;
+  const made = nearestRows(values, rows, columns, block, LARGEST_MULTIPLIER);
+  const typical = made.scale.reduce((most, scale) => Math.max(most, scale), 0);
+  if (!(typical > 0) || made.scale.some((scale) => scale > 0 && scale < typical * 2 ** -16)) return undefined;
+  const scale = made.scale.map((own) => (own === 0 ? typical : own));
+  const quant: Quant = {
+    scale,
+    zeroPoint: Int32Array.of(0),
+    axis: 0,
+    multipliers: { block, values: made.multipliers },
+  };
+  return makeTensor("int4", tensor.shape, made.codes, quant);
 }
 
 function largestOf(values: ArrayLike<number>, count: number, at: (index: number) => number): number {

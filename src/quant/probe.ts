@@ -1,3 +1,4 @@
+import { dequantize } from "../ir/codes.ts";
 import {
   attrs,
   type DType,
@@ -109,7 +110,12 @@ export function probedModel(
   const whole = probes.flatMap((probe) => (probe.kind === "whole" && !inputs.has(probe.value) ? [probe.value] : []));
   const summary = writer.close();
   const outputs = [...new Set([...whole, ...graph.states.map((state) => state.output), ...(summary ? [summary] : [])])];
-  const model = encodeModel({ ...writer.graph(), outputs, states: [], metadata: new Map(), extra: undefined });
+  const probed = writer.graph();
+  // ONNX has no integer factors a block: such weights go in as the reals that they stand for.
+  const constants = new Map(
+    [...probed.constants].map(([name, tensor]) => [name, tensor.quant?.multipliers ? dequantize(tensor) : tensor]),
+  );
+  const model = encodeModel({ ...probed, constants, outputs, states: [], metadata: new Map(), extra: undefined });
   const shift = writer.shift();
   return { model, probes: { values: probes, channels: sums, ...(summary && { summary }), ...(shift && { shift }) } };
 }

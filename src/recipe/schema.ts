@@ -87,12 +87,17 @@ const quantize = z.strictObject({
     .default(64)
     .describe("neighbouring 4-bit weights that share an integer factor"),
   weightScales: z.enum(["max", "mse"]).default("mse").describe("whether 4-bit weights clip nothing or err least"),
+  rounding: z
+    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
+    .default("auto")
+    .describe("how weights are rounded; auto: 4-bit weights by gptq+descent, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
   calibrator: z.enum(["min-max", "percentile", "mse"]).default("min-max").describe("how ranges are found"),
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
+  smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
 });
 

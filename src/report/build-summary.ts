@@ -75,6 +75,7 @@ function closing({ artifact, digest, verdict }: BuildDocument, { signatures }: B
     lines.push(`${missing} (\`optimus-compile keygen\` makes keys)`);
     lines.push("", `next: optimus-compile verify ${path} --unsigned`);
   }
+  lines.push(`      optimus-compile report ${path} -o report.html`);
   lines.push(`      optimus-compile emulate ${path} --input X.npz --output Y.npz`);
   return `${lines.join("\n")}\n`;
 }

@@ -109,6 +109,7 @@ describe("summariseBuild", () => {
       unsigned: the recipe has no \`key\` (\`optimus-compile keygen\` makes keys)
 
       next: optimus-compile verify /tmp/out/a.dopt --unsigned
+            optimus-compile report /tmp/out/a.dopt -o report.html
             optimus-compile emulate /tmp/out/a.dopt --input X.npz --output Y.npz
       "
     `);

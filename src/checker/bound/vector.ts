@@ -65,13 +65,15 @@ export function vectorCycles(layer: VectorLayer, target: Target): number {
 export function portCycles(layer: Layer, { sram }: Target): number {
   const all = ({ count, bytes }: Sized) => count * bytes;
   let read = 0;
-  if (layer.kind === "matmul") read = all(layer.a) + all(layer.b);
+  if (layer.kind === "matmul") read = all(layer.a) + layer.b.count * layer.b.bytes * layer.form.bytes;
   else if (layer.kind === "vector" && !layer.window) read = layer.inputs.reduce((sum, input) => sum + all(input), 0);
   else {
     const [rows, columns] = layer.kind === "vector" ? layer.window! : [layer.rows, layer.columns];
     const x = layer.kind === "vector" ? layer.inputs[0] : layer.x;
     const reached = layer.kind === "deconv" ? 0 : cellsReached(rows) * cellsReached(columns);
-    read = x.shape[0] * x.shape[1] * reached * x.bytes + (layer.kind === "vector" ? 0 : all(layer.w));
+    read =
+      x.shape[0] * x.shape[1] * reached * x.bytes +
+      (layer.kind === "vector" ? 0 : layer.w.count * layer.w.bytes * layer.form.bytes);
   }
   return Math.max(read / sram.readBytesPerCycle, all(layer.y) / sram.writeBytesPerCycle);
 }
