@@ -3,7 +3,7 @@ import { createSession, type Session } from "../../run/ort.ts";
 import type { ObserveTask } from "../observe.ts";
 import { type Algebra, openAlgebra } from "./algebra.ts";
 import { type Layer, type Reading, readingOf, readVector } from "./layers.ts";
-import { chosenVectors, modelOf, openRun } from "./replay.ts";
+import { chosenVectors, modelOf, openRun, vectorsOfSample } from "./replay.ts";
 
 /** What the inputs of one layer look like, summed over samples and positions, for each group. */
 export interface LayerStatistics {
@@ -25,18 +25,26 @@ export interface GramInit {
   readonly models: readonly [float: Model, ...rounded: Model[]];
   /** For each layer, its nodes' inputs. */
   readonly readings: readonly (readonly Reading[])[];
-  /** Vectors that are taken of one input of one sample, at most, spread evenly. */
+  /** Samples in all, and vectors that are taken of one input of one of them, at most, spread evenly. */
+  readonly samples: number;
   readonly vectors: number;
   readonly states: readonly State[];
 }
 
 /** What the runs of these layers need. `rounded` has the same values under the same names, its first layers rounded. */
-export function gramInit(graph: Graph, rounded: Graph, layers: readonly Layer[], vectors: number): GramInit {
+export function gramInit(
+  graph: Graph,
+  rounded: Graph,
+  layers: readonly Layer[],
+  samples: number,
+  vectors: number,
+): GramInit {
   const readings = layers.map((layer) => layer.nodes.map((node: Node) => readingOf(graph, layer, node)));
   const values = readings.flatMap((list) => list.map(({ value }) => value));
   return {
     models: [modelOf(graph, values), ...(rounded === graph ? [] : [modelOf(rounded, values)])],
     readings,
+    samples,
     vectors,
     states: graph.states,
   };
@@ -67,7 +75,11 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
             if (exact && met)
               await sums[layer].add(
                 reading,
-                chosenVectors(reading.count, init.vectors, task.first + index),
+                chosenVectors(
+                  reading.count,
+                  vectorsOfSample(reading.depth, init.samples, init.vectors),
+                  task.first + index,
+                ),
                 met,
                 exact,
                 algebra,
@@ -90,7 +102,7 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
 const BUFFER = 2 ** 20;
 
 /** Sums over the vectors of a layer: by products of whole buffers in single precision, added up in doubles. */
-function openSum({ groups, depth }: Reading, twice: boolean) {
+export function openSum({ groups, depth }: Reading, twice: boolean) {
   const rows = Math.max(16, Math.min(4096, Math.floor(BUFFER / (groups * depth))));
   const met = new Float32Array(groups * rows * depth);
   const exact = twice ? new Float32Array(groups * rows * depth) : met;
