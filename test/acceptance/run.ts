@@ -9,6 +9,7 @@ import type { AcceptanceCheck } from "./check.ts";
 import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
+import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { rebuild } from "./rebuild.ts";
@@ -25,6 +26,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   checker,
   determinism,
   escalation,
+  gradients,
   lowering,
   rebuild,
   recipes,
