@@ -9,6 +9,7 @@ import type { AcceptanceCheck, AcceptanceOptions } from "./check.ts";
 import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
+import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { quantization } from "./quantization.ts";
@@ -26,6 +27,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   checker,
   determinism,
   escalation,
+  gradients,
   lowering,
   quantization,
   rebuild,
