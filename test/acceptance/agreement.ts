@@ -45,7 +45,7 @@ async function compare(path: string, limit: number): Promise<Omit<Outcome, "name
 }
 
 /** The first samples; sequences keep their beginnings. */
-function cut(tasks: readonly CertifyTask[], limit: number): CertifyTask[] {
+export function cut(tasks: readonly CertifyTask[], limit: number): CertifyTask[] {
   const kept: CertifyTask[] = [];
   let left = limit;
   for (const { start, length } of tasks) {

@@ -52,6 +52,20 @@ it("lower/codes: weights with zero points or blocks are rounded again, by output
   });
 });
 
+it("lower/codes: 4-bit weights with a scale a channel stay, those with zero points become int8", async () => {
+  const graph = prepare(`
+    input x: float32[2,4]
+    const w: int4[4,2]{scale=[0.5, 0.25], axis=1} = [-8, 7, 1, 2, 3, -4, 5, -6]
+    const v: int4[4,2]{scale=[0.5, 0.25], zero=[1, 2], axis=1} = [-8, 7, 1, 2, 3, -4, 5, -6]
+    a = MatMul(x, w)
+    y = MatMul(x, v)
+    return a, y
+  `);
+  const { constants } = (await runPasses(graph, ["lower/codes"])).graph;
+  expect(constants.get("w")).toBe(graph.constants.get("w"));
+  expect(constants.get("v")?.dtype).toBe("int8");
+});
+
 it("lower/codes leaves what was not quantized alone", async () => {
   const graph = prepare(`
     input x: uint8[4]
