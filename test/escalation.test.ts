@@ -182,6 +182,12 @@ describe("the gate on how much is escalated", () => {
         canonicalBytes([...attestationsOf(later), attestationsOf(signed).at(-1)] as Json[]),
       ),
     });
+    const garbled = again({
+      manifest: signed.manifest,
+      sections: new Map(signed.sections).set("attestations", canonicalBytes([{}])),
+    });
+    const unread = { verdict: "incomplete", reason: expect.stringContaining("what is claimed cannot be read") };
+    expect(await judged(garbled, 1, "unsigned")).toMatchObject(unread);
     expect(await judged(stale, 1)).toMatchObject({
       verdict: "incomplete",
       reason: expect.stringContaining("other evidence"),

@@ -57,29 +57,58 @@ const LEARNT: ReadonlyMap<string, readonly number[]> = new Map([
   ["InstanceNormalization", [1, 2]],
   ["RMSNormalization", [1]],
   ["PRelu", [1]],
-  ["LSTM", [1, 2, 3, 5, 6]],
+  ["LSTM", [1, 2, 3]],
   ["Add", [0, 1]],
   ["Sub", [0, 1]],
   ["Mul", [0, 1]],
 ]);
 const ARITHMETIC = new Set(["Add", "Sub", "Mul"]);
 
+/** Between a weight and its reader: what an exporter puts there to turn, cut, join or spread it. */
+const MOVES = new Set([
+  "Concat",
+  "Expand",
+  "Flatten",
+  "Identity",
+  "Reshape",
+  "Slice",
+  "Split",
+  "Squeeze",
+  "Tile",
+  "Transpose",
+  "Unsqueeze",
+]);
+
 /**
  * The constants that a training changes unless it is told otherwise: the weights, biases, scales and tables of the operators
- * that have some, in the order in which the graph reads them. Masks and single factors are no weights.
+ * that have some, in the order in which the graph reads them, also where they are transposed, cut or joined first. Masks and
+ * single factors are no weights.
  */
 export function parametersOf(graph: Graph): string[] {
   const found = new Set<string>();
+  const producers = new Map<string, Node>();
   for (const node of graph.nodes) {
     for (const index of LEARNT.get(node.op) ?? []) {
-      const name = node.inputs[index] ?? "";
-      const tensor = graph.constants.get(name);
-      if (tensor === undefined || !isFloat(tensor.dtype)) continue;
-      if (ARITHMETIC.has(node.op) && !isLearntTerm(tensor)) continue;
-      found.add(name);
+      for (const [name, tensor] of constantsBehind(graph, producers, node.inputs[index] ?? "")) {
+        if (!isFloat(tensor.dtype) || (ARITHMETIC.has(node.op) && !isLearntTerm(tensor))) continue;
+        found.add(name);
+      }
     }
+    if (MOVES.has(node.op)) for (const name of node.outputs) producers.set(name, node);
   }
   return [...found];
+}
+
+/** The constants that a value is made of by moving alone. */
+function constantsBehind(graph: Graph, moved: ReadonlyMap<string, Node>, value: string): [string, Tensor][] {
+  const found: [string, Tensor][] = [];
+  const seen = new Set([value]);
+  for (const name of seen) {
+    const tensor = graph.constants.get(name);
+    if (tensor !== undefined) found.push([name, tensor]);
+    for (const input of moved.get(name)?.inputs ?? []) seen.add(input);
+  }
+  return found;
 }
 
 /**

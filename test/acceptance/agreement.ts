@@ -55,7 +55,7 @@ async function compare(path: string, limit: number, set: readonly string[] = [])
 }
 
 /** The first samples; sequences keep their beginnings. */
-function cut(tasks: readonly CertifyTask[], limit: number): CertifyTask[] {
+export function cut(tasks: readonly CertifyTask[], limit: number): CertifyTask[] {
   const kept: CertifyTask[] = [];
   let left = limit;
   for (const { start, length } of tasks) {
