@@ -9,11 +9,12 @@ const tanhForm = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / M
 
 const exactForm = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
 
-/** Φ(x) + x·φ(x). */
+/** Φ(x) + x·φ(x), with a = x/√2: (1 + erf a)/2 (a HardSigmoid that never clamps, one pass) + a·e^(−a²)/√π. */
 function exactSlope(g: GradientBuilder, x: Value): Value {
-  const cumulative = g.mul(g.add(g.emit("Erf", [g.mul(x, Math.SQRT1_2)]), 1), 0.5);
-  const density = g.mul(g.emit("Exp", [g.mul(square(g, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI));
-  return g.add(cumulative, g.mul(x, density));
+  const a = g.mul(x, Math.SQRT1_2);
+  const cumulative = g.emit("HardSigmoid", [g.emit("Erf", [a])], { attrs: { alpha: { f: 0.5 }, beta: { f: 0.5 } } });
+  const bell = g.mul(g.mul(a, 1 / Math.sqrt(Math.PI)), g.emit("Exp", [g.neg(square(g, a))]));
+  return g.add(cumulative, bell);
 }
 
 /** With u = √(2/π)·(x + 0.044715·x³) and t = tanh u: (1 + t)/2 + x/2·(1 − t²)·u'. */
