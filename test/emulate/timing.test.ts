@@ -102,8 +102,8 @@ describe("timing of a program", () => {
       const target = loadTarget("ai4", { set: ["sram=256KiB", better] });
       expect(timeProgram(program, target).cycles).toBeLessThanOrEqual(base.timing.cycles);
     }
-    const two = network(2);
-    expect(timed(two, ["sram=1MiB"]).timing.dramBytes).toBeLessThan(timed(two, ["sram=64KiB"]).timing.dramBytes);
+    const one = network(1);
+    expect(timed(one, ["sram=1MiB"]).timing.dramBytes).toBeLessThan(timed(one, ["sram=64KiB"]).timing.dramBytes);
   });
 
   test("the schedule comes near the bound where the work is large enough", () => {
@@ -115,15 +115,15 @@ describe("timing of a program", () => {
   });
 
   test("energy grows with the work and has a range", () => {
-    // Two blocks: with so little memory a schedule is sought long.
-    const small = timed(network(2));
+    // One block: with so little memory a schedule is sought long.
+    const small = timed(network(1));
     const { mJ, parts } = energyOf(small.program, small.timing, small.target);
     expect(mJ.low).toBeLessThan(mJ.mid);
     expect(mJ.mid).toBeLessThan(mJ.high);
     const { macsInt16, macsInt4, ...used } = parts;
     expect([macsInt16.high, macsInt4.high]).toEqual([0, 0]);
     for (const part of Object.values(used)) expect(part.mid).toBeGreaterThan(0);
-    const starved = timed(network(2), ["sram=48KiB"]);
+    const starved = timed(network(1), ["sram=48KiB"]);
     expect(energyOf(starved.program, starved.timing, starved.target).parts.dram.mid).toBeGreaterThan(parts.dram.mid);
   });
 });
