@@ -90,7 +90,7 @@ const quantize = z.strictObject({
   rounding: z
     .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
     .default("auto")
-    .describe("how weights are rounded; auto: 4-bit weights by gptq+descent, 8-bit ones to nearest"),
+    .describe("how weights are rounded; auto: 4-bit weights by gptq, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
   calibrator: z
     .enum(["min-max", "percentile", "entropy", "mse", "auto"])
