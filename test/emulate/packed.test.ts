@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cost } from "../../src/build/cost.ts";
 import { boundOf } from "../../src/checker/bound.ts";
 import { checkProgram } from "../../src/checker/check.ts";
 import { energyOf } from "../../src/emulate/energy.ts";
@@ -85,6 +86,19 @@ describe("weights of 4 bits", () => {
     expect(events.macsInt4).toBe(16 * 64 * 54 + 1024 * 96);
     expect(parts.macsInt4.mid).toBeGreaterThan(0);
   });
+});
+
+it("a graph that is not lowered yet costs what its formats will", () => {
+  const of = (dtype: string, rate: number) => {
+    const text = `input x: float32[1,1024]
+      const w: ${dtype}[1024,96]{scale=0.5} = random(1, -7, 7)
+      y: float32[1,96] = MatMul(x, w)
+      return y`;
+    return cost(parse(text), loadTarget("ai4", { set: [`array.int4Rate=${rate}`, "dram=4000"] }));
+  };
+  expect(of("int8", 1).dramBytes - of("int4", 1).dramBytes).toBe(512 * 96);
+  expect(of("int4", 2).cycles).toBeLessThan(0.6 * of("int4", 1).cycles);
+  expect(of("int8", 2)).toEqual(of("int8", 1));
 });
 
 type Linear = ConvCommand | MatMulCommand;

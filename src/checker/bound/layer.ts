@@ -27,12 +27,15 @@ export interface Slide {
 
 const PLAIN: WeightForm = { bytes: 1, rate: 1 };
 
-/** The form of every value that may be weights: 4 bits where the target's unpacker can stand between memory and array. */
+/**
+ * The form of every value that may be weights: 4 bits where the target's unpacker can stand between memory and array. In a graph
+ * that is not lowered yet, constants of type int4 are what will be unpacked.
+ */
 export function weightForms(graph: Graph, { array }: Target): (name: string) => WeightForm {
   if (array.int4Storage === "none") return () => PLAIN;
   const packed = new Set(graph.nodes.filter(isUnpacking).map(({ outputs }) => outputs[0]));
   const form: WeightForm = { bytes: 0.5, rate: array.int4Rate };
-  return (name) => (packed.has(name) ? form : PLAIN);
+  return (name) => (packed.has(name) || graph.constants.get(name)?.dtype === "int4" ? form : PLAIN);
 }
 
 export function isUnpacking({ domain, op }: Node): boolean {

@@ -80,7 +80,7 @@ export async function openCuts(
   return {
     async statistics(index, current) {
       const place = places[index];
-      const twice = index > 0;
+      const twice = current !== graph;
       const sources = twice ? [graph, current] : [graph];
       if (twice && rounded === floats) rounded = floats.map((values) => new Map(values));
       for (const [which, source] of sources.entries()) {

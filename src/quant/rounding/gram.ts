@@ -102,7 +102,8 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
 const BUFFER = 2 ** 20;
 
 /** Sums over the vectors of a layer: by products of whole buffers in single precision, added up in doubles. */
-export function openSum({ groups, depth }: Reading, twice: boolean) {
+export function openSum(reading: Reading, twice: boolean) {
+  const { groups, depth } = reading;
   const rows = Math.max(16, Math.min(4096, Math.floor(BUFFER / (groups * depth))));
   const met = new Float32Array(groups * rows * depth);
   const exact = twice ? new Float32Array(groups * rows * depth) : met;
@@ -125,21 +126,15 @@ export function openSum({ groups, depth }: Reading, twice: boolean) {
     const [x, y] = [parts[0], parts[parts.length - 1]];
     addTo(gram, await algebra.correlate(x, x, groups, used, depth));
     if (cross) addTo(cross, await algebra.correlate(x, y, groups, used, depth));
-    addVectors(sum, x, groups, used, depth);
-    if (twice) addVectors(floatSum, y, groups, used, depth);
+    addVectors(sum, x, reading, filled, used);
+    if (twice) addVectors(floatSum, y, reading, filled, used);
     filled = 0;
   };
   return {
-    async add(
-      reading: Reading,
-      chosen: readonly number[],
-      values: Float32Array,
-      floats: Float32Array,
-      algebra: Algebra,
-    ) {
+    async add(input: Reading, chosen: readonly number[], values: Float32Array, floats: Float32Array, algebra: Algebra) {
       for (const index of chosen) {
-        readVector(reading, values, index, met, filled, rows);
-        if (twice) readVector(reading, floats, index, exact, filled, rows);
+        readVector(input, values, index, met, filled, rows);
+        if (twice) readVector(input, floats, index, exact, filled, rows);
         filled += 1;
         if (filled === rows) await flush(algebra);
       }
@@ -156,11 +151,13 @@ function addTo(sum: Float64Array, values: ArrayLike<number>): void {
   for (let index = 0; index < sum.length; index++) sum[index] += values[index];
 }
 
-function addVectors(sum: Float64Array, values: Float32Array, groups: number, rows: number, depth: number): void {
+/** Adds the first `filled` of each group's `rows` vectors. */
+function addVectors(sum: Float64Array, values: Float32Array, { groups, depth }: Reading, filled: number, rows: number) {
   for (let group = 0; group < groups; group++) {
-    for (let row = 0; row < rows; row++) {
-      const from = (group * rows + row) * depth;
-      for (let at = 0; at < depth; at++) sum[group * depth + at] += values[from + at];
+    const own = sum.subarray(group * depth, (group + 1) * depth);
+    const end = (group * rows + filled) * depth;
+    for (let from = group * rows * depth; from < end; from += depth) {
+      for (let at = 0; at < depth; at++) own[at] += values[from + at];
     }
   }
 }

@@ -14,6 +14,8 @@ import { openSource, type SourceOptions } from "./source.ts";
 export interface NetworkOptions extends Omit<RoundingOptions, "format" | "largest">, SourceOptions {
   /** How the weights of a node are stored; undefined where they stay as they are. */
   readonly formatOf: (node: Node) => WeightFormat | undefined;
+  /** Whether a layer's inputs come from the layers before it as they are rounded, or from the float model. */
+  readonly prefix: "rounded" | "float";
   /** Take the shift of the outputs' means back in the bias. */
   readonly biasCorrection: boolean;
   /** Constants as reals, to look at; as codes with their `quant` otherwise. */
@@ -32,7 +34,7 @@ export async function roundNetwork(graph: Graph, samples: Samples, options: Netw
     const emitted = new Map<string, Tensor>();
     let current = graph;
     for (const [index, layer] of layers.entries()) {
-      const seen = await source?.statistics(index, current);
+      const seen = await source?.statistics(index, options.prefix === "rounded" ? current : graph);
       const statistics = seen && seen.count > 0 ? seen : undefined;
       const { codes, reals } = await roundLayer(graph, layer, statistics, options, algebra);
       emitted.set(layer.weights, options.emit === "codes" ? codes : reals);

@@ -21,6 +21,7 @@ const OPTIONS: NetworkOptions = {
   samples: 48,
   vectors: 64,
   stages: 8,
+  prefix: "rounded",
   biasCorrection: false,
   emit: "codes",
   jobs: 1,
