@@ -96,6 +96,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   await enter("seal", options, watch);
   const golden = await stages.golden(record, integer, scheduled, data);
   data.close();
+  const errors = await stages.errors(teacher, record, integer, golden);
   const lineage = lineageOf(recipe, target, {
     teacher: teacher.lineage,
     data: data.lineage,
@@ -103,6 +104,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     imported: teacher.graph,
     integer,
     record,
+    ...(errors && { errors }),
   });
   const manifest = manifestOf(teacher.graph, integer, target, recipe.profile);
   const sealed = await seal({

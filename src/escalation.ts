@@ -217,16 +217,24 @@ export function readOperatingPoint(
   artifact: SealedArtifact,
   certifier: KeyObject | "anybody",
 ): z.infer<typeof Said> | string {
-  const said =
-    certifier === "anybody"
-      ? newestOf(openAll(artifact))?.statement.predicate
-      : signedOperatingPoint(artifact, certifier);
+  const said = certifier === "anybody" ? anybodysPoint(artifact) : signedOperatingPoint(artifact, certifier);
+  if (typeof said === "string") return said;
   if (said === undefined) return "no operating point was certified: `optimus-compile escalate` learns one";
   const parsed = Said.safeParse(said);
   if (!parsed.success) return "the operating point is of another version: learn it again";
   const section = artifact.sections.get("evidence");
   if (section !== undefined && parsed.data.evidenceDigest === sha256(section)) return parsed.data;
   return "the operating point was learned from other evidence: learn it again";
+}
+
+/** Who looks at no signature is not stopped by claims that cannot be read. */
+function anybodysPoint(artifact: SealedArtifact): { readonly [name: string]: unknown } | string | undefined {
+  try {
+    return newestOf(openAll(artifact))?.statement.predicate;
+  } catch (error) {
+    if (error instanceof CompileError) return `what is claimed cannot be read: ${error.message}`;
+    throw error;
+  }
 }
 
 /** How much is escalated, and at most, for the gate; a sentence where nobody can say. Throws as `readOperatingPoint` does. */

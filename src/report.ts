@@ -42,7 +42,7 @@ import { renderReport } from "./report/html/page.ts";
 export interface ReportOptions {
   /** Other artifacts of the same task, to be seen beside this one. */
   readonly baselines?: readonly string[];
-  /** With it the errors by layer can be told: they need the teacher itself. */
+  /** With it the errors by layer are told anew, from the teacher itself, and not as the build told them. */
   readonly recipe?: Recipe;
   /** Public keys: the build's, then the certifier's. Without, the report says that nobody looked. */
   readonly keys?: readonly KeyObject[];
@@ -243,7 +243,8 @@ async function runOf(
   const { target } = operate(program, made, { profile });
   const timeline = timelineOf(program, target, { profile });
   const profiled = profileProgram(program, made, { profile, top: HELPED });
-  const errors = recipe && (await layerErrors(artifact, lineage, recipe));
+  const told = lineage.errors && new Map(lineage.errors.values);
+  const errors = recipe ? await layerErrors(artifact, lineage, recipe) : told;
   const { lines, layerOf, names } = layersOf(timeline, profiled.layers, record, errors ?? new Map());
   const layers: LayersModel = {
     cycles: profiled.cycles,
@@ -254,7 +255,8 @@ async function runOf(
       .sort((a, b) => b.cycles - a.cycles),
     whatIf: profiled.whatIf.map(({ what, gain }) => ({ what, gain })),
     ...(errors === undefined && {
-      noErrors: "The error of each layer needs the teacher: make the report with --recipe to have it.",
+      noErrors:
+        "The error of each layer needs the teacher, and this artifact does not carry it: make the report with --recipe to have it.",
     }),
   };
   const chip: ChipModel = chipOf(program, timeline, target, layerOf, names.slice(0, MOST.layers));

@@ -154,6 +154,21 @@ describe("the gate on how much is escalated", () => {
     expect(await judged(signed, 0.2, "unsigned")).toMatchObject({ verdict: "fail" });
   });
 
+  it("judges it beside a baseline's, by what the samples do not exclude, too", async () => {
+    const point = operatingPointOf(artifact, OPTIONS);
+    const signed = again(await attestOperatingPoint(artifact, point, keys.certifier.privateKey));
+    const path = join(folder, "small.dopt");
+    writeArtifact(path, signed);
+    const grown = async (growth: number) => {
+      const limits = `baseline: { artifact: ${path}, limits: { maxEscalationRate: ${growth} } }`;
+      const budgets = parseBudgets(`budgets: [{ artifact: small, ${limits} }]`, "b.yaml");
+      return (await gate([path], { trust, budgets, today: "2027-01-01" })).artifacts[0].gates[0];
+    };
+    expect(await grown(0.5)).toMatchObject({ gate: "baseline.maxEscalationRate", verdict: "pass", limit: 0.375 });
+    expect(await grown(0)).toMatchObject({ verdict: "incomplete", baseline: 0.25 });
+    expect(await grown(-0.5)).toMatchObject({ verdict: "fail" });
+  });
+
   it("is not enough evidence without a point about this very evidence", async () => {
     const missing = { verdict: "incomplete", reason: expect.stringContaining("no operating point was certified") };
     expect(await judged(artifact, 1)).toMatchObject(missing);
@@ -167,6 +182,12 @@ describe("the gate on how much is escalated", () => {
         canonicalBytes([...attestationsOf(later), attestationsOf(signed).at(-1)] as Json[]),
       ),
     });
+    const garbled = again({
+      manifest: signed.manifest,
+      sections: new Map(signed.sections).set("attestations", canonicalBytes([{}])),
+    });
+    const unread = { verdict: "incomplete", reason: expect.stringContaining("what is claimed cannot be read") };
+    expect(await judged(garbled, 1, "unsigned")).toMatchObject(unread);
     expect(await judged(stale, 1)).toMatchObject({
       verdict: "incomplete",
       reason: expect.stringContaining("other evidence"),

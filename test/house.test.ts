@@ -52,7 +52,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/run": ["src/ir", "src/ops"],
   "src/onnx": ["src/ir", "src/ops"],
   "src/quant": ["src/ir", "src/ops", "src/run", "src/onnx", "src/pass.ts"],
-  "src/train": ["src/ir", "src/ops", "src/run", "src/pass.ts"],
+  "src/train": ["src/ir", "src/ops", "src/run", "src/onnx", "src/pass.ts"],
   "src/pass.ts": ["src/ir"],
   "src/check.ts": ["src/ir", "src/pass.ts"],
   "src/presets.ts": ["src/pass.ts"],

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
 import type { Graph, Node } from "../../src/ir/graph.ts";
-import type { Context, Pass } from "../../src/pass.ts";
-import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
+import type { Pass, Samples } from "../../src/pass.ts";
+import { annotate, type Plan, valuesToObserve } from "../../src/quant/annotate.ts";
+import { leastErrors, rangeChoices } from "../../src/quant/auto.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
@@ -53,13 +54,18 @@ const pass: Pass<Options> = {
     const look = (wanted: Wanted, limit: number) =>
       calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
     const { histograms } = await look({ ...seen, channels: [] }, samples);
-    const rounded = quantized(graph, histograms, context);
+    const plan = planOf(graph, context.options);
+    const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
+    const errors = choices.flatMap(({ requests }) => requests);
+    const measured =
+      errors.length === 0 ? [] : (await look({ ...NOTHING, channels: errors }, few(calibration, samples))).channels;
+    const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
     const notes = withInnerRanges(withoutWishes(rounded), histograms);
     if (!biasCorrection) return notes;
     const limit = Math.min(samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
-    const { channels } = await look({ values: [], extremes: [], channels: [...requests, ...linear] }, limit);
+    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear] }, limit);
     const corrected = correctBias(notes, graph, requests, channels);
     const means = linear.map(({ value, output }, index): [string, FloatMean] => {
       const { minimum, maximum } = histograms.get(value) as Histogram;
@@ -74,21 +80,30 @@ const pass: Pass<Options> = {
 
 /** Means settle sooner than tails. */
 const MEAN_SAMPLES = 64;
+/** An error is a mean over thousands of numbers of a sample. */
+const ERROR_SAMPLES = 16;
+const NOTHING = { values: [], extremes: [] };
+
+/** Samples to measure errors on. A stream is not cut short: how it begins says little about it. */
+const few = (calibration: Samples, samples: number): number =>
+  calibration.sequence ? samples : Math.min(samples, ERROR_SAMPLES);
 
 /** Metadata for `quantize/correct-bias`, which sees the integer graph only. */
 const FLOAT_MEANS = "quantize/float-means";
 
-function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
-  const { int16, weights, block, weightScales: scales, ...plan } = context.options;
-  const layers = layerFormats(graph, plan.formats);
+function planOf(graph: Graph, options: Options): Plan {
+  const { calibrator, percentile, activations, outputs, int16, weights, block, weightScales: scales } = options;
+  const layers = layerFormats(graph, options.formats);
   const wishes = formatWishes(graph, layers);
   const rounding = (node: Node): WeightPlan => ({ weights: layers.get(node)?.weights ?? weights, block, scales });
-  return annotate(graph, histograms, {
-    ...plan,
+  return {
+    // Where `auto` finds nothing to measure.
+    calibrator: calibrator === "auto" ? "min-max" : calibrator,
+    ...{ percentile, activations, outputs },
     weights: rounding,
     int8: wishes.int8,
     int16: new Set([...int16Values(graph, int16), ...wishes.int16]),
-  });
+  };
 }
 
 /** Value names, or names of teacher nodes whose outputs are meant; and what a lowering needs wide, such as gates. */

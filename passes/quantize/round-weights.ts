@@ -15,6 +15,7 @@ const options = z
     samples: z.number().int().positive().default(128),
     vectors: z.number().int().positive().default(256),
     stages: z.number().int().positive().default(16),
+    prefix: z.enum(["rounded", "float"]).default("rounded"),
     damping: z.number().positive().max(1).default(0.01),
     actOrder: z.boolean().default(true),
     passes: z.number().int().positive().max(100).default(4),
@@ -41,7 +42,7 @@ const pass: Pass<z.infer<typeof options>> = {
     const layers = layerFormats(graph, formats);
     return roundNetwork(graph, context.calibration, {
       ...rest,
-      method: method === "auto" ? "gptq+descent" : method,
+      method: method === "auto" ? "gptq" : method,
       block: block === "all" ? Number.POSITIVE_INFINITY : block,
       formatOf(node) {
         const format = layers.get(node)?.weights ?? weights;

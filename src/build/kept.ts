@@ -11,6 +11,7 @@ import type { Target } from "../target/schema.ts";
 import { toolFacts } from "../tool.ts";
 import { requirePossible, requireSafe } from "./check.ts";
 import type { BuildData } from "./data.ts";
+import { type LayerErrors, layerErrorsOf } from "./errors.ts";
 import { makeGolden } from "./golden.ts";
 import { type LowerOptions, lowerTeacher } from "./lower.ts";
 import { passesOf } from "./passes.ts";
@@ -34,6 +35,12 @@ export interface Stages {
   lower(teacher: ImportedTeacher, data: BuildData): Promise<Lowered>;
   schedule(record: Uint8Array, integer: Graph): Promise<Planned>;
   golden(record: Uint8Array, integer: Graph, planned: Planned, data: BuildData): Promise<Uint8Array>;
+  errors(
+    teacher: ImportedTeacher,
+    record: Uint8Array,
+    integer: Graph,
+    golden: Uint8Array,
+  ): Promise<LayerErrors | undefined>;
 }
 
 export interface StagesOptions extends LowerOptions {
@@ -85,6 +92,12 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
       const program = Object.values(sections).map((bytes: Uint8Array) => sha256(bytes));
       const depends = { ...chip, record: sha256(record), program, samples: samplesOf(data).calibration };
       return await through("golden", depends, () => makeGolden(integer, sections, data.calibration));
+    },
+    async errors(teacher, record, integer, golden) {
+      const sealed = { record: sha256(record), golden: sha256(golden) };
+      const depends = { ...chip, numerics, ...importDepends(recipe, teacher), ...sealed };
+      const warn = (text: string) => progress?.warn(text);
+      return await through("errors", depends, () => layerErrorsOf(teacher.graph, integer, golden, warn));
     },
   };
 }

@@ -30,6 +30,7 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
       "quantize/round-weights",
       { method: rounding, weights, block, formats, biasCorrection, samples: Math.min(samples, ROUNDING_SAMPLES) },
     ],
+    ["lower/codes", { weights, block, weightScales: quantize.weightScales }],
     ["quantize/int8", quantize],
     ["quantize/correct-bias", { enabled: quantize.biasCorrection }],
     ["lower/integer", { round: target.round, accumulatorBits: Math.min(32, target.array.accumulatorBits) }],

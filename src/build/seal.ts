@@ -105,10 +105,11 @@ interface Inputs {
   readonly integer: Graph;
   /** The encoded record. */
   readonly record: Uint8Array;
+  readonly errors?: Lineage["errors"];
 }
 
 export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Lineage {
-  const { teacher, data, passes, imported, integer, record } = inputs;
+  const { teacher, data, passes, imported, integer, record, errors } = inputs;
   const { compiler, emulator, numerics } = toolFacts();
   return {
     schema: LINEAGE_SCHEMA,
@@ -122,6 +123,7 @@ export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Linea
     passes: passes.map(passLineage),
     operators: { teacher: operatorsOf(imported), program: operatorsOf(integer) },
     licenses: licensesOf(recipe),
+    ...(errors && { errors }),
     record: `sha256:${sha256(record)}`,
   };
 }

@@ -3,7 +3,7 @@ import type { Certificate } from "../certificate.ts";
 import { CompileError } from "../error.ts";
 import { printable } from "../report/escape.ts";
 import { collect } from "./options.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly trust?: readonly string[];
@@ -34,7 +34,7 @@ const show = new Command("show")
     const keys = build && certifier && ([build, certifier, gate] as const);
     const certificate = certificateOf(readArtifact(path), keys);
     if (json) printJson({ schema: "optimus-compile/certificate@1", artifact: path, ...certificate });
-    else print(textOf(certificate));
+    else tell(textOf(certificate));
   });
 
 const bom = new Command("bom")

@@ -4,7 +4,7 @@ import { CompileError } from "../error.ts";
 import type { OperatingPoint } from "../escalation.ts";
 import type { Bill } from "../evidence/escalation/economics.ts";
 import { formatCount, formatMs, formatTable } from "../report/table.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly alpha: string;
@@ -61,7 +61,7 @@ export const escalate = new Command("escalate")
     if (json) {
       const document = { schema: "optimus-compile/escalate@1", artifact: path, ...point };
       printJson({ ...document, ...(economics && { economics }), ...(signedBy && { signedBy }) });
-    } else print(`${textOf(point, signedBy)}${economics ? billsOf(economics) : ""}`);
+    } else tell(`${textOf(point, signedBy)}${economics ? billsOf(economics) : ""}`);
   });
 
 function amount(text: string): number {

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { CompileError } from "../error.ts";
 import type { GateDocument } from "../report/gate-document.ts";
 import { collect, isCi, wholeNumber } from "./options.ts";
-import { print, printJson, say, warn } from "./terminal.ts";
+import { print, printJson, say, tell, warn } from "./terminal.ts";
 import { type TrustFlags, trustOf, trustOptions } from "./trust.ts";
 import { toolVersion } from "./version.ts";
 
@@ -90,6 +90,9 @@ async function judge(paths: readonly string[], flags: Flags): Promise<void> {
       remedy: "Give --waiver-key PUBLIC.pem with --waivers.",
     });
   }
+  if (file === undefined && flags.baseline !== undefined) {
+    warn("--baseline changes nothing: no budgets file says what may change from it\nsee docs/gates.md, `limits`");
+  }
   const document = await run(paths, {
     trust,
     ...(file !== undefined && { budgets: readBudgets(file) }),
@@ -115,8 +118,9 @@ async function report(document: GateDocument, reporter: Reporter, output: string
   if (output !== undefined) {
     const { writeFileAtomic } = await import("../artifact/file.ts");
     writeFileAtomic(output, [text]);
-    print(summariseGate(document));
-  } else print(text);
+    tell(summariseGate(document));
+  } else if (reporter === "summary") tell(text);
+  else print(text);
   for (const { code, says, file } of document.refusedWaivers) warn(`${code}: ${says}\nin ${file}`);
   const page = process.env.GITHUB_STEP_SUMMARY;
   if (reporter !== "github" || page === undefined || page === "") return;
@@ -166,5 +170,5 @@ async function plan(paths: readonly string[], flags: Flags): Promise<void> {
       `${name} ${limit}: ${samples} labels in ${groups} groups (${from})`,
   );
   const odds = `for 90 % power at no true drop, at alpha ${Number(document.alpha.toPrecision(3))} (look ${document.look})`;
-  print(`${[...lines, odds].join("\n")}\n`);
+  tell(`${[...lines, odds].join("\n")}\n`);
 }

@@ -37,6 +37,7 @@ import {
   sayReduceSum,
   saySoftmax,
 } from "./integer/reduce.ts";
+import { sayUnpackWeights } from "./integer/weights.ts";
 
 const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Add", sayAdd],
@@ -66,6 +67,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Table", sayTable],
   ["TensorScatter", sayTensorScatter],
   ["Transpose", sayTranspose],
+  ["UnpackWeights", sayUnpackWeights],
 ]);
 
 /** The operators of the `npu` domain that the export knows. */
@@ -167,6 +169,7 @@ function sayNode(
       if (constant) constants.set(name, withoutQuant(constant));
       return describe(name);
     },
+    typeOf: (index) => describe(node.inputs[index]),
     has: (index) => (node.inputs[index] ?? "") !== "",
     tensor,
     integers: (index) => numbersOf(tensor(index) ?? bug(`input ${index} of npu.${node.op} is not constant`)),

@@ -1,22 +1,24 @@
-import { CompileError } from "../error.ts";
 import { quantize } from "../ir/codes.ts";
-import { type DType, type Graph, intAttr, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import { type DType, type Graph, intAttr, type Node, type Quant, type Tensor, type Type, typeOf } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import { countUses, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import { linearOutputs } from "./bias.ts";
+import { classHistogram, classRange } from "./class-ranges.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
 import type { WeightPlan } from "./format.ts";
 import { ARRAY } from "./formats.ts";
 import { fusionGroups, isReal } from "./groups.ts";
-import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
+import type { Histogram } from "./histogram.ts";
 import type { Wanted } from "./probe.ts";
-import { type Calibrator, chooseRange, quantOf } from "./ranges.ts";
+import { quantOf, type Range, type RangeRule } from "./ranges.ts";
 import { quantizeWeights, quantizeWeightsAs } from "./weights.ts";
 
 export interface Plan {
-  readonly calibrator: Calibrator;
+  readonly calibrator: RangeRule;
   readonly percentile: number;
+  /** Ranges that are decided already, by the first member of their class. */
+  readonly ranges?: ReadonlyMap<string, Range>;
   readonly activations: "int8" | "int16";
   /** Stored as int16 whatever the rule: value names, or teacher nodes' names (their outputs). */
   readonly int16: ReadonlySet<string>;
@@ -51,17 +53,15 @@ export function valuesToObserve(graph: Graph): Pick<Wanted, "values" | "extremes
  */
 export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram>, plan: Plan): Graph {
   const groups = fusionGroups(graph);
-  const hidden = new Set([...groups.byAnchor.values()].flatMap((group) => group.hidden));
-  const classes = valueClasses(graph, hidden);
   const types = new Map(graph.types);
   const constants = new Map(graph.constants);
   const uses = countUses(graph);
   const readers = readersOf(graph);
-  const wide = wideWishes(graph, plan);
-  for (const entry of new Set(classes.values())) {
-    const given = entry.members.map((name) => typeOf(graph, name)).find((type) => type?.quant);
-    const dtype = (given?.dtype ?? dtypeOf(entry, graph, plan, readers, wide)) as DType;
-    const quant = given?.quant ?? classQuant(entry, graph, histograms, plan, dtype);
+  for (const { entry, dtype, given } of storedClasses(graph, plan)) {
+    const decided = plan.ranges?.get(entry.members[0]);
+    const rangeOf = () =>
+      classRange(classHistogram(entry, graph, histograms), plan.calibrator, plan.percentile, narrow(dtype));
+    const quant = given ?? quantOf(decided ?? rangeOf(), dtype);
     for (const name of entry.members) {
       const constant = constants.get(name);
       if (constant) constants.set(name, constant.quant ? constant : quantize(constant, dtype, quant));
@@ -76,7 +76,29 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   return quantizeConstants(annotated, graph, new Set(gains), plan);
 }
 
-function readersOf(graph: Graph): Map<string, Node[]> {
+const narrow = (dtype: DType): "int8" | "int16" => (dtype === "int16" ? "int16" : "int8");
+
+/** A class of values with how it is stored; `given` where the model came with a quantization of it. */
+export interface StoredClass {
+  readonly entry: ValueClass;
+  readonly dtype: DType;
+  readonly given?: Quant;
+}
+
+/** The classes of values that are stored, in the order of the graph, with the type of each. */
+export function storedClasses(graph: Graph, plan: Plan): StoredClass[] {
+  const hidden = new Set([...fusionGroups(graph).byAnchor.values()].flatMap((group) => group.hidden));
+  const readers = readersOf(graph);
+  const wide = wideWishes(graph, plan);
+  return [...new Set(valueClasses(graph, hidden).values())].map((entry) => {
+    const type = entry.members.map((name) => typeOf(graph, name)).find((found) => found?.quant);
+    if (type?.quant) return { entry, dtype: type.dtype, given: type.quant };
+    return { entry, dtype: dtypeOf(entry, graph, plan, readers, wide) };
+  });
+}
+
+/** Who reads each value, in the order of the graph. */
+export function readersOf(graph: Graph): Map<string, Node[]> {
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const name of node.inputs) {
@@ -124,39 +146,6 @@ function dtypeOf(
 
 function isCache(graph: Graph, state: string): boolean {
   return graph.nodes.some(({ op, outputs }) => op === "TensorScatter" && outputs[0] === state);
-}
-
-function classQuant(
-  entry: ValueClass,
-  graph: Graph,
-  histograms: ReadonlyMap<string, Histogram>,
-  plan: Plan,
-  dtype: DType,
-) {
-  const histogram = emptyHistogram();
-  for (const name of entry.roots) {
-    const constant = graph.constants.get(name);
-    if (constant) observe(histogram, Float32Array.from(decode(constant) as ArrayLike<number>));
-    const seen = histograms.get(name);
-    if (seen) merge(histogram, seen);
-    if (!constant && !seen) {
-      throw new CompileError("usage/not-calibrated", `"${name}" has no range: calibration did not see it`, {
-        where: `value ${name}`,
-        remedy: "give the recipe a calibration split that reaches this value",
-      });
-    }
-  }
-  for (const state of graph.states) {
-    if (entry.members.includes(state.input)) {
-      observe(histogram, Float32Array.from(decode(state.init) as ArrayLike<number>));
-    }
-  }
-  const symmetric = dtype === "int16";
-  const calibrator = symmetric ? "min-max" : plan.calibrator;
-  const range = chooseRange(histogram, { calibrator, percentile: plan.percentile, levels: 256, symmetric });
-  // 16 bits are never short of steps, so room for what calibration did not see costs nothing that shows.
-  const margin = symmetric ? 1.25 : 1;
-  return quantOf({ low: range.low * margin, high: range.high * margin }, dtype);
 }
 
 /** Softmax's results have a scale by definition; before a product they stay unnormalised (docs/integer-semantics.md). */

@@ -90,9 +90,12 @@ const quantize = z.strictObject({
   rounding: z
     .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
     .default("auto")
-    .describe("how weights are rounded; auto: 4-bit weights by gptq+descent, 8-bit ones to nearest"),
+    .describe("how weights are rounded; auto: 4-bit weights by gptq, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
-  calibrator: z.enum(["min-max", "percentile", "mse"]).default("min-max").describe("how ranges are found"),
+  calibrator: z
+    .enum(["min-max", "percentile", "entropy", "mse", "auto"])
+    .default("min-max")
+    .describe("how ranges are found"),
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),

@@ -16,6 +16,8 @@ export interface DifferentiateOptions {
   readonly loss: string;
   /** Constants or inputs whose gradients are wanted. The constants become inputs, after those that there are. */
   readonly parameters: readonly string[];
+  /** Constants that become inputs too, without gradients: what a training carries from step to step. */
+  readonly carry?: readonly string[];
   /** Values to give out beside: a metric's, running statistics. */
   readonly keep?: readonly string[];
 }
@@ -30,8 +32,8 @@ export interface DifferentiateOptions {
  * model/no-gradient, naming the node, for an operator between a parameter and the loss that has no gradient.
  */
 export function differentiate(graph: Graph, options: DifferentiateOptions): Graph {
-  const { loss, parameters, keep = [] } = options;
-  const forward = inferTypes(parametersAsInputs(graph, parameters));
+  const { loss, parameters, carry = [], keep = [] } = options;
+  const forward = inferTypes(constantsAsInputs(graph, [...parameters, ...carry]));
   for (const name of [loss, ...keep]) {
     if (typeOf(forward, name) === undefined) throw unknownValue(name);
   }
@@ -99,11 +101,11 @@ function asValue(build: ReturnType<typeof builderInto>, dtype: Value["dtype"]): 
   return build.emit("Identity", [scalar(dtype, 1)]);
 }
 
-function parametersAsInputs(graph: Graph, parameters: readonly string[]): Graph {
+function constantsAsInputs(graph: Graph, wanted: readonly string[]): Graph {
   const constants = new Map(graph.constants);
   const types = new Map(graph.types);
   const inputs = [...graph.inputs];
-  for (const name of parameters) {
+  for (const name of wanted) {
     const tensor = constants.get(name);
     if (tensor === undefined && !inputs.includes(name)) throw unknownValue(name);
     if (tensor === undefined) continue;

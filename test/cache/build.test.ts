@@ -42,7 +42,7 @@ describe("a build with a cache", { timeout: 120_000 }, () => {
     const without = await built([]);
     const first = await built([], cache);
     const entries = listEntries(cache);
-    expect(stagesOf(entries)).toEqual(["certify", "golden", "passes", "schedule"]);
+    expect(stagesOf(entries)).toEqual(["certify", "errors", "golden", "passes", "schedule"]);
     const second = await built([], cache);
     expect(
       listEntries(cache)
@@ -50,7 +50,7 @@ describe("a build with a cache", { timeout: 120_000 }, () => {
         .sort(),
     ).toEqual(entries.map(({ file }) => file).sort());
     expect(first.kept).toEqual([]);
-    expect(second.kept).toEqual(["passes", "schedule", "golden", "outcomes"]);
+    expect(second.kept).toEqual(["passes", "schedule", "golden", "errors", "outcomes"]);
     expect(first.bytes.equals(without.bytes)).toBe(true);
     expect(second.bytes.equals(without.bytes)).toBe(true);
 
@@ -58,14 +58,14 @@ describe("a build with a cache", { timeout: 120_000 }, () => {
     const strict = await built(["gates.maxDrop=0.9", "gates.minSamples=49"], cache);
     expect(strict.document.verdict).not.toBe(second.document.verdict);
     expect(strict.kept).toEqual(second.kept);
-    expect(listEntries(cache)).toHaveLength(4);
+    expect(listEntries(cache)).toHaveLength(5);
 
     // Asked again with two NPUs, the schedule is the one for one NPU; so its outputs are known, and the record's outcomes.
-    expect((await built(["npus=2"], cache)).kept).toEqual(["passes", "golden", "outcomes"]);
+    expect((await built(["npus=2"], cache)).kept).toEqual(["passes", "golden", "errors", "outcomes"]);
 
     // Fewer samples to judge by are another certification, of the same artifact.
     const fewer = await built(["data.certification.limit=40"], cache);
-    expect(fewer.kept).toEqual(["passes", "schedule", "golden"]);
+    expect(fewer.kept).toEqual(["passes", "schedule", "golden", "errors"]);
     expect(fewer.document.digest).toBe(second.document.digest);
 
     for (const { file } of listEntries(cache)) {
@@ -75,7 +75,7 @@ describe("a build with a cache", { timeout: 120_000 }, () => {
     }
     const repaired = await built([], cache);
     expect(repaired.kept).toEqual([]);
-    expect(repaired.warnings).toHaveLength(4);
+    expect(repaired.warnings).toHaveLength(5);
     for (const warning of repaired.warnings) expect(warning).toMatch(/not as it was written/);
     expect(repaired.bytes.equals(without.bytes)).toBe(true);
   });
@@ -84,7 +84,7 @@ describe("a build with a cache", { timeout: 120_000 }, () => {
     const cache = join(folder, "other");
     const two = await Promise.all([built([], cache), built([], cache)]);
     expect(two[0].bytes.equals(two[1].bytes)).toBe(true);
-    expect(listEntries(cache)).toHaveLength(4);
+    expect(listEntries(cache)).toHaveLength(5);
     expect((await built(["quantize.samples=3"], cache)).kept).toEqual([]);
     // The killed build kept its passes; nothing of it is in the way.
     const [out, killed] = [join(folder, "killed"), join(folder, "killed-cache")];

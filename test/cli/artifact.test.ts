@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { unzipSync } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeArtifact } from "../../src/artifact/container.ts";
 import { optimus, root } from "./command.ts";
@@ -255,6 +256,9 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     expect(JSON.parse(stdout)).toMatchObject({ redundancy: { frames: 3, allowedSkewMs: 2 } });
     expect((await run("fast", second)).code).toBe(0);
     expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
+    // What a threshold is compared with: codes, one a sample.
+    const confidence = Buffer.from(unzipSync(readFileSync(first))["confidence.npy"]).toString("latin1");
+    expect(confidence).toMatch(/'descr': '<i2'.*'shape': \(3,\)/);
     const parked = await optimus(["emulate", artifact, "--profile", "drivin"]);
     expect([parked.code, parked.stderr]).toEqual([2, expect.stringContaining('did you mean "driving"?')]);
   });

@@ -35,6 +35,8 @@ export interface GradientCase {
   readonly by: Readonly<Record<string, readonly number[] | Drawn>>;
   /** Lines of constants beside: `axes: int64[1] = [0]`. */
   readonly constants?: readonly string[];
+  /** false: not for ONNX Runtime in float32. */
+  readonly runtime?: boolean;
 }
 
 export interface GradientResult {

@@ -1,7 +1,7 @@
 /** Gradients of convolutions. There is more than one way to write each; which one is taken is said beside it. */
 import { elementCount, intAttr } from "../../ir/graph.ts";
 import { int64 } from "../../ir/tensor.ts";
-import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
+import type { Gradient, GradientBuilder, GradientContext, Value } from "../gradient.ts";
 import { kernelOf } from "../shared/convolution.ts";
 import { extentOf, type Window, windowOf } from "../shared/window.ts";
 import { product } from "./matmul.ts";
@@ -207,3 +207,42 @@ export const convGradient: Gradient = (g) => {
     g.wants(2) ? channelSum(g, dy) : undefined,
   ];
 };
+
+/**
+ * A transposed convolution is a convolution read backwards: by its input the convolution of dy, by its weights those of the
+ * convolution that takes dy to x. What its padding cut off has no gradient: a negative padding there cuts dy.
+ */
+export function transposedGradient(
+  geometry: (g: GradientContext) => Omit<Window, "end" | "output"> & { readonly groups: number },
+): Gradient {
+  return (g) => {
+    const dy = g.arriving(0);
+    if (dy === undefined) return [];
+    const [x, weights] = [g.input(0), g.input(1)];
+    const { kernel, strides, dilations, begin, groups } = geometry(g);
+    const sizes = x.shape.slice(2);
+    const end = sizes.map(
+      (size, axis) =>
+        strides[axis] * (size - 1) + extentOf(kernel[axis], dilations[axis]) - dy.shape[axis + 2] - begin[axis],
+    );
+    const starts = begin.map((size) => Math.max(0, -size));
+    const ends = end.map((size, axis) => dy.shape[axis + 2] - Math.max(0, -size));
+    const cut = sliceSpatial(
+      g,
+      dy,
+      starts,
+      ends,
+      begin.map(() => 1),
+    );
+    const window: Convolution = {
+      ...{ kernel, strides, dilations, groups, output: sizes },
+      begin: begin.map((size) => Math.max(0, size)),
+      end: end.map((size) => Math.max(0, size)),
+    };
+    return [
+      g.wants(0) ? g.emit("Conv", [cut, weights], { attrs: windowAttributes(window) }) : undefined,
+      g.wants(1) ? convolutionByWeights(g, cut, x, weights.shape, window) : undefined,
+      g.wants(2) ? channelSum(g, dy) : undefined,
+    ];
+  };
+}

@@ -1,13 +1,13 @@
 /**
- * H + λ·I with λ = `share` of the mean of its diagonal. A position that calibration never moved (its row is zero) then stands
- * alone and is rounded to nearest; where none moved, all are.
+ * H + λ·I with λ = `share` of the mean of its diagonal, `chance` of its off-diagonal taken away first. A position that calibration
+ * never moved (its row is zero) then stands alone and is rounded to nearest; where none moved, all are.
  */
-export function damped(gram: Float64Array, depth: number, share: number): Float64Array {
-  const result = gram.slice();
+export function damped(gram: Float64Array, depth: number, share: number, chance = 0): Float64Array {
+  const result = chance === 0 ? gram.slice() : gram.map((value) => value * (1 - chance));
   let trace = 0;
   for (let i = 0; i < depth; i++) trace += gram[i * depth + i];
   const more = trace > 0 ? (share * trace) / depth : 1;
-  for (let i = 0; i < depth; i++) result[i * depth + i] += more;
+  for (let i = 0; i < depth; i++) result[i * depth + i] = gram[i * depth + i] + more;
   return result;
 }
 
@@ -30,11 +30,4 @@ export function chanceOf(gram: Float64Array, depth: number, count: number): numb
   if (moving === 0) return 1;
   const above = ((1 - 2 / moving) * squares + moving * moving) / (count + 1 - 2 / moving);
   return squares - moving > 0 ? Math.min(1, above / (squares - moving)) : 1;
-}
-
-/** The matrix with `share` of its off-diagonal taken away. */
-export function shrunk(gram: Float64Array, depth: number, share: number): Float64Array {
-  const result = gram.map((value) => value * (1 - share));
-  for (let i = 0; i < depth; i++) result[i * depth + i] = gram[i * depth + i];
-  return result;
 }

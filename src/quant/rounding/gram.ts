@@ -3,7 +3,7 @@ import { createSession, type Session } from "../../run/ort.ts";
 import type { ObserveTask } from "../observe.ts";
 import { type Algebra, openAlgebra } from "./algebra.ts";
 import { type Layer, type Reading, readingOf, readVector } from "./layers.ts";
-import { chosenVectors, modelOf, openRun } from "./replay.ts";
+import { chosenVectors, modelOf, openRun, vectorsOfSample } from "./replay.ts";
 
 /** What the inputs of one layer look like, summed over samples and positions, for each group. */
 export interface LayerStatistics {
@@ -25,18 +25,26 @@ export interface GramInit {
   readonly models: readonly [float: Model, ...rounded: Model[]];
   /** For each layer, its nodes' inputs. */
   readonly readings: readonly (readonly Reading[])[];
-  /** Vectors that are taken of one input of one sample, at most, spread evenly. */
+  /** Samples in all, and vectors that are taken of one input of one of them, at most, spread evenly. */
+  readonly samples: number;
   readonly vectors: number;
   readonly states: readonly State[];
 }
 
 /** What the runs of these layers need. `rounded` has the same values under the same names, its first layers rounded. */
-export function gramInit(graph: Graph, rounded: Graph, layers: readonly Layer[], vectors: number): GramInit {
+export function gramInit(
+  graph: Graph,
+  rounded: Graph,
+  layers: readonly Layer[],
+  samples: number,
+  vectors: number,
+): GramInit {
   const readings = layers.map((layer) => layer.nodes.map((node: Node) => readingOf(graph, layer, node)));
   const values = readings.flatMap((list) => list.map(({ value }) => value));
   return {
     models: [modelOf(graph, values), ...(rounded === graph ? [] : [modelOf(rounded, values)])],
     readings,
+    samples,
     vectors,
     states: graph.states,
   };
@@ -67,7 +75,11 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
             if (exact && met)
               await sums[layer].add(
                 reading,
-                chosenVectors(reading.count, init.vectors, task.first + index),
+                chosenVectors(
+                  reading.count,
+                  vectorsOfSample(reading.depth, init.samples, init.vectors),
+                  task.first + index,
+                ),
                 met,
                 exact,
                 algebra,
@@ -90,7 +102,8 @@ export async function openGrams(init: GramInit): Promise<GramWork> {
 const BUFFER = 2 ** 20;
 
 /** Sums over the vectors of a layer: by products of whole buffers in single precision, added up in doubles. */
-function openSum({ groups, depth }: Reading, twice: boolean) {
+export function openSum(reading: Reading, twice: boolean) {
+  const { groups, depth } = reading;
   const rows = Math.max(16, Math.min(4096, Math.floor(BUFFER / (groups * depth))));
   const met = new Float32Array(groups * rows * depth);
   const exact = twice ? new Float32Array(groups * rows * depth) : met;
@@ -113,21 +126,15 @@ function openSum({ groups, depth }: Reading, twice: boolean) {
     const [x, y] = [parts[0], parts[parts.length - 1]];
     addTo(gram, await algebra.correlate(x, x, groups, used, depth));
     if (cross) addTo(cross, await algebra.correlate(x, y, groups, used, depth));
-    addVectors(sum, x, groups, used, depth);
-    if (twice) addVectors(floatSum, y, groups, used, depth);
+    addVectors(sum, x, reading, filled, used);
+    if (twice) addVectors(floatSum, y, reading, filled, used);
     filled = 0;
   };
   return {
-    async add(
-      reading: Reading,
-      chosen: readonly number[],
-      values: Float32Array,
-      floats: Float32Array,
-      algebra: Algebra,
-    ) {
+    async add(input: Reading, chosen: readonly number[], values: Float32Array, floats: Float32Array, algebra: Algebra) {
       for (const index of chosen) {
-        readVector(reading, values, index, met, filled, rows);
-        if (twice) readVector(reading, floats, index, exact, filled, rows);
+        readVector(input, values, index, met, filled, rows);
+        if (twice) readVector(input, floats, index, exact, filled, rows);
         filled += 1;
         if (filled === rows) await flush(algebra);
       }
@@ -144,11 +151,13 @@ function addTo(sum: Float64Array, values: ArrayLike<number>): void {
   for (let index = 0; index < sum.length; index++) sum[index] += values[index];
 }
 
-function addVectors(sum: Float64Array, values: Float32Array, groups: number, rows: number, depth: number): void {
+/** Adds the first `filled` of each group's `rows` vectors. */
+function addVectors(sum: Float64Array, values: Float32Array, { groups, depth }: Reading, filled: number, rows: number) {
   for (let group = 0; group < groups; group++) {
-    for (let row = 0; row < rows; row++) {
-      const from = (group * rows + row) * depth;
-      for (let at = 0; at < depth; at++) sum[group * depth + at] += values[from + at];
+    const own = sum.subarray(group * depth, (group + 1) * depth);
+    const end = (group * rows + filled) * depth;
+    for (let from = group * rows * depth; from < end; from += depth) {
+      for (let at = 0; at < depth; at++) own[at] += values[from + at];
     }
   }
 }

@@ -1,40 +1,26 @@
-import { CompileError } from "../../error.ts";
 import { floatAttr, freshName, type Graph, type Node, type Quant, type Tensor } from "../../ir/graph.ts";
 import { decode, pack } from "../../ir/numbers.ts";
 import { makeTensor } from "../../ir/tensor.ts";
 import { namesOf } from "../../ir/uses.ts";
 import type { Samples } from "../../pass.ts";
-import { createPool } from "../../run/pool.ts";
-import { tasksOf } from "../calibrate.ts";
 import type { WeightFormat } from "../format.ts";
-import type { ObserveTask } from "../observe.ts";
 import { type Algebra, openAlgebra } from "./algebra.ts";
-import { addStatistics, type GramInit, gramInit, type LayerStatistics, openGrams } from "./gram.ts";
+import type { LayerStatistics } from "./gram.ts";
 import { groupOf, inWeightsOrder, type Layer, linearLayers, matrixOf } from "./layers.ts";
 import { blocksOf, type Matrix, type Rounded, realise } from "./matrix.ts";
 import { type RoundingOptions, roundMatrix } from "./round.ts";
+import { openSource, type SourceOptions } from "./source.ts";
 
-export interface NetworkOptions extends Omit<RoundingOptions, "format" | "largest"> {
+export interface NetworkOptions extends Omit<RoundingOptions, "format" | "largest">, SourceOptions {
   /** How the weights of a node are stored; undefined where they stay as they are. */
   readonly formatOf: (node: Node) => WeightFormat | undefined;
-  /** At most so many samples, and vectors of one sample's input. */
-  readonly samples: number;
-  readonly vectors: number;
-  /**
-   * How often the samples are run. Each run serves a share of the layers, in their order, whose inputs then come from a network
-   * in which the layers before that share are already rounded.
-   */
-  readonly stages: number;
+  /** Whether a layer's inputs come from the layers before it as they are rounded, or from the float model. */
+  readonly prefix: "rounded" | "float";
   /** Take the shift of the outputs' means back in the bias. */
   readonly biasCorrection: boolean;
   /** Constants as reals, to look at; as codes with their `quant` otherwise. */
   readonly emit: "codes" | "reals";
-  readonly jobs: number;
-  readonly signal?: AbortSignal;
 }
-
-/** Bytes of Gram matrices that one run of the samples may collect in each worker; a layer beyond it has a run to itself. */
-const BUDGET = 2 ** 28;
 
 /** Rounds the weights of all linear layers; the graph itself where there are none. The result does not depend on `jobs`. */
 export async function roundNetwork(graph: Graph, samples: Samples, options: NetworkOptions): Promise<Graph> {
@@ -43,86 +29,23 @@ export async function roundNetwork(graph: Graph, samples: Samples, options: Netw
   const algebra = openAlgebra();
   try {
     const blind = options.method === "nearest" || options.method === "mse";
+    const source =
+      blind && !options.biasCorrection ? undefined : await openSource(graph, layers, samples, options, algebra);
     const emitted = new Map<string, Tensor>();
     let current = graph;
-    for (const stage of stagesOf(layers, options.stages)) {
-      const needed = !blind || options.biasCorrection;
-      const seen = needed ? await statisticsOf(graph, current, stage, samples, options) : [];
-      for (const [index, layer] of stage.entries()) {
-        const statistics = seen[index]?.count > 0 ? seen[index] : undefined;
-        const { codes, reals } = await roundLayer(graph, layer, statistics, options, algebra);
-        emitted.set(layer.weights, options.emit === "codes" ? codes : reals);
-        const matrix = matrixOf(layer, graph.constants.get(layer.weights) as Tensor);
-        const shift =
-          options.biasCorrection && statistics && shiftOf(layer, matrix, matrixOf(layer, reals), statistics);
-        current = { ...current, constants: new Map(current.constants).set(layer.weights, reals) };
-        if (shift) current = withBias(current, layer, shift);
-      }
+    for (const [index, layer] of layers.entries()) {
+      const seen = await source?.statistics(index, options.prefix === "rounded" ? current : graph);
+      const statistics = seen && seen.count > 0 ? seen : undefined;
+      const { codes, reals } = await roundLayer(graph, layer, statistics, options, algebra);
+      emitted.set(layer.weights, options.emit === "codes" ? codes : reals);
+      const matrix = matrixOf(layer, graph.constants.get(layer.weights) as Tensor);
+      const shift = options.biasCorrection && statistics && shiftOf(layer, matrix, matrixOf(layer, reals), statistics);
+      current = { ...current, constants: new Map(current.constants).set(layer.weights, reals) };
+      if (shift) current = withBias(current, layer, shift);
     }
     return { ...current, constants: new Map([...current.constants, ...emitted]) };
   } finally {
     await algebra.release();
-  }
-}
-
-/** Equal shares of the layers, cut further where their Gram matrices would not fit. */
-function stagesOf(layers: readonly Layer[], stages: number): Layer[][] {
-  const most = Math.ceil(layers.length / stages);
-  const found: Layer[][] = [];
-  let bytes = 0;
-  for (const layer of layers) {
-    const own = layer.groups * layer.depth ** 2 * 16;
-    const last = found.at(-1);
-    if (last === undefined || last.length >= most || bytes + own > BUDGET) {
-      found.push([layer]);
-      bytes = own;
-    } else {
-      last.push(layer);
-      bytes += own;
-    }
-  }
-  return found;
-}
-
-async function statisticsOf(
-  graph: Graph,
-  current: Graph,
-  layers: readonly Layer[],
-  samples: Samples,
-  options: NetworkOptions,
-): Promise<LayerStatistics[]> {
-  const init = gramInit(graph, current, layers, options.vectors);
-  const totals: LayerStatistics[] = [];
-  for await (const found of collected(init, tasksOf(samples, options.samples), options)) {
-    for (const [index, statistics] of found.entries()) totals[index] = addStatistics(totals[index], statistics);
-  }
-  if (totals.length === 0) throw new CompileError("usage/no-calibration", "the calibration split is empty");
-  const wrong = totals.findIndex(({ gram }) => !gram.every(Number.isFinite));
-  if (wrong < 0) return totals;
-  throw new CompileError("model/not-finite", `the inputs of "${layers[wrong].weights}" are not all finite numbers`, {
-    where: `weights ${layers[wrong].weights}, on the calibration data`,
-    remedy: "check the calibration data and the teacher: weights cannot be fitted to such values",
-  });
-}
-
-async function* collected(
-  init: GramInit,
-  tasks: AsyncIterable<ObserveTask>,
-  { jobs, signal }: NetworkOptions,
-): AsyncGenerator<LayerStatistics[]> {
-  if (jobs > 1) {
-    const worker = new URL(`./gram-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
-    yield* createPool(jobs).map<GramInit, ObserveTask, LayerStatistics[]>(worker, init, tasks, { signal });
-    return;
-  }
-  const work = await openGrams(init);
-  try {
-    for await (const task of tasks) {
-      signal?.throwIfAborted();
-      yield await work.run(task);
-    }
-  } finally {
-    await work.release();
   }
 }
 

@@ -36,3 +36,13 @@ export function chosenVectors(count: number, most: number, sample: number): numb
   const shift = (sample * 0.6180339887498949) % 1;
   return Array.from({ length: most }, (_, index) => Math.floor(((index + shift) * count) / most));
 }
+
+/** Vectors that determine a layer's Gram matrix well enough, of all samples: so many for each of its positions, … */
+const VECTORS_A_POSITION = 64;
+/** … and this many at least. */
+const LEAST_VECTORS = 4096;
+
+/** How many vectors to take of one sample where there are `samples`, and `most` are allowed. */
+export function vectorsOfSample(depth: number, samples: number, most: number): number {
+  return Math.min(most, Math.ceil(Math.max(LEAST_VECTORS, VECTORS_A_POSITION * depth) / samples));
+}

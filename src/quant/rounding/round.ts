@@ -1,5 +1,5 @@
 import type { Algebra } from "./algebra.ts";
-import { chanceOf, damped, shrunk } from "./condition.ts";
+import { chanceOf, damped } from "./condition.ts";
 import { descend } from "./descent.ts";
 import { factorise, solve } from "./factor.ts";
 import { gptq } from "./gptq.ts";
@@ -44,7 +44,7 @@ export async function roundMatrix(
   const even = new Float64Array(matrix.depth).fill(1);
   if (method === "mse" || inputs === undefined) return roundToGrid(matrix, searchedGrid(matrix, even, options));
   const chance = chanceOf(inputs.gram, matrix.depth, inputs.count);
-  const gram = damped(shrunk(inputs.gram, matrix.depth, chance), matrix.depth, options.damping);
+  const gram = damped(inputs.gram, matrix.depth, options.damping, chance);
   const importance = diagonalOf(gram, matrix.depth);
   if (method === "h-mse") return roundToGrid(matrix, searchedGrid(matrix, importance, options));
   const target = inputs.cross ? await aimAt(matrix, inputs.gram, inputs.cross, gram, 1 - chance, algebra) : matrix;

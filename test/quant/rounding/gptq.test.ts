@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/ir/random.ts";
 import { openAlgebra } from "../../../src/quant/rounding/algebra.ts";
-import { chanceOf, damped, shrunk } from "../../../src/quant/rounding/condition.ts";
+import { chanceOf, damped } from "../../../src/quant/rounding/condition.ts";
 import { descend, outputError } from "../../../src/quant/rounding/descent.ts";
 import { factorise, solve } from "../../../src/quant/rounding/factor.ts";
 import { gptq } from "../../../src/quant/rounding/gptq.ts";
@@ -212,6 +212,6 @@ describe("chanceOf", () => {
     expect(chanceOf(gramOf(40, 30, 2), 40, 30)).toBeLessThan(0.25);
     expect(chanceOf(gramOf(40, 3000, 2), 40, 3000)).toBeLessThan(0.003);
     expect(chanceOf(new Float64Array(9), 3, 10)).toBe(1);
-    expect([...shrunk(Float64Array.of(2, 1, 1, 3), 2, 0.5)]).toEqual([2, 0.5, 0.5, 3]);
+    expect([...damped(Float64Array.of(2, 1, 1, 4), 2, 0.1, 0.5)]).toEqual([2.3, 0.5, 0.5, 4.3]);
   });
 });

@@ -4,6 +4,7 @@ import { ELEMENTWISE } from "./elementwise.ts";
 import { MOVES, POOLS } from "./moves.ts";
 import { LOSSES, NORMS, REDUCTIONS } from "./norms.ts";
 import { CONVOLUTIONS, PRODUCTS } from "./products.ts";
+import { RECURRENT, RESAMPLED, TRANSPOSED } from "./recurrent.ts";
 
 export const GRADIENT_CASES: readonly GradientCase[] = [
   ...ELEMENTWISE,
@@ -14,4 +15,7 @@ export const GRADIENT_CASES: readonly GradientCase[] = [
   ...LOSSES,
   ...POOLS,
   ...MOVES,
+  ...RECURRENT,
+  ...RESAMPLED,
+  ...TRANSPOSED,
 ];

@@ -93,12 +93,24 @@ export const ELEMENTWISE: readonly GradientCase[] = [
   },
   { name: "Clip below", text: "y = Clip(x, low)", by: { x: [4, 5], low: { shape: [], values: [-0.4] } } },
   {
+    name: "Clip between known bounds",
+    text: "y = Clip(x, low, high)",
+    by: { x: [4, 5] },
+    constants: ["low: float64[] = [-0.4]", "high: float64[] = [0.5]"],
+  },
+  {
+    name: "Clip between bounds far out",
+    text: "y = Clip(x, low, high)",
+    by: { x: { shape: [4, 5], low: 900, high: 1100 } },
+    constants: ["low: float64[] = [950]", "high: float64[] = [1000]"],
+  },
+  {
     name: "Where",
     text: "y = Where(c, a, b)",
     by: { a: [2, 3], b: [3] },
     constants: ["c: bool[2, 1] = [1, 0]"],
   },
-  { name: "Cast", text: "h = Cast(x) to=11\ny = Mul(h, h)", by: { x: [3] } },
+  { name: "Cast", text: "h = Cast(x) to=11\ny = Mul(h, h)", by: { x: [3] }, runtime: false },
   { name: "a value read twice", text: "a = Exp(x)\nb = Mul(a, x)\ny = Add(a, b)", by: { x: [4] } },
   {
     name: "a value read four times",
