@@ -5,7 +5,7 @@ import type { Pass, Samples } from "../../src/pass.ts";
 import { annotate, type Plan, valuesToObserve } from "../../src/quant/annotate.ts";
 import { leastErrors, rangeChoices } from "../../src/quant/auto.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
-import { calibrate } from "../../src/quant/calibrate.ts";
+import { calibrate, chosen } from "../../src/quant/calibrate.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
 import { formatWishes, layerFormats } from "../../src/quant/formats.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
@@ -13,6 +13,7 @@ import type { Histogram } from "../../src/quant/histogram.ts";
 import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
+import { calibrationWarnings } from "../../src/quant/warnings.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
@@ -53,7 +54,10 @@ const pass: Pass<Options> = {
     const calibration = context.calibration;
     const look = (wanted: Wanted, limit: number) =>
       calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
-    const { histograms } = await look({ ...seen, channels: [] }, samples);
+    const found = await look({ ...seen, channels: [] }, samples);
+    const { histograms } = found;
+    const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
+    for (const warning of calibrationWarnings(found, set)) context.log.warn(warning);
     const plan = planOf(graph, context.options);
     const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
     const errors = choices.flatMap(({ requests }) => requests);

@@ -1,4 +1,5 @@
 import { floatAttr } from "../ir/graph.ts";
+import { swishSlope } from "./gradient/gelu.ts";
 import type { Op } from "./op.ts";
 import { unaryOf } from "./shared/elementwise.ts";
 
@@ -8,15 +9,7 @@ const op: Op = unaryOf(
     const alpha = floatAttr(node, "alpha", 1);
     return (x) => x / (1 + Math.exp(-alpha * x));
   },
-  {
-    // With s = σ(αx) and y = x·s: y' = s + α·y·(1 − s).
-    gradient(g, dy, x, y) {
-      const alpha = floatAttr(g.node, "alpha", 1);
-      const s = g.emit("Sigmoid", [alpha === 1 ? x : g.mul(x, alpha)]);
-      const bent = g.mul(y(), g.sub(1, s));
-      return g.mul(dy, g.add(s, alpha === 1 ? bent : g.mul(bent, alpha)));
-    },
-  },
+  { gradient: (g, dy, x, y) => g.mul(dy, swishSlope(g, x, y(), floatAttr(g.node, "alpha", 1))) },
 );
 
 export default op;

@@ -6,6 +6,7 @@ import { emptyHistogram, type Histogram, merge } from "./histogram.ts";
 import {
   type ChannelSums,
   mergeSums,
+  NO_PEAK,
   NO_SUMS,
   type Observation,
   type ObserveInit,
@@ -13,9 +14,11 @@ import {
   observerOf,
   observeTask,
   openObserver,
+  type Peak,
   requireFinite,
 } from "./observe.ts";
 import type { Wanted } from "./probe.ts";
+import { mergePeaks } from "./warnings.ts";
 
 export interface CalibrateOptions {
   /** At most this many samples, spread evenly over the split. */
@@ -31,6 +34,7 @@ const CHUNK = 16;
 /** What calibration found out about the float graph. */
 export interface Calibration {
   readonly histograms: ReadonlyMap<string, Histogram>;
+  readonly peaks: ReadonlyMap<string, Peak>;
   /** The wanted moment of each channel, in the order of the requests; empty where the shape is not known beforehand. */
   readonly channels: readonly Float64Array[];
 }
@@ -45,14 +49,18 @@ export async function calibrate(
   const { channels } = wanted;
   const values = [...wanted.values, ...wanted.extremes];
   // A graph of integers alone has nothing to calibrate.
-  if (values.length === 0 && channels.length === 0) return { histograms: new Map(), channels: [] };
+  if (values.length === 0 && channels.length === 0) return { histograms: new Map(), peaks: new Map(), channels: [] };
   const init = observerOf(graph, wanted, Math.min(options.samples, samples.size));
   const merged = values.map(emptyHistogram);
+  const highest = values.map(() => NO_PEAK);
   const totals = channels.map(() => NO_SUMS);
   let any = false;
-  for await (const { histograms, sums } of observations(init, tasksOf(samples, options.samples), options)) {
+  for await (const { histograms, peaks, sums } of observations(init, tasksOf(samples, options.samples), options)) {
     histograms.forEach((histogram, index) => {
       merge(merged[index], histogram);
+    });
+    peaks.forEach((peak, index) => {
+      highest[index] = mergePeaks(highest[index], peak);
     });
     sums.forEach((sum, index) => {
       totals[index] = mergeSums(totals[index], sum);
@@ -62,7 +70,8 @@ export async function calibrate(
   if (!any) throw new CompileError("usage/no-calibration", "the calibration split is empty");
   const found = new Map(values.map((name, index) => [name, merged[index]]));
   requireFinite(found);
-  return { histograms: found, channels: totals.map(meansOf) };
+  const peaks = new Map(values.map((name, index) => [name, highest[index]]));
+  return { histograms: found, peaks, channels: totals.map(meansOf) };
 }
 
 function meansOf({ sums, count }: ChannelSums): Float64Array {

@@ -38,15 +38,16 @@ export function binCentre(histogram: Histogram, index: number): number {
   return (index - HALF + 0.5) * binWidth(histogram);
 }
 
-/** Counts every value `weight` times: a whole number, so that counts are exact. */
-export function observe(histogram: Histogram, values: Float32Array, weight = 1): void {
+/** Counts every value `weight` times: a whole number, so that counts are exact. Gives the largest finite magnitude. */
+export function observe(histogram: Histogram, values: Float32Array, weight = 1): number {
   const { low, high, broken } = extent(values);
   histogram.broken += broken;
-  if (low > high) return;
+  if (low > high) return 0;
   widen(histogram, low, high);
   const factor = HALF / 2 ** histogram.exponent;
   if (broken === 0) countAll(histogram.counts, values, factor, weight);
   else countAll(histogram.counts, values.filter(Number.isFinite), factor, weight);
+  return Math.max(high, -low);
 }
 
 /** Takes note of two values that were there, both finite, without counting them. */

@@ -5,6 +5,7 @@ import { makeTensor } from "../ir/tensor.ts";
 import { createSession, type Session } from "../run/ort.ts";
 import { emptyHistogram, type Histogram, observe, widen } from "./histogram.ts";
 import { type ChannelProbe, type Probes, probedModel, type ValueProbe, type Wanted } from "./probe.ts";
+import { higher } from "./warnings.ts";
 
 /** One unit of calibration work: samples that run one after the other, states carried over. */
 export interface ObserveTask {
@@ -16,8 +17,18 @@ export interface ObserveTask {
 /** What a task saw: a histogram of each value, and sums for every channel of those in `channels`. */
 export interface Observation {
   readonly histograms: readonly Histogram[];
+  readonly peaks: readonly Peak[];
   readonly sums: readonly ChannelSums[];
 }
+
+/** The two largest magnitudes that a value has in different samples, and the number of the sample that has the largest. */
+export interface Peak {
+  readonly largest: number;
+  readonly second: number;
+  readonly sample: number;
+}
+
+export const NO_PEAK: Peak = { largest: 0, second: 0, sample: 0 };
 
 /** Σx or Σ|x|⁸ over everything but the channel axis, in the order of the samples. */
 export interface ChannelSums {
@@ -43,6 +54,7 @@ export function observerOf(graph: Graph, wanted: Wanted, samples: number): Obser
 export async function observeTask(session: Session, init: ObserveInit, task: ObserveTask): Promise<Observation> {
   const { probes } = init;
   const histograms = probes.values.map(emptyHistogram);
+  const peaks = probes.values.map(() => NO_PEAK);
   const sums = probes.channels.map(() => NO_SUMS);
   const state = new Map(init.states.map((entry) => [entry.input, entry.init]));
   for (const [index, sample] of task.samples.entries()) {
@@ -52,8 +64,11 @@ export async function observeTask(session: Session, init: ObserveInit, task: Obs
     const outputs = session.outputs.length === 0 ? new Map<string, Tensor>() : await session.run(feeds);
     const summary = (probes.summary ? outputs.get(probes.summary)?.data : undefined) as Float32Array | undefined;
     probes.values.forEach((probe, at) => {
-      if (probe.kind === "sampled") observeSampled(histograms[at], probe, summary as Float32Array);
-      else observeWhole(histograms[at], outputs.get(probe.value) ?? feeds.get(probe.value));
+      const seen =
+        probe.kind === "sampled"
+          ? observeSampled(histograms[at], probe, summary as Float32Array)
+          : observeWhole(histograms[at], outputs.get(probe.value) ?? feeds.get(probe.value));
+      peaks[at] = higher(peaks[at], seen, task.first + index);
     });
     probes.channels.forEach((probe, at) => {
       if (probe && summary) sums[at] = mergeSums(sums[at], channelSums(probe, summary));
@@ -63,13 +78,14 @@ export async function observeTask(session: Session, init: ObserveInit, task: Obs
       if (next) state.set(entry.input, next);
     }
   }
-  return { histograms, sums };
+  return { histograms, peaks, sums };
 }
 
-function observeWhole(histogram: Histogram, tensor: Tensor | undefined): void {
-  if (tensor === undefined || !isFloat(tensor.dtype)) return;
+/** Gives the largest magnitude. */
+function observeWhole(histogram: Histogram, tensor: Tensor | undefined): number {
+  if (tensor === undefined || !isFloat(tensor.dtype)) return 0;
   const values = tensor.dtype === "float32" ? tensor.data : Float32Array.from(decode(tensor) as ArrayLike<number>);
-  observe(histogram, values as Float32Array);
+  return observe(histogram, values as Float32Array);
 }
 
 /** The sum is NaN where a number is; extremes are infinite where one of them is. */
@@ -77,12 +93,13 @@ function observeSampled(
   histogram: Histogram,
   { at, count, step, sum }: Extract<ValueProbe, { kind: "sampled" }>,
   summary: Float32Array,
-): void {
+): number {
   const [least, largest] = [summary[at], summary[at + 1]];
   const hasNaN = sum !== undefined && Number.isNaN(summary[sum]);
   if (hasNaN || !Number.isFinite(least) || !Number.isFinite(largest)) histogram.broken += 1;
   else widen(histogram, least, largest);
   if (count > 0) observe(histogram, summary.subarray(at + 2, at + 2 + count), step);
+  return Math.max(largest, -least);
 }
 
 function channelSums(

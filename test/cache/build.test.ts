@@ -75,8 +75,7 @@ describe("a build with a cache", { timeout: 120_000 }, () => {
     }
     const repaired = await built([], cache);
     expect(repaired.kept).toEqual([]);
-    expect(repaired.warnings).toHaveLength(5);
-    for (const warning of repaired.warnings) expect(warning).toMatch(/not as it was written/);
+    expect(repaired.warnings.filter((warning) => /not as it was written/.test(warning))).toHaveLength(5);
     expect(repaired.bytes.equals(without.bytes)).toBe(true);
   });
 

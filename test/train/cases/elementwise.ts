@@ -80,6 +80,10 @@ function binaryCases(): GradientCase[] {
 export const ELEMENTWISE: readonly GradientCase[] = [
   ...unaryCases(),
   ...binaryCases(),
+  { name: "com.microsoft.Gelu", text: "y = com.microsoft.Gelu(x)", by: { x: [2, 3] } },
+  { name: "QuickGelu", text: "y = com.microsoft.QuickGelu(x)", by: { x: [2, 3] } },
+  { name: "BiasGelu", text: "y = com.microsoft.BiasGelu(x, b)", by: { x: [2, 3], b: [3] } },
+  { name: "FastGelu", text: "y = com.microsoft.FastGelu(x, b)", by: { x: [2, 3], b: [3] } },
   { name: "Pow by 2", text: "y = Pow(x, two)", by: { x: [5] }, constants: ["two: float64[] = [2]"] },
   { name: "Pow by 3", text: "y = Pow(x, three)", by: { x: [5] }, constants: ["three: int64[] = [3]"] },
   { name: "Sum of three", text: "y = Sum(a, b, c)", by: { a: [2, 3], b: [3], c: [2, 1] } },

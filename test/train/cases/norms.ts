@@ -35,6 +35,13 @@ export const NORMS: readonly GradientCase[] = [
   },
   { name: "RMSNormalization", text: "y = RMSNormalization(x, s)", by: { x: [2, 3, 5], s: [5] } },
   {
+    name: "SimplifiedLayerNormalization",
+    text: "y = SimplifiedLayerNormalization(x, s)",
+    by: { x: [2, 3, 5], s: [5] },
+  },
+  { name: "LpNormalization", text: "y = LpNormalization(x) axis=1", by: { x: [2, 3, 2] } },
+  { name: "LpNormalization, p = 1", text: "y = LpNormalization(x) p=1", by: { x: [2, 3] } },
+  {
     name: "GroupNormalization",
     text: "y = GroupNormalization(x, s, b) num_groups=2",
     by: { x: [2, 4, 3, 2], s: [4], b: [4] },

@@ -20,6 +20,23 @@ export const PRODUCTS: readonly GradientCase[] = [
       }),
     ),
   ),
+  { name: "Einsum product", text: 'y = Einsum(a, b) equation="bij,bjk->bik"', by: { a: [2, 3, 4], b: [2, 4, 2] } },
+  {
+    name: "Einsum with a sum of its own",
+    text: 'y = Einsum(a, b) equation="ijs,jk->ki"',
+    by: { a: [2, 3, 2], b: [3, 2] },
+  },
+  { name: "Einsum of one", text: 'y = Einsum(a) equation="ij->j"', by: { a: [2, 3] } },
+  {
+    name: "FusedMatMul",
+    text: "y = com.microsoft.FusedMatMul(a, b) transA=1 alpha=0.5",
+    by: { a: [2, 4, 3], b: [2, 4, 2] },
+  },
+  {
+    name: "FusedMatMul with batches moved",
+    text: "y = com.microsoft.FusedMatMul(a, b) transBatchA=1 transB=1",
+    by: { a: [3, 2, 4], b: [2, 5, 4] },
+  },
   { name: "Gemm plain", text: "y = Gemm(a, b, c)", by: { a: [3, 4], b: [4, 2], c: [] } },
 ];
 
