@@ -4,6 +4,8 @@ export interface Outcome {
   readonly good: boolean;
   /** The figures, in one line. */
   readonly says: string;
+  /** The figures as data, where the check is a table: then its line is JSON. */
+  readonly figures?: Readonly<Record<string, unknown>>;
 }
 
 export interface AcceptanceOptions {

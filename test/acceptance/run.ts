@@ -70,8 +70,9 @@ if (unknown.length > 0) {
 
 let [passed, failed] = [0, 0];
 for (const name of wanted) {
-  for await (const { name: what, good, says } of checks[name](options)) {
-    console.log(`${good ? "ok  " : "FAIL"} ${name}: ${what}: ${says}`);
+  for await (const { name: what, good, says, figures } of checks[name](options)) {
+    if (figures) console.log(JSON.stringify({ check: name, good, ...figures, says }));
+    else console.log(`${good ? "ok  " : "FAIL"} ${name}: ${what}: ${says}`);
     if (good) passed++;
     else failed++;
   }

@@ -11,6 +11,8 @@ import { chosenVectors, vectorsOfSample } from "./replay.ts";
 
 /** Bytes of values that may wait between two layers, of all samples. */
 const BUDGET = 2 ** 28;
+/** So many samples, kept, are better than more of them that run once for every share of the layers. */
+const LEAST_SAMPLES = 32;
 
 type Values = Map<string, Tensor>;
 
@@ -66,11 +68,12 @@ export async function openCuts(
 ): Promise<Cuts | undefined> {
   const places = placesOf(graph, layers);
   const bytes = places && widest(graph, places);
-  const count = Math.min(limit, samples.size);
-  if (!places || bytes === undefined || bytes * 2 * count > BUDGET) return undefined;
+  if (!places || bytes === undefined) return undefined;
+  const count = Math.min(limit, samples.size, Math.floor(BUDGET / (2 * bytes)));
+  if (count < Math.min(limit, samples.size, LEAST_SAMPLES)) return undefined;
   const end = places[places.length - 1] + 1;
   const floats: Values[] = [];
-  for (const index of chosen(samples, limit)) {
+  for (const index of chosen(samples, count)) {
     const feeds = await samples.feeds(index);
     floats.push(new Map([...feeds].filter(([name]) => graph.inputs.includes(name))));
   }

@@ -115,6 +115,7 @@ export const ELEMENTWISE: readonly GradientCase[] = [
     constants: ["c: bool[2, 1] = [1, 0]"],
   },
   { name: "Cast", text: "h = Cast(x) to=11\ny = Mul(h, h)", by: { x: [3] }, runtime: false },
+  { name: "CastLike", text: "h = CastLike(x, z)\ny = Mul(h, h)", by: { x: [3] }, constants: ["z: float64[] = [0]"] },
   { name: "a value read twice", text: "a = Exp(x)\nb = Mul(a, x)\ny = Add(a, b)", by: { x: [4] } },
   {
     name: "a value read four times",
