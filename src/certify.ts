@@ -66,7 +66,7 @@ export interface CertifyResult extends Measured {
 
 /** What `certify --json` prints. */
 export interface CertifyDocument extends CertifyResult {
-  readonly schema: "optimus-compile/certify@1";
+  readonly schema: "optimus-compile/certify@2";
   readonly artifact: string;
   /** Of the certifying process, at its peak. */
   readonly peakRssBytes: number;
