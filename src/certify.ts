@@ -193,6 +193,7 @@ async function runSamples(
   const kept = keepOutcomes(cache, work, {
     teacher: { digest: lineage.teacher.digest, external: lineage.teacher.external },
     tool: toolFacts(),
+    ...(cache !== undefined && dataset.origin && { origin: dataset.origin() }),
     ...(pem !== undefined && { key: readPrivateKey(pem) }),
     ...(warn && { warn }),
   });
