@@ -43,6 +43,17 @@ function demand({ count, before, after }: Tasks): Float64Array {
   return place;
 }
 
+/** No order ends before its busiest unit has done its work. */
+function leastEnd({ count, unit, cycles }: Tasks): number {
+  const busy = new Map<number, number>();
+  for (let task = 0; task < count; task++) busy.set(unit[task], (busy.get(unit[task]) ?? 0) + cycles[task]);
+  return Math.max(0, ...busy.values());
+}
+
+function isSame(a: Float64Array, b: Float64Array): boolean {
+  return a.every((value, at) => value === b[at]);
+}
+
 /** Rounds of backwards and forwards. */
 const ROUNDS = 6;
 
@@ -53,15 +64,20 @@ const ROUNDS = 6;
 function bestTimes(tasks: Tasks, capacity: number): Times {
   const order = Float64Array.from({ length: tasks.count }, (_, task) => task);
   const urgent = tails(tasks).map((length) => -length);
+  const least = leastEnd(tasks);
   let best: Times | undefined;
   for (const first of [order, urgent, demand(tasks)]) {
     let times = forwards(tasks, first, capacity);
     if (!best || times.end < best.end) best = times;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS && best.end > least; round++) {
       const last = times.start.map((start, task) => -(start + tasks.cycles[task]));
-      times = forwards(tasks, backwards(tasks, last).start, capacity);
-      if (times.end < best.end) best = times;
+      const next = forwards(tasks, backwards(tasks, last).start, capacity);
+      if (next.end < best.end) best = next;
+      // From here on it would only go round again.
+      if (isSame(next.start, times.start)) break;
+      times = next;
     }
+    if (best.end <= least) break;
   }
   return best as Times;
 }
