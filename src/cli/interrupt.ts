@@ -2,7 +2,7 @@
 export const INTERRUPTED = 130;
 
 export class Interrupted extends Error {
-  constructor(left: string) {
+  constructor(left = "nothing was written") {
     super(`interrupted: ${left}`);
     this.name = "Interrupted";
   }
@@ -12,10 +12,7 @@ export class Interrupted extends Error {
  * Runs work that Ctrl-C and its relatives abort: the signal tells the work, which cleans up and throws; a second Ctrl-C
  * waits for nothing. Throws Interrupted where the work ended that way; `left` says what is there then.
  */
-export async function interruptible<T>(
-  work: (signal: AbortSignal) => Promise<T>,
-  left = "nothing was written",
-): Promise<T> {
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, left?: string): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(INTERRUPTED);
