@@ -69,11 +69,16 @@ const pass: Pass<Options> = {
     const limit = Math.min(samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
-    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear] }, limit);
+    const ridden = linear.filter(({ value, output }) => value !== output);
+    const behind = ridden.map(({ output, axis }) => ({ value: output, axis, moment: 1 as const }));
+    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear, ...behind] }, limit);
     const corrected = correctBias(notes, graph, requests, channels);
-    const means = linear.map(({ value, output }, index): [string, FloatMean] => {
-      const { minimum, maximum } = histograms.get(value) as Histogram;
-      return [output, { means: [...channels[requests.length + index]], reach: Math.max(-minimum, maximum) }];
+    const [before, after] = [channels.slice(requests.length), channels.slice(requests.length + linear.length)];
+    const means = linear.map((each, index): [string, FloatMean] => {
+      const { minimum, maximum } = histograms.get(each.value) as Histogram;
+      const riding = ridden.indexOf(each);
+      const found = { means: [...before[index]], reach: Math.max(-minimum, maximum) };
+      return [each.output, riding < 0 ? found : { ...found, after: [...after[riding]] }];
     });
     return {
       ...corrected,
