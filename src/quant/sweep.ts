@@ -103,11 +103,10 @@ function correct(
   const bias = constants.get(node.inputs[2]);
   const units = unitsOf(graph, node, constants, means.length);
   if (!bias || !units || bias.shape[0] !== means.length || !(reach > 0)) return node;
-  const measure = (stage: Stage, codes: ArrayLike<number>): Float64Array | undefined => {
-    const own = new Map(constants).set("sweep/bias", makeTensor("int32", [codes.length], Int32Array.from(codes)));
-    const moved = { ...node, inputs: node.inputs.map((input, index) => (index === 2 ? "sweep/bias" : input)) };
-    return meansOf(graph, moved, stage, means.length, own, values, execute);
-  };
+  const measure = (stage: Stage, codes: Int32Array, steps?: readonly number[]) =>
+    measured(graph, node, stage, [codes, ...(steps ? [codes.map((code, at) => code + steps[at])] : [])], {
+      ...{ constants, values, execute },
+    });
   const codes = valuesOf(bias) as Int32Array;
   const shifts = after
     ? shiftsBehind(fineStage(graph, node, constants), after, codes, units, reach, measure)
@@ -122,7 +121,8 @@ function correct(
   return { ...node, inputs: node.inputs.map((input, index) => (index === 2 ? name : input)) };
 }
 
-type Measure = (stage: Stage, codes: ArrayLike<number>) => Float64Array | undefined;
+/** What a stage stores with biases `codes`, and what these being larger by `steps` does to it. */
+type Measure = (stage: Stage, codes: Int32Array, steps?: readonly number[]) => Measured | undefined;
 
 /** How far each bias must move, in units of its accumulator, for the accumulators to have the wanted means. */
 function shiftsBefore(
@@ -133,13 +133,17 @@ function shiftsBefore(
   measure: Measure,
 ): number[] | undefined {
   const found = measure(stage, codes);
-  return found && wanted.map((mean, channel) => (mean - found[channel]) / units[channel]);
+  return found && wanted.map((mean, channel) => (mean - found.means[channel]) / units[channel]);
 }
 
-/** A step of the bias that tells how fast a channel's mean follows, and how far a bias is moved at most: shares of `reach`. */
-const [STEP, FARTHEST] = [1 / 256, 1 / 8];
+/** A step of the bias that tells how the function's results follow, and how far a bias is moved at most: shares of `reach`. */
+const [STEP, FARTHEST] = [1 / 256, 1 / 16];
 
-/** The same behind a function that rides on the accumulator, by its mean slope on the samples (one step of the secant method). */
+/**
+ * The same behind a function that rides on the accumulator. With D the slope at each number and e its error, the bias that leaves
+ * the least error is E[D²·e] / E[D²]. What is seen is E[D·e], the difference of the means; D is taken for either 0 or the largest
+ * slope there is, which it is with a Relu, and nearly with its smooth relatives.
+ */
 function shiftsBehind(
   stage: Stage | undefined,
   wanted: readonly number[],
@@ -150,17 +154,16 @@ function shiftsBehind(
 ): number[] | undefined {
   if (!stage) return undefined;
   const steps = units.map((unit) => Math.max(1, Math.round((reach * STEP) / unit)));
-  const found = measure(stage, codes);
-  const stepped = measure(
-    stage,
-    codes.map((code, channel) => code + steps[channel]),
+  const found = measure(stage, codes, steps);
+  return (
+    found &&
+    wanted.map((mean, channel) => {
+      const [step, most, square] = [steps[channel], found.most[channel], found.squares[channel]];
+      const shift = (step * most * (mean - found.means[channel])) / square;
+      // A channel that hardly moves is one that the function holds at an end.
+      return Math.abs(shift) * units[channel] <= reach * FARTHEST ? shift : 0;
+    })
   );
-  if (!found || !stepped) return undefined;
-  return wanted.map((mean, channel) => {
-    const shift = (steps[channel] * (mean - found[channel])) / (stepped[channel] - found[channel]);
-    // A channel that hardly moves is one that the function holds at an end.
-    return Math.abs(shift) * units[channel] <= reach * FARTHEST ? shift : 0;
-  });
 }
 
 /** What one unit of each channel's accumulator is worth: the input's scale times the weights'. */
@@ -241,37 +244,60 @@ function stageAttrs(node: Node, low: number, high: number): Node["attrs"] {
   return new Map([...kept, ...attrs(stage)]);
 }
 
-/** Each channel's mean of what the node stores with another post stage, in reals. */
-function meansOf(
+/** Of each channel, in reals: the mean; of the differences that other biases make the largest and the mean square. */
+interface Measured {
+  readonly means: Float64Array;
+  readonly most: Float64Array;
+  readonly squares: Float64Array;
+}
+
+interface Sweep {
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly values: Held;
+  readonly execute: Execute;
+}
+
+/** Runs the node with another post stage, and with each of one or two lists of biases. */
+function measured(
   graph: Graph,
   node: Node,
   stage: Stage,
-  count: number,
-  constants: ReadonlyMap<string, Tensor>,
-  values: Held,
-  execute: Execute,
-): Float64Array | undefined {
-  const own = new Map([...constants, ...stage.constants]);
+  biases: readonly Int32Array[],
+  { constants, values, execute }: Sweep,
+): Measured | undefined {
   const output = "sweep/results";
-  const bare: Node = {
-    ...node,
-    inputs: [...node.inputs.slice(0, 3), ...stage.inputs],
-    outputs: [output],
-    attrs: stage.attrs,
-  };
+  const inputs = [...node.inputs.slice(0, 2), "sweep/bias", ...stage.inputs];
+  const bare: Node = { ...node, inputs, outputs: [output], attrs: stage.attrs };
   const shape = typeOf(graph, node.outputs[0])?.shape;
   if (!shape) return undefined;
   const types = new Map(graph.types).set(output, { dtype: "int16", shape });
-  const inputs = [...new Set(bare.inputs.filter((name) => name !== "" && !own.has(name)))];
-  const program = execute(only({ ...graph, types }, bare, inputs, own));
-  const sums = new Float64Array(count);
+  const programs = biases.map((codes) => {
+    const own = new Map([...constants, ...stage.constants, ["sweep/bias", int32([...codes])] as const]);
+    const fed = [...new Set(inputs.filter((name) => name !== "" && !own.has(name)))];
+    return { fed, program: execute(only({ ...graph, types }, bare, fed, own)) };
+  });
+  const count = biases[0].length;
+  const [sums, most, squares] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
   let elements = 0;
   const inner = node.op === "MatMul" ? 1 : shape.slice(2).reduce<number>((product, size) => product * Number(size), 1);
   for (const held of values) {
-    const feeds = new Map(inputs.map((name) => [name, held.get(name) as Tensor]));
-    const codes = valuesOf(program.run(feeds).get(output) as Tensor) as Int16Array;
-    for (let index = 0; index < codes.length; index++) sums[Math.floor(index / inner) % count] += codes[index];
+    const [codes, moved = codes] = programs.map(({ fed, program }) => {
+      const feeds = new Map(fed.map((name) => [name, held.get(name) as Tensor]));
+      return valuesOf(program.run(feeds).get(output) as Tensor) as Int16Array;
+    });
+    for (let index = 0; index < codes.length; index++) {
+      const channel = Math.floor(index / inner) % count;
+      const difference = moved[index] - codes[index];
+      sums[channel] += codes[index];
+      squares[channel] += difference * difference;
+      if (difference > most[channel]) most[channel] = difference;
+    }
     elements += codes.length / count;
   }
-  return sums.map((sum) => (sum / elements) * stage.scale);
+  const { scale } = stage;
+  return {
+    means: sums.map((sum) => (sum / elements) * scale),
+    most: most.map((difference) => difference * scale),
+    squares: squares.map((square) => (square / elements) * scale * scale),
+  };
 }
