@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Tensor } from "../../src/ir/graph.ts";
 import { float32 } from "../../src/ir/tensor.ts";
-import { clipGradients, makeOptimizer, moveAverage, type OptimizerSpec } from "../../src/train/optimizer.ts";
+import { makeOptimizer, moveAverage, normOf, type OptimizerSpec, scaleGradients } from "../../src/train/optimizer.ts";
 
 /** Three steps on one weight of two axes and one of one; the gradient is the weight's own value times a factor. */
 function run(spec: OptimizerSpec): number[] {
