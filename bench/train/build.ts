@@ -2,8 +2,8 @@
 import {
   type Attr,
   attrs,
-  type DType,
   type Dim,
+  type DType,
   elementCount,
   type Graph,
   makeGraph,

@@ -34,7 +34,9 @@ export function withFreshWeights(graph: Graph, names: readonly string[], seed: n
   const readers = firstReaders(graph);
   const fates = fatesOf(graph, readers);
   for (const name of names) {
-    set(name, (shape) => first(shape, readers.get(name), { seed: `${seed}/${name}`, gain: gainOf(readers.get(name), fates) }));
+    set(name, (shape) =>
+      first(shape, readers.get(name), { seed: `${seed}/${name}`, gain: gainOf(readers.get(name), fates) }),
+    );
   }
   for (const { op, inputs } of graph.nodes) {
     if (op !== "BatchNormalization") continue;

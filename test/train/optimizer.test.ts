@@ -55,12 +55,21 @@ describe("optimizers", () => {
       ["a", Float32Array.of(3)],
       ["b", Float32Array.of(0, 4)],
     ]);
-    expect(clipGradients(gradients, 10)).toBe(5);
+    expect(normOf(gradients)).toBe(5);
+    scaleGradients(gradients, 5, 10);
     expect(gradients.get("b")).toEqual(Float32Array.of(0, 4));
-    clipGradients(gradients, 1);
+    scaleGradients(gradients, 5, 1);
     expect([...gradients.values()].flatMap((each) => [...each])).toEqual(
       [0.6, 0, 0.8].map((each) => expect.closeTo(each, 6)),
     );
+  });
+
+  it("has a norm that is finite where every number is", () => {
+    const largest = Float32Array.from({ length: 7 }, () => 3e38);
+    expect(normOf(new Map([["w", largest]]))).toBeCloseTo(3e38 * Math.sqrt(7), -33);
+    for (const [place, broken] of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].entries()) {
+      expect(normOf(new Map([["w", largest.with(3 + place, broken)]]))).not.toSatisfy(Number.isFinite);
+    }
   });
 
   it("averages weights", () => {

@@ -22,7 +22,9 @@ const options = z
     split: z.enum(SPLITS).optional().describe("only documents whose hash falls into this split"),
     portion: portion
       .optional()
-      .describe("only documents whose place by another hash lies in [from, to): what a teacher learns, and what it does not"),
+      .describe(
+        "only documents whose place by another hash lies in [from, to): what a teacher learns, and what it does not",
+      ),
     warmUp: z.int().min(0).default(0).describe("characters that begin a window as context alone: their targets are -1"),
     offset: z.int().min(0).default(0),
     limit: z.int().min(1).optional(),
