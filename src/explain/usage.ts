@@ -35,6 +35,11 @@ export const usage: Entries = {
     "An earlier run, finished or not, has its checkpoints there.",
     "`--resume` goes on with it; otherwise remove the folder or choose another one.",
   ],
+  "student-too-large": [
+    "No student of the teacher is as small as the recipe asks.",
+    "`student.maxMs` or `student.macs` is less than what the narrowest student without residual blocks takes.",
+    "Allow more, or bring a smaller network as `model`.",
+  ],
   "attest-unsigned": [
     "A gate that believes nobody cannot sign.",
     "`--attest` together with `--unsigned`.",
