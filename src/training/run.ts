@@ -17,7 +17,8 @@ import { withLosses } from "../train/losses.ts";
 import { parametersOf, trainingMode } from "../train/mode.ts";
 import { makeOptimizer } from "../train/optimizer.ts";
 import { rateAt } from "../train/schedule.ts";
-import { initialWeights, openStep, type Weights } from "../train/step.ts";
+import { openShards } from "../train/shards.ts";
+import { initialWeights, type Weights } from "../train/step.ts";
 import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
 import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher, trainedModel } from "./models.ts";
@@ -28,6 +29,8 @@ export interface TrainingRun {
   /** Folder of the result: NAME.onnx, NAME.jsonl and the checkpoints. */
   readonly out: string;
   readonly resume: boolean;
+  /** Threads that share out a batch's shards; the result does not depend on it. 1 unless said. */
+  readonly jobs?: number;
   readonly signal?: AbortSignal;
   readonly warn?: (message: string) => void;
   /** What `student.maxMs` is measured by. */
@@ -77,7 +80,7 @@ export async function runTraining(recipe: Training, run: TrainingRun): Promise<T
 type WithModel = Training & { readonly model: string };
 
 async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validation: Dataset | undefined) {
-  const { batch, epochs, seed, threads } = recipe;
+  const { batch, shards, epochs, seed, threads } = recipe;
   const perEpoch = Math.floor(data.length / batch);
   if (perEpoch === 0) {
     throw new CompileError("usage/data-length", `a batch is ${batch} samples, but there are ${data.length}`, {
@@ -93,7 +96,10 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   const { graph, parameters, statistics, loss, teacher, labels } = await prepare(recipe, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
-  const step = await openStep(graph, { loss, parameters, statistics, threads });
+  const step = await openShards(graph, {
+    ...{ loss, parameters, statistics, threads, shards },
+    ...(run.jobs !== undefined && { workers: run.jobs }),
+  });
   const shapes = data.describe().inputs;
   const judge = validation && (await openJudge(recipe, validation));
   let metric: TrainingResult["metric"];
@@ -139,16 +145,17 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   return { schema, ...files, steps, parameters: count, ...(metric && { metric }) };
 }
 
-/** The graph of a step, and what it is fed beside the data. */
+/** The graph of a step's shard, and what a step is fed beside the data. */
 async function prepare(recipe: WithModel, data: Dataset) {
-  const { batch, seed, threads, losses } = recipe;
+  const { batch, shards, seed, threads, losses } = recipe;
   const shapes = data.describe().inputs;
-  const given = await modelFor(recipe.model, shapes, batch);
+  const given = await modelFor(recipe.model, shapes, batch / shards);
   const start = recipe.weights === "fresh" ? withFreshWeights(given, parametersOf(given), seed) : given;
   const { graph: scored, loss } = withLosses(start, losses.map(lossTerm));
   const { graph, statistics } = trainingMode(scored);
   const byLabels = losses.find(({ kind }) => kind === "labels");
-  const labels = byLabels?.kind === "labels" ? { name: LABELS, shape: labelShape(given, byLabels.scores) } : undefined;
+  const [rows, ...places] = byLabels?.kind === "labels" ? labelShape(given, byLabels.scores) : [];
+  const labels = byLabels && { name: LABELS, shape: [rows * shards, ...places] };
   const wanted = losses.flatMap((term) => (term.kind === "labels" ? [] : [term.teacher]));
   let teacher: Teacher | undefined;
   if (recipe.teacher !== undefined && wanted.length > 0) {
