@@ -6,7 +6,7 @@ import { resolveReference } from "../data/reference.ts";
 import { CompileError } from "../error.ts";
 import { didYouMean } from "../suggest.ts";
 import { type Located, parseYaml } from "./locate.ts";
-import { data, metric } from "./schema.ts";
+import { data, metric, quantize } from "./schema.ts";
 
 const weight = z.number().gt(0).default(1).describe("what the term counts in the sum");
 const value = z.string().min(1);
@@ -46,6 +46,20 @@ const student = z.strictObject({
   samples: z.int().min(1).max(65_536).default(256).describe("training samples to measure on what goes"),
 });
 
+const quantization = quantize
+  .pick({
+    ...{ weights: true, activations: true, formats: true, weightScales: true, outputs: true },
+    ...{ calibrator: true, percentile: true, samples: true, int16: true },
+  })
+  .extend({
+    normalize: z
+      .boolean()
+      .default(true)
+      .describe(
+        "put a BatchNormalization behind each convolution that had one, and fold its last moments in at the end",
+      ),
+  });
+
 export const trainingSchema = z.strictObject({
   $schema: z.string().optional().describe("for editors"),
   name: z
@@ -59,6 +73,9 @@ export const trainingSchema = z.strictObject({
     .describe("the ONNX network that learns: a path from the recipe's folder, or npm:PACKAGE/PATH"),
   student: student.optional().describe("instead of `model`: the teacher itself, cut down"),
   weights: z.enum(["fresh", "given"]).default("given").describe("begin with random weights, or with the model's own"),
+  quantize: quantization
+    .optional()
+    .describe("round while training as the build will; scales are learnt, and the result is a quantized model"),
   teacher: z.string().min(1).optional().describe("the ONNX network whose values `distill` and `features` learn"),
   data: z.strictObject({
     training: data,
@@ -148,6 +165,12 @@ export function parseTraining(text: string, path: string): Training {
     throw new CompileError("usage/recipe", `losses.${wantsTeacher}: there is no teacher to learn from`, {
       where: located.excerpt(["losses", wantsTeacher]),
       remedy: "name an ONNX model as `teacher`",
+    });
+  }
+  if (rest.quantize && rest.weights === "fresh") {
+    throw new CompileError("usage/recipe", "weights: fresh, and a quantization whose ranges come from the weights", {
+      where: located.excerpt(["quantize"]),
+      remedy: "train in float first, and quantize what comes out",
     });
   }
   checkStudent(model, rest.student, teacher, located);

@@ -7,21 +7,22 @@ import { digestOfFile, writeFileAtomic } from "../artifact/file.ts";
 import { type DataArray, type Dataset, openDataset } from "../data/dataset.ts";
 import { bug, CompileError } from "../error.ts";
 import { loadMetric } from "../evidence/metric.ts";
-import type { Graph, Tensor } from "../ir/graph.ts";
+import type { Tensor } from "../ir/graph.ts";
 import { encodeModel, writeModel } from "../onnx/write.ts";
 import type { Training } from "../recipe/training.ts";
 import { createSession } from "../run/ort.ts";
 import { withFreshWeights } from "../train/fresh.ts";
 import { withWeights } from "../train/loop.ts";
 import { withLosses } from "../train/losses.ts";
-import { parametersOf, trainingMode } from "../train/mode.ts";
+import { trainingMode } from "../train/mode.ts";
 import { makeOptimizer } from "../train/optimizer.ts";
 import { rateAt } from "../train/schedule.ts";
 import { initialWeights, openStep, type Weights } from "../train/step.ts";
 import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
-import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher, trainedModel } from "./models.ts";
+import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher } from "./models.ts";
 
+import { type Network, networkOf } from "./networks.ts";
 import { type LatencyOf, writeStudent } from "./student.ts";
 
 export interface TrainingRun {
@@ -90,12 +91,12 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     metrics: join(run.out, `${recipe.name}.jsonl`),
     checkpoints: join(run.out, `${recipe.name}.checkpoints`),
   };
-  const { graph, parameters, statistics, loss, teacher, labels } = await prepare(recipe, data);
+  const network = await networkOf(recipe, recipe.model, data);
+  const { graph, parameters, statistics, loss, teacher, labels } = await prepare(recipe, network, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
   const step = await openStep(graph, { loss, parameters, statistics, threads });
-  const shapes = data.describe().inputs;
-  const judge = validation && (await openJudge(recipe, validation));
+  const judge = validation && (await openJudge(recipe, network, validation));
   let metric: TrainingResult["metric"];
   let begun = 0;
   try {
@@ -133,18 +134,18 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     await step.release();
     await teacher?.release();
   }
-  writeModel(await trainedModel(recipe.model, shapes, average?.weights ?? weights), files.model);
+  writeModel(await network.finish(average?.weights ?? weights), files.model);
   const count = parameters.reduce((sum, name) => sum + (weights.get(name)?.shape ?? []).reduce((a, b) => a * b, 1), 0);
   const schema = "optimus-compile/training@1" as const;
   return { schema, ...files, steps, parameters: count, ...(metric && { metric }) };
 }
 
 /** The graph of a step, and what it is fed beside the data. */
-async function prepare(recipe: WithModel, data: Dataset) {
+async function prepare(recipe: WithModel, network: Network, data: Dataset) {
   const { batch, seed, threads, losses } = recipe;
   const shapes = data.describe().inputs;
-  const given = await modelFor(recipe.model, shapes, batch);
-  const start = recipe.weights === "fresh" ? withFreshWeights(given, parametersOf(given), seed) : given;
+  const given = await network.graphFor(batch);
+  const start = recipe.weights === "fresh" ? withFreshWeights(given, network.parameters, seed) : given;
   const { graph: scored, loss } = withLosses(start, losses.map(lossTerm));
   const { graph, statistics } = trainingMode(scored);
   const byLabels = losses.find(({ kind }) => kind === "labels");
@@ -154,13 +155,13 @@ async function prepare(recipe: WithModel, data: Dataset) {
   if (recipe.teacher !== undefined && wanted.length > 0) {
     teacher = await openTeacher(await modelFor(recipe.teacher, shapes, batch), wanted, threads);
   }
-  return { graph, statistics, loss, parameters: parametersOf(given), teacher, labels };
+  return { graph, statistics, loss, parameters: network.parameters, teacher, labels };
 }
 
 /** The metric of some weights on the validation data, sample by sample. */
-async function openJudge(recipe: WithModel, data: Dataset) {
+async function openJudge(recipe: WithModel, network: Network, data: Dataset) {
   const metric = await loadMetric(recipe.metric, recipe.folder);
-  const graph: Graph = await modelFor(recipe.model, data.describe().inputs, 1);
+  const graph = await network.graphFor(1);
   return async (weights: Weights): Promise<{ name: string; value: number }> => {
     const session = await createSession(encodeModel(withWeights(graph, weights)), { threads: recipe.threads });
     try {
