@@ -40,6 +40,11 @@ export const usage: Entries = {
     "An earlier run, finished or not, has its checkpoints there.",
     "`--resume` goes on with it; otherwise remove the folder or choose another one.",
   ],
+  "loss-shape": [
+    "A loss compares two values that cannot be compared.",
+    "The student's value and the teacher's differ in more than their channels.",
+    "Name values that say the same of the same input: `optimus-compile inspect --text` prints them with their shapes.",
+  ],
   "student-too-large": [
     "No student of the teacher is as small as the recipe asks.",
     "`student.maxMs` or `student.macs` is less than what the narrowest student without residual blocks takes.",

@@ -8,6 +8,7 @@ import { didYouMean } from "../suggest.ts";
 import { type Located, parseYaml } from "./locate.ts";
 import { data, metric, quantize } from "./schema.ts";
 
+const share = z.number().min(0).lt(1);
 const weight = z.number().gt(0).default(1).describe("what the term counts in the sum");
 const value = z.string().min(1);
 
@@ -21,14 +22,37 @@ const loss = z.discriminatedUnion("kind", [
     weight,
   }),
   z.strictObject({
+    kind: z.literal("sequence"),
+    scores: value.describe("the student's scores, step by step, classes last"),
+    teacher: value.describe("the teacher's value with the same shape"),
+    blank: z.int().min(0).default(0).describe("the class that says nothing; such steps count less"),
+    blankWeight: share
+      .default(0.1)
+      .describe("what a step counts at least of which the teacher is sure that it says nothing"),
+    temperature: z.number().gt(0).default(1),
+    weight,
+  }),
+  z.strictObject({
     kind: z.literal("features"),
     value: value.describe("a value of the student"),
-    teacher: value.describe("the teacher's value with the same shape"),
+    teacher: value.describe("the teacher's value; a projection is learnt where its channels are others in number"),
+    weight,
+  }),
+  z.strictObject({
+    kind: z.literal("attention"),
+    value: value.describe("a value of the student, channels on axis 1"),
+    teacher: value.describe("the teacher's value with the same places"),
+    weight,
+  }),
+  z.strictObject({
+    kind: z.literal("relations"),
+    value: value.describe("the student's queries, keys or values: [samples, positions, channels]"),
+    teacher: value.describe("the teacher's, with the same positions"),
+    heads: z.int().min(1).max(4096).default(1).describe("relation heads that both are cut into"),
     weight,
   }),
 ]);
 
-const share = z.number().min(0).lt(1);
 const part = z.number().gt(0).max(1).optional();
 
 const student = z.strictObject({
@@ -83,6 +107,10 @@ export const trainingSchema = z.strictObject({
   }),
   metric: metric.default("accuracy").describe("of the validation data"),
   losses: z.array(loss).min(1).max(64),
+  balance: z
+    .boolean()
+    .default(false)
+    .describe("divide each loss by what it is on the first batch, so that weights say how much each counts"),
   optimizer: z
     .discriminatedUnion("kind", [
       z.strictObject({

@@ -7,7 +7,8 @@ import { digestOfFile, writeFileAtomic } from "../artifact/file.ts";
 import { type DataArray, type Dataset, openDataset } from "../data/dataset.ts";
 import { bug, CompileError } from "../error.ts";
 import { loadMetric } from "../evidence/metric.ts";
-import type { Tensor } from "../ir/graph.ts";
+import type { Graph, Tensor } from "../ir/graph.ts";
+import { numbersOf } from "../ir/tensor.ts";
 import { encodeModel, writeModel } from "../onnx/write.ts";
 import type { Training } from "../recipe/training.ts";
 import { createSession } from "../run/ort.ts";
@@ -18,6 +19,7 @@ import { trainingMode } from "../train/mode.ts";
 import { makeOptimizer } from "../train/optimizer.ts";
 import { rateAt } from "../train/schedule.ts";
 import { initialWeights, openStep, type Weights } from "../train/step.ts";
+import type { LossTerm } from "../train/terms.ts";
 import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
 import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher } from "./models.ts";
@@ -92,7 +94,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     checkpoints: join(run.out, `${recipe.name}.checkpoints`),
   };
   const network = await networkOf(recipe, recipe.model, data);
-  const { graph, parameters, statistics, loss, teacher, labels } = await prepare(recipe, network, data);
+  const { graph, parameters, statistics, loss, learnt, teacher, labels } = await prepare(recipe, network, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
   const step = await openStep(graph, { loss, parameters, statistics, threads });
@@ -134,7 +136,9 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     await step.release();
     await teacher?.release();
   }
-  writeModel(await network.finish(average?.weights ?? weights), files.model);
+  const learntBeside = new Set(learnt);
+  const own = [...(average?.weights ?? weights)].filter(([name]) => !learntBeside.has(name));
+  writeModel(await network.finish(new Map(own)), files.model);
   const count = parameters.reduce((sum, name) => sum + (weights.get(name)?.shape ?? []).reduce((a, b) => a * b, 1), 0);
   const schema = "optimus-compile/training@1" as const;
   return { schema, ...files, steps, parameters: count, ...(metric && { metric }) };
@@ -146,17 +150,46 @@ async function prepare(recipe: WithModel, network: Network, data: Dataset) {
   const shapes = data.describe().inputs;
   const given = await network.graphFor(batch);
   const start = recipe.weights === "fresh" ? withFreshWeights(given, network.parameters, seed) : given;
-  const { graph: scored, loss } = withLosses(start, losses.map(lossTerm));
-  const { graph, statistics } = trainingMode(scored);
+  const wanted = losses.flatMap((term) => (term.kind === "labels" ? [] : [term.teacher]));
+  const taught = recipe.teacher !== undefined && wanted.length > 0;
+  const source = taught ? await modelFor(recipe.teacher ?? "", shapes, batch) : undefined;
+  const teacher: Teacher | undefined = source && (await openTeacher(source, wanted, threads));
   const byLabels = losses.find(({ kind }) => kind === "labels");
   const labels = byLabels?.kind === "labels" ? { name: LABELS, shape: labelShape(given, byLabels.scores) } : undefined;
-  const wanted = losses.flatMap((term) => (term.kind === "labels" ? [] : [term.teacher]));
-  let teacher: Teacher | undefined;
-  if (recipe.teacher !== undefined && wanted.length > 0) {
-    teacher = await openTeacher(await modelFor(recipe.teacher, shapes, batch), wanted, threads);
+  let terms = losses.map((term) => lossTerm(term, source));
+  if (recipe.balance) {
+    const feeds = await batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, 0);
+    terms = await balanced(start, terms, new Map([...feeds, ...((await teacher?.values(feeds)) ?? [])]));
   }
-  return { graph, statistics, loss, parameters: network.parameters, teacher, labels };
+  const { graph: scored, loss, learnt } = withLosses(start, terms);
+  const { graph, statistics } = trainingMode(scored);
+  return { graph, statistics, loss, parameters: [...network.parameters, ...learnt], learnt, teacher, labels };
 }
+
+/** Weights by which each term of the loss is 1 on the first batch, times what the recipe gives it. */
+async function balanced(
+  graph: Graph,
+  terms: readonly LossTerm[],
+  feeds: ReadonlyMap<string, Tensor>,
+): Promise<LossTerm[]> {
+  const bare = withLosses(
+    graph,
+    terms.map((term) => ({ ...term, weight: 1 })),
+  );
+  const { graph: scored } = trainingMode(bare.graph);
+  const session = await createSession(encodeModel({ ...scored, outputs: bare.terms }));
+  try {
+    const found = await session.run(new Map([...feeds].filter(([name]) => scored.inputs.includes(name))));
+    const values = bare.terms.map((name) => Math.abs(numbersOf(found.get(name) ?? bug(`no loss "${name}"`))[0]));
+    // What is nothing at first, as between a network and its copy, is not blown up.
+    const least = Math.max(...values) * LEAST_SHARE || 1;
+    return terms.map((term, index) => ({ ...term, weight: (term.weight ?? 1) / Math.max(least, values[index]) }));
+  } finally {
+    await session.release();
+  }
+}
+
+const LEAST_SHARE = 1e-3;
 
 /** The metric of some weights on the validation data, sample by sample. */
 async function openJudge(recipe: WithModel, network: Network, data: Dataset) {
