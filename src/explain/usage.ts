@@ -15,6 +15,11 @@ export const usage: Entries = {
     "`data.selection` is missing.",
     "Add samples that are neither calibration nor certification data.",
   ],
+  patch: [
+    "Changes to a recipe cannot be read.",
+    "A mistyped path, or a file that is no map of keys and values.",
+    "`optimus-compile explain ARTIFACT --recipe R --patch FILE` writes one.",
+  ],
   prices: [
     "What decisions cost cannot be told.",
     "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
@@ -34,6 +39,11 @@ export const usage: Entries = {
     "A training was to begin in a folder where one is.",
     "An earlier run, finished or not, has its checkpoints there.",
     "`--resume` goes on with it; otherwise remove the folder or choose another one.",
+  ],
+  "loss-shape": [
+    "A loss compares two values that cannot be compared.",
+    "The student's value and the teacher's differ in more than their channels.",
+    "Name values that say the same of the same input: `optimus-compile inspect --text` prints them with their shapes.",
   ],
   "student-too-large": [
     "No student of the teacher is as small as the recipe asks.",

@@ -30,10 +30,10 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
   return {
     graph: parts.graph,
     async run(batch, weights) {
-      return meanOf(parts.run(split(batch, parts.graph, shards), weights), weights);
+      return meanOf(parts.run(shardsOf(batch, parts.graph, shards), weights), weights);
     },
     async firstNotFinite(batch, weights) {
-      for (const part of split(batch, parts.graph, shards)) {
+      for (const part of shardsOf(batch, parts.graph, shards)) {
         const found = await firstNotFinite(parts.graph, parts.feeds(part, weights));
         if (found !== undefined) return found;
       }
@@ -106,8 +106,8 @@ function staticShape(graph: Graph, name: string): readonly number[] {
   return isStatic(shape) ? shape : bug(`the shape of "${name}" is not known`);
 }
 
-/** The batch's parts: each input is cut along the axis in which it is `shards` times as long as the graph's. */
-function split(batch: Batch, graph: Graph, shards: number): Map<string, Tensor>[] {
+/** The batch's parts, of what the graph reads: each input is cut along the axis in which it is `shards` times as long as the graph's. */
+export function shardsOf(batch: Batch, graph: Graph, shards: number): Map<string, Tensor>[] {
   const parts = Array.from({ length: shards }, () => new Map<string, Tensor>());
   for (const [name, tensor] of batch) {
     if (!graph.inputs.includes(name)) continue;
