@@ -54,6 +54,40 @@ export function answers(
   });
 }
 
+export interface Detections {
+  /** Of the samples, how many are positive. */
+  readonly positive: number;
+  /** The teacher's chance to miss a positive one, and to take a negative one for positive. */
+  readonly miss: number;
+  readonly alarm: number;
+  /** The chance that the compiled model answers the other class; it differs from group to group. */
+  readonly turned: number;
+}
+
+/** Of two classes, for F1: how frequent the positive one is, and how much is turned round, both differ by group. */
+export function detections(random: Random, structure: Structure, kind: Detections): Outcomes[] {
+  return drawn(random, structure, function* (size) {
+    const positive = chance(random, kind.positive, structure.icc);
+    const turned = chance(random, kind.turned, structure.icc);
+    for (let sample = 0; sample < size; sample++) {
+      const label = random() < positive ? 1 : 0;
+      const wrong = random() < (label === 1 ? kind.miss : kind.alarm);
+      const answer = wrong ? 1 - label : label;
+      yield { teacher: { label, answer }, compiled: { label, answer: random() < turned ? 1 - answer : answer } };
+    }
+  });
+}
+
+/** F1 of the expected shares, of the teacher and the compiled model. */
+export function scoreOfDetections({ positive, miss, alarm, turned }: Detections) {
+  const score = (missed: number, alarmed: number) => {
+    const hits = 2 * positive * (1 - missed);
+    return hits / (hits + positive * missed + (1 - positive) * alarmed);
+  };
+  const after = (wrong: number) => wrong * (1 - turned) + (1 - wrong) * turned;
+  return { teacher: score(miss, alarm), compiled: score(after(miss), after(alarm)) };
+}
+
 /** Of a line, in characters; a burst has two on average. */
 const LINE = 24.5;
 const burst = (random: Random): number => 1 + Math.floor(random() * 3);

@@ -35,6 +35,11 @@ const ALL: readonly DataName[] = [
   "bits per character",
   "area 0.92, half positive",
   "area 0.98, one in ten positive",
+  "F1 of 0.89",
+  "F1 itself",
+  "character errors themselves",
+  "flips, 2 %",
+  "flips, 30 %",
 ];
 /** One of each metric. */
 const SOME: readonly DataName[] = [
