@@ -166,21 +166,19 @@ export function scores(random: Random, structure: Structure, kind: Scores): Outc
 }
 
 /**
- * The expected drop in area: Φ(distance / √(2·variance)), where of two samples from one group the shift cancels. Of the
- * pairs that count, positive with negative, the share Σ m(m−1)·(1 − icc/2) / (M(M−1)) is within a group.
+ * The expected area under the curve: Φ(distance / √(2·variance)), where of two samples from one group the shift cancels. Of
+ * the pairs that count, positive with negative, the share Σ m(m−1)·(1 − icc/2) / (M(M−1)) is within a group.
+ * @param noise deviation of what the model adds to a good score
  */
-export function dropInArea(structure: Structure, { distance, teacher, compiled }: Scores): number {
+export function expectedArea(structure: Structure, distance: number, noise: number): number {
   const { groups, icc } = structure;
   const { mean, square } = sizeMoments(structure);
   const within = (square - mean) * (1 - icc / 2);
   const inside = within / (within + (groups - 1) * mean * mean);
-  const area = (noise: number) => {
-    const variance = 2 * (1 + noise * noise);
-    const apart = normalCdf(distance / Math.sqrt(variance));
-    const together = icc === 1 ? 0.5 : normalCdf(distance / Math.sqrt(variance * (1 - icc)));
-    return inside * together + (1 - inside) * apart;
-  };
-  return area(teacher) - area(compiled);
+  const variance = 2 * (1 + noise * noise);
+  const apart = normalCdf(distance / Math.sqrt(variance));
+  const together = icc === 1 ? 0.5 : normalCdf(distance / Math.sqrt(variance * (1 - icc)));
+  return inside * together + (1 - inside) * apart;
 }
 
 function sizeMoments({ size, sizes }: Structure): { readonly mean: number; readonly square: number } {

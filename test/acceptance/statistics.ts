@@ -37,6 +37,7 @@ const ALL: readonly DataName[] = [
   "area 0.98, one in ten positive",
   "F1 of 0.89",
   "F1 itself",
+  "area of 0.92 itself",
   "character errors themselves",
   "flips, 2 %",
   "flips, 30 %",
