@@ -40,6 +40,11 @@ export interface Metric<O = unknown> {
     reference: readonly O[],
     group: Uint32Array,
   ): Influence;
+  /**
+   * The metric of the best answer that looks at no input, as far as the outcomes tell the targets. Certification warns where
+   * the teacher is not shown to be better.
+   */
+  chance?(outcomes: readonly O[]): number | undefined;
   /** How much of two models' answers to one sample is the same. */
   same(a: O, b: O): { readonly equal: number; readonly total: number };
   /** The output that holds class scores or probabilities along its last axis, for metrics whose answers are classes. */

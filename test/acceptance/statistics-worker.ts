@@ -129,7 +129,7 @@ export const DATA = {
 
 const ALPHA = 0.05;
 /** Certifications for each plan from a pilot. */
-const EACH = 100;
+const EACH = 50;
 
 export const setUp: SetUp<undefined, Row, RowAnswer> = async () => {
   const metrics = {

@@ -24,6 +24,7 @@ const auc: MetricFactory<Outcome> = ({ output, threshold = 0.5 }) => {
     needsTarget: true,
     outcome: (outputs, target) => ({ score: scoreOf(outputs), label: numbersIn(target, "auc")[0] > 0 ? 1 : 0 }),
     combine: areaUnder,
+    chance: () => 0.5,
     weighted: weightedArea,
     influence: areaAndInfluence,
     same: (a, b) => ({ equal: a.score >= cut === b.score >= cut ? 1 : 0, total: 1 }),

@@ -36,6 +36,12 @@ const f1: MetricFactory<Outcome> = ({ output, threshold = 0.5, positive = 1, ave
       const scores = classesIn(outcomes).map((label) => scoreOf(outcomes, label));
       return scores.reduce((sum, score) => sum + score, 0) / scores.length;
     },
+    // Of one class always: where several count, the best of them.
+    chance(outcomes) {
+      const classes = classesIn(outcomes);
+      const constant = classes.map((answer) => scoreOf(outcomes.map(({ label }) => ({ label, answer })), answer));
+      return Math.max(...constant) / classes.length;
+    },
     influence: (outcomes, _, group) => scoreAndInfluence(outcomes, classesIn(outcomes), group),
     same: (a, b) => ({ equal: a.answer === b.answer ? 1 : 0, total: 1 }),
     confidence: (outputs) => answerOf(outputs).margin,

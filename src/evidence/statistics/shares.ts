@@ -68,7 +68,7 @@ export function metricLimits(
     : reduceInfluence(metric, groups, "perfect");
   if (reduction) {
     const { estimate, lower, upper } = limitsFrom(reduction as Reduction, reduction.parts, alpha);
-    if (Number.isNaN(lower) || Number.isNaN(upper)) return undefined;
+    if (!Number.isFinite(lower) || !Number.isFinite(upper)) return undefined;
     const least = Math.max(Math.min(0, estimate), lower);
     return direction === "lower"
       ? { estimate, lower: least, upper }
