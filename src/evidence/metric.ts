@@ -35,11 +35,7 @@ export interface Metric<O = unknown> {
    * never negative, 0 for a sample without fault; limits of the metric itself need it. For metrics that are smooth but no
    * ratio of sums: then intervals need no draws.
    */
-  influence?(
-    outcomes: readonly O[],
-    reference: readonly O[],
-    group: Uint32Array,
-  ): Influence;
+  influence?(outcomes: readonly O[], reference: readonly O[], group: Uint32Array): Influence;
   /**
    * The metric of the best answer that looks at no input, as far as the outcomes tell the targets. Certification warns where
    * the teacher is not shown to be better.

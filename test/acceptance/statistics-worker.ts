@@ -5,8 +5,8 @@ import { loadMetric, type Metric } from "../../src/evidence/metric.ts";
 import { byGroup } from "../../src/evidence/statistics/clusters.ts";
 import { dropLimits, reductionOf } from "../../src/evidence/statistics/drop.ts";
 import type { Outcomes } from "../../src/evidence/statistics/outcomes.ts";
-import { metricLimits } from "../../src/evidence/statistics/shares.ts";
 import { planFromPilot, planProportions } from "../../src/evidence/statistics/plan.ts";
+import { metricLimits } from "../../src/evidence/statistics/shares.ts";
 import type { SetUp } from "../../src/run/pool.ts";
 import {
   answers,

@@ -39,7 +39,12 @@ const f1: MetricFactory<Outcome> = ({ output, threshold = 0.5, positive = 1, ave
     // Of one class always: where several count, the best of them.
     chance(outcomes) {
       const classes = classesIn(outcomes);
-      const constant = classes.map((answer) => scoreOf(outcomes.map(({ label }) => ({ label, answer })), answer));
+      const constant = classes.map((answer) =>
+        scoreOf(
+          outcomes.map(({ label }) => ({ label, answer })),
+          answer,
+        ),
+      );
       return Math.max(...constant) / classes.length;
     },
     influence: (outcomes, _, group) => scoreAndInfluence(outcomes, classesIn(outcomes), group),

@@ -83,7 +83,7 @@ function betaBinomial(size: number, mean: number, correlation: number): Float64A
  * the gate is applied. How frequent each of the pilot's groups is, is drawn anew in each trial (the Bayesian bootstrap, Rubin
  * 1981), so the power is a mean over what the pilot leaves open ("assurance": O'Hagan, Stevens and Campbell 2005); one group
  * with a single difference is taken to be possible even where the pilot has none. And as a small pilot shows too little
- * variance more often than too much, the number of groups grows as the variance does up to its upper 97 % limit (Browne 1995
+ * variance more often than too much, the number of groups grows as the variance does up to its upper 90 % limit (Browne 1995
  * takes 80 % where data are normal, which is not enough where a few groups in a hundred hold most of the variance).
  */
 export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduction<T>): DropPlan | undefined {
@@ -111,9 +111,9 @@ export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduc
 }
 
 /** How seldom the variance may be above the one that is planned for. Chosen by simulation, as `KNOWN` is. */
-const RARELY = 0.03;
+const RARELY = 0.1;
 /** Degrees of freedom of a pilot's variance, at most, for each of its groups: small pilots lack the groups that show a long tail. */
-const KNOWN = 0.5;
+const KNOWN = 0.25;
 
 /** f / χ²(f), the quantile at `RARELY` by Wilson and Hilferty (1931): 1 − 2/(9f) + z·√(2/(9f)), cubed, is χ²/f. */
 function varianceLimit(freedom: number): number {

@@ -9,7 +9,8 @@ const MOST_SLICES = 200;
 /** The metric of both models with its interval, and the slices, worst first. */
 export function accuracySection({ accuracy }: ReportModel): Html {
   if (accuracy === undefined) return html`<p>Nothing was measured.</p>`;
-  const { metric, teacher, compiled, drop, interval, n, groups, agreement, flips, divergence, source, chance } = accuracy;
+  const { metric, teacher, compiled, drop, interval, n, groups, agreement, flips, divergence, source, chance } =
+    accuracy;
   const guessing = sayChance(metric, chance);
   const within = interval ? ` (95 %: ${rangeText(metric, interval.low, interval.high)})` : "";
   const direction = drop > 0 ? "worse" : drop < 0 ? "better" : "no different";
