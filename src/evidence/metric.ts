@@ -32,8 +32,8 @@ export interface Metric<O = unknown> {
    * The metric, and for each sample its part of how much less the metric would be without the sample's group (`group`: the
    * number of each sample's), to first order; the value is NaN where a group cannot be left out. `effectiveGroups`: groups of
    * equal weight that would say as much. `faults`: how much of what is missing to a model without any fault is each sample's,
-   * never negative, 0 for a sample without fault; limits of the metric itself need it. For metrics that are smooth but no
-   * ratio of sums: then intervals need no draws.
+   * never negative, 0 for a sample without fault; limits of the metric itself need it. For metrics of 0 to 1 that are smooth
+   * but no ratio of sums: then intervals need no draws.
    */
   influence?(outcomes: readonly O[], reference: readonly O[], group: Uint32Array): Influence;
   /**

@@ -68,11 +68,9 @@ export function metricLimits(
     : reduceInfluence(metric, groups, "perfect");
   if (reduction) {
     const { estimate, lower, upper } = limitsFrom(reduction as Reduction, reduction.parts, alpha);
-    if (!Number.isFinite(lower) || !Number.isFinite(upper)) return undefined;
     const least = Math.max(Math.min(0, estimate), lower);
-    return direction === "lower"
-      ? { estimate, lower: least, upper }
-      : { estimate: 1 - estimate, lower: 1 - upper, upper: 1 - least };
+    if (direction === "higher") return { estimate: 1 - estimate, lower: Math.max(0, 1 - upper), upper: 1 - least };
+    return Number.isFinite(upper) ? { estimate, lower: least, upper } : undefined;
   }
   const value = overDraws(metric, groups, ({ compiled }) => compiled);
   const samples = groups.reduce((sum, { length }) => sum + length, 0);
