@@ -15,6 +15,11 @@ export const usage: Entries = {
     "`data.selection` is missing.",
     "Add samples that are neither calibration nor certification data.",
   ],
+  patch: [
+    "Changes to a recipe cannot be read.",
+    "A mistyped path, or a file that is no map of keys and values.",
+    "`optimus-compile explain ARTIFACT --recipe R --patch FILE` writes one.",
+  ],
   prices: [
     "What decisions cost cannot be told.",
     "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",

@@ -5,10 +5,7 @@ import { wantedOf } from "../build/data.ts";
 import { type Lowered, loweringDepends, openStages, type StagesOptions } from "../build/kept.ts";
 import type { ImportedTeacher } from "../build/teacher.ts";
 import { type Cache, openCache } from "../cache/store.ts";
-import { openDataset } from "../data/dataset.ts";
-import { fitSample } from "../data/fit.ts";
 import { bug, CompileError } from "../error.ts";
-import type { Tensor } from "../ir/graph.ts";
 import { decodeRecord } from "../ir/record.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
@@ -20,8 +17,9 @@ import { itemsOf, planOf } from "./items.ts";
 import { type Judgement, judgeRecord } from "./judge.ts";
 import { paretoFront, type Selection } from "./knapsack.ts";
 import { FORMAT_NAMES, type FormatName, formatsOf, type SearchSpace, searchSpace } from "./layers.ts";
+import { selectionSamples } from "./samples.ts";
 import { distanceIn, type Sensitivity, sensitivityOf } from "./sensitivity.ts";
-import { type Reference, referencesOf } from "./trial.ts";
+import { referencesOf } from "./trial.ts";
 import { nothingHolds } from "./unmet.ts";
 
 /** What a search decided. */
@@ -144,36 +142,13 @@ async function keptSensitivity(
   const { recipe, graph, signal } = prepared;
   const count = recipe.goal?.samples ?? 0;
   const make = async () => {
-    const references = await referencesOf(graph, selectionSamples(prepared, count), signal);
+    const references = await referencesOf(graph, selectionSamples(recipe, graph, count), signal);
     const bench = { references, states: graph.states, metric: recipe.metric, folder: recipe.folder };
     const options = { jobs: recipe.jobs, progress, ...(signal && { signal }) };
     const sensitivity = await sensitivityOf(space, await quantizedAlone(prepared), bench, options);
     return { sensitivity, samples: references.length };
   };
   return (await cache.through("sensitivity", { ...depends, count }, make)).value;
-}
-
-/** Labelled samples of the selection split, spread over it; of streams the first ones. */
-async function* selectionSamples(
-  { recipe, graph }: Prepared,
-  count: number,
-): AsyncGenerator<Omit<Reference, "outputs">> {
-  const dataset = await openDataset(recipe.data.selection ?? bug("no selection split"), recipe.folder);
-  const wanted = wantedOf(graph);
-  const used = Math.min(count, dataset.length);
-  let sequence: string | undefined;
-  try {
-    for (let at = 0; at < used; at++) {
-      const index = dataset.sequences ? at : Math.floor((at * dataset.length) / used);
-      const sample = await dataset.read(index);
-      const first = sample.sequence === undefined || sample.sequence !== sequence;
-      sequence = sample.sequence;
-      const feeds = fitSample(sample, wanted) as ReadonlyMap<string, Tensor>;
-      yield { feeds, first, ...(sample.target !== undefined && { target: sample.target }) };
-    }
-  } finally {
-    dataset.close();
-  }
 }
 
 interface Known {
