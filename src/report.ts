@@ -143,7 +143,7 @@ function gateLine(result: Evidence["gates"][number]): GateLine {
 }
 
 function accuracyOf({ accuracy, data }: Evidence): AccuracyModel {
-  const { interval, metricLimits, flips, divergence, slices, calibrationError: _, ...rest } = accuracy;
+  const { interval, metricLimits, chance, flips, divergence, slices, calibrationError: _, ...rest } = accuracy;
   const risen = accuracy.compiled - accuracy.teacher;
   return {
     ...rest,
@@ -151,6 +151,7 @@ function accuracyOf({ accuracy, data }: Evidence): AccuracyModel {
     direction: risen !== 0 ? (risen > 0 === accuracy.drop > 0 ? "lower" : "higher") : "higher",
     ...(interval && { interval }),
     ...(metricLimits && { metricLimits }),
+    ...(chance && { chance }),
     ...(flips && {
       flips: {
         flipped: flips.flipped,

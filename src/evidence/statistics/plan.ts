@@ -12,6 +12,8 @@ export interface DropPlan {
   readonly groups: number;
   readonly power: number;
   readonly alpha: number;
+  /** From a pilot: how many times more that is than if the pilot's groups were known to be as all groups are. */
+  readonly reserve?: number;
 }
 
 export interface PlanInput {
@@ -27,7 +29,7 @@ export interface PlanInput {
 const MOST_SAMPLES = 100_000_000;
 /** Parts drawn in all trials of one number of groups, and how many trials that may be. */
 const STEPS = 400_000;
-const [LEAST_TRIALS, MOST_TRIALS] = [250, 1000];
+const [LEAST_TRIALS, MOST_TRIALS] = [250, 500];
 /** Trials are few, and power is not quite monotone in the number of groups: so much more is asked for. */
 const MARGIN = 0.02;
 /** Numbers of groups are told this finely. */
@@ -81,7 +83,8 @@ function betaBinomial(size: number, mean: number, correlation: number): Float64A
  * the gate is applied. How frequent each of the pilot's groups is, is drawn anew in each trial (the Bayesian bootstrap, Rubin
  * 1981), so the power is a mean over what the pilot leaves open ("assurance": O'Hagan, Stevens and Campbell 2005); one group
  * with a single difference is taken to be possible even where the pilot has none. And as a small pilot shows too little
- * variance more often than too much, the number of groups grows as the variance does up to its upper 80 % limit (Browne 1995).
+ * variance more often than too much, the number of groups grows as the variance does up to its upper 90 % limit (Browne 1995
+ * takes 80 % where data are normal, which is not enough where a few groups in a hundred hold most of the variance).
  */
 export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduction<T>): DropPlan | undefined {
   const { parts, surprise } = reduction;
@@ -101,14 +104,21 @@ export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduc
   const groupSize = parts.reduce((sum, { size }) => sum + size, 0) / parts.length;
   const plan = search(population, { ...input, groupSize });
   if (!plan) return undefined;
-  const groups = Math.ceil(plan.groups * varianceLimit(reduction.bounds(parts, input.alpha).freedom));
-  return { ...plan, groups, samples: Math.ceil(groups * groupSize) };
+  const { freedom } = reduction.bounds(parts, input.alpha);
+  const reserve = varianceLimit(Math.min(freedom, parts.length * KNOWN));
+  const groups = Math.ceil(plan.groups * reserve);
+  return { ...plan, groups, samples: Math.ceil(groups * groupSize), reserve };
 }
 
-/** f / χ²(f), the quantile at 0.2 by Wilson and Hilferty (1931): 1 − 2/(9f) + z·√(2/(9f)), cubed, is χ²/f. */
+/** How seldom the variance may be above the one that is planned for. Chosen by simulation, as `KNOWN` is. */
+const RARELY = 0.1;
+/** Degrees of freedom of a pilot's variance, at most, for each of its groups: small pilots lack the groups that show a long tail. */
+const KNOWN = 0.25;
+
+/** f / χ²(f), the quantile at `RARELY` by Wilson and Hilferty (1931): 1 − 2/(9f) + z·√(2/(9f)), cubed, is χ²/f. */
 function varianceLimit(freedom: number): number {
   const part = 2 / (9 * Math.max(3, freedom));
-  return (1 - part + normalQuantile(0.2) * Math.sqrt(part)) ** -3;
+  return (1 - part + normalQuantile(RARELY) * Math.sqrt(part)) ** -3;
 }
 
 function search<T extends Part>(
