@@ -12,6 +12,7 @@ import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
 import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
+import { kills } from "./kills.ts";
 import { lowering } from "./lowering.ts";
 import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
@@ -31,6 +32,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   determinism,
   escalation,
   gradients,
+  kills,
   lowering,
   quantization,
   rebuild,
