@@ -81,6 +81,7 @@ export async function reportOf(path: string, options: ReportOptions = {}): Promi
     target: { name, profile },
     gates: evidence?.gates.map(gateLine) ?? [],
     points: pointsOf(lineage.recipe.name, evidence, options.baselines ?? []),
+    ...(lineage.search && { search: lineage.search }),
     chip,
     layers,
     risk: evidence ? riskOf(evidence, pointModel(artifact, options.keys?.[1])) : uncertified,
