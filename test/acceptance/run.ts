@@ -17,6 +17,7 @@ import { lowering } from "./lowering.ts";
 import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
+import { search } from "./search.ts";
 import { statistics } from "./statistics.ts";
 import { targets } from "./targets.ts";
 import { unseen } from "./unseen.ts";
@@ -37,6 +38,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   rebuild,
   recipes,
   hostile,
+  search,
   statistics,
   targets,
   unseen,
