@@ -10,7 +10,7 @@ import { optimus } from "../cli/command.ts";
 import { network, project } from "./project.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "search-"));
-const recipe = project(folder, network(), ["goal: { maxDrop: 0.06, maxMs: 1, samples: 16, tries: 2 }"]);
+const recipe = project(folder, network(), ["goal: { maxDrop: 0.06, maxMs: 1, samples: 16, tries: 4 }"]);
 
 async function searched(set: readonly string[]) {
   const { sealed } = await make(loadRecipe(recipe, { set }));
