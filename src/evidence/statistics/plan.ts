@@ -27,9 +27,9 @@ export interface PlanInput {
 }
 
 const MOST_SAMPLES = 100_000_000;
-/** Parts drawn in all trials of one number of groups, and how many trials that may be. */
+/** Parts drawn in all trials of one number of groups, and how many trials that may be; a pilot's have their reserve besides. */
 const STEPS = 400_000;
-const [LEAST_TRIALS, MOST_TRIALS] = [250, 500];
+const [LEAST_TRIALS, PILOT_TRIALS, MOST_TRIALS] = [250, 500, 1000];
 /** Trials are few, and power is not quite monotone in the number of groups: so much more is asked for. */
 const MARGIN = 0.02;
 /** Numbers of groups are told this finely. */
@@ -39,6 +39,8 @@ const FINENESS = 1.02;
 interface Population<T extends Part> {
   readonly reduction: Reduction<T>;
   readonly kinds: readonly T[];
+  /** How often a number of groups is tried, at most. */
+  readonly trials: number;
   /** How frequent each kind is, up to a factor: known, or drawn from what is believed of it. */
   shares(random: () => number): Float64Array;
 }
@@ -58,7 +60,7 @@ export function planProportions(
   const kinds = Array.from(shares, (_, worse): PairPart => ({ size, worse, better: 0 }));
   const common = kinds.filter((_, at) => shares[at] > 1e-9);
   const known = Float64Array.from(common, ({ worse }) => shares[worse]);
-  const population = { reduction: pairReduction([]), kinds: common, shares: () => known };
+  const population = { reduction: pairReduction([]), kinds: common, trials: MOST_TRIALS, shares: () => known };
   return search(population, { ...input, groupSize: Math.max(input.groupSize ?? 1, effect) });
 }
 
@@ -99,6 +101,7 @@ export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduc
   const population: Population<T> = {
     reduction,
     kinds: found.map(({ part }) => part),
+    trials: PILOT_TRIALS,
     shares: (random) => Float64Array.from(found, ({ count }) => gamma(random, count)),
   };
   const groupSize = parts.reduce((sum, { size }) => sum + size, 0) / parts.length;
@@ -144,13 +147,13 @@ function search<T extends Part>(
 
 /** Whether this share of the trials passes with so many groups. A trial's draws begin the same for every number of them. */
 function passes<T extends Part>(
-  { reduction, kinds, shares }: Population<T>,
+  { reduction, kinds, trials: most, shares }: Population<T>,
   groups: number,
   share: number,
   limit: number,
   alpha: number,
 ): boolean {
-  const trials = Math.max(LEAST_TRIALS, Math.min(MOST_TRIALS, Math.floor(STEPS / kinds.length)));
+  const trials = Math.max(LEAST_TRIALS, Math.min(most, Math.floor(STEPS / kinds.length)));
   let [passed, failed] = [0, 0];
   for (let trial = 0; passed < share * trials && failed <= (1 - share) * trials; trial++) {
     const random = splitMix(trial ^ 0x5eed);

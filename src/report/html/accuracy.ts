@@ -42,5 +42,5 @@ ${rest.length === 0 ? undefined : html`<details><summary>${slices.length - 12} m
 
 function dropPlot({ drop, limits }: SliceLine, x: (value: number) => string): Html {
   const span = limits && html`<path class="whisker" d="M${x(limits.lower)} 9H${x(limits.upper)}"/>`;
-  return html`<svg width="200" height="18" viewBox="0 0 200 18" aria-hidden="true"><path class="axis" d="M${x(0)} 0v18"/>${span}<circle class="dot-compiled" cx="${x(drop)}" cy="9" r="4"/></svg>`;
+  return html`<svg class="drop-plot" width="200" height="18" viewBox="0 0 200 18" aria-hidden="true"><path class="axis" d="M${x(0)} 0v18"/>${span}<circle class="dot-compiled" cx="${x(drop)}" cy="9" r="4"/></svg>`;
 }
