@@ -36,6 +36,13 @@ describe("a recipe with a goal", { timeout: 60_000 }, () => {
     }
   });
 
+  test("says beforehand how much there is to try", async () => {
+    const { code, stdout } = await optimus(["build", recipe, "--dry-run"]);
+    const says =
+      /search +about 3 layers in 4 formats, one by one on 16 of 160.*about 7 plans scheduled; at most 4 built/;
+    expect([code, stdout]).toEqual([0, expect.stringMatching(says)]);
+  });
+
   test("is met by another plan where it is another goal, and by the same plan again", async () => {
     const { search: usual } = await searched([]);
     const { search: fast } = await searched(["goal={maxMs: 1, samples: 16}"]);
