@@ -11,6 +11,7 @@ import { METHODS } from "../quant/rounding/round.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
 import type { FormatName } from "./layers.ts";
+import { STEPS_A_SAMPLE } from "./samples.ts";
 import type { Quantized } from "./sensitivity.ts";
 
 /** A recipe's model before quantization, and the way on from there. */
@@ -56,6 +57,7 @@ const firstQuantizing = (passes: readonly PassSpec[]): number =>
 
 /** Samples that ranges and roundings are told from where only one layer at a time is looked at. */
 const SAMPLES = 64;
+const fewOf = ({ calibration }: BuildData): number => (calibration.sequence ? STEPS_A_SAMPLE : 1) * SAMPLES;
 const VECTORS = 256;
 
 /** Each layer's weights and values as if it were the only one that is quantized; without `four`, 4 bits are not looked at and are as 8. */
@@ -84,7 +86,7 @@ export function rounded({ recipe, data, graph, signal }: Prepared, format: "int8
     prefix: "float",
     biasCorrection: biasCorrection && method !== "nearest",
     emit: "reals",
-    samples: Math.min(samples, SAMPLES),
+    samples: Math.min(samples, fewOf(data)),
     vectors: VECTORS,
     stages: 4,
     damping: 0.01,
@@ -98,7 +100,7 @@ export function rounded({ recipe, data, graph, signal }: Prepared, format: "int8
 /** The float graph with types that say how every value would be stored, ranges being told from few samples. */
 export async function annotated(prepared: Prepared, formats: Readonly<Record<string, FormatName>>): Promise<Graph> {
   const { recipe, target, data, graph, signal } = prepared;
-  const samples = Math.min(recipe.quantize.samples, SAMPLES);
+  const samples = Math.min(recipe.quantize.samples, fewOf(data));
   const quantize = { ...recipe.quantize, formats, samples, biasCorrection: false };
   const passes = passesOf({ ...recipe, quantize }, target).filter((spec) => nameOf(spec) === "quantize/int8");
   const options = signal ? { signal } : {};

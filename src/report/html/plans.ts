@@ -58,7 +58,9 @@ function spanOf(values: readonly number[]): Pick<Axis, "low" | "high"> {
 function tableOf(plans: readonly Plan[], metric: string): Html {
   const rows = plans.map((plan) => {
     const drop = differenceText(metric, dropOf(plan) ?? 0);
-    const layers = Object.entries(plan.layers).slice(0, 4).map(([format, count]) => `${count} ${format}`);
+    const layers = Object.entries(plan.layers)
+      .slice(0, 4)
+      .map(([format, count]) => `${count} ${format}`);
     const time = timeText(plan.measured?.ms ?? plan.ms);
     const note = plan.chosen ? "taken" : plan.measured ? "built" : "expected";
     return html`<tr><th scope="row">${layers.join(", ")}</th><td class="n">${drop}</td><td class="n">${time}</td><td class="n">${formatBytes(bytesOf(plan))}</td><td>${note}</td></tr>`;
