@@ -50,14 +50,14 @@ const ROUNDS = 6;
  * The first ones give way to the program order, to the task with the longest way to the end, and to what the next result
  * needs; each is then pushed against the end of the program, and back with those first that must not be late.
  */
-function bestTimes(tasks: Tasks, capacity: number): Times {
+function bestTimes(tasks: Tasks, capacity: number, rounds: number): Times {
   const order = Float64Array.from({ length: tasks.count }, (_, task) => task);
   const urgent = tails(tasks).map((length) => -length);
   let best: Times | undefined;
   for (const first of [order, urgent, demand(tasks)]) {
     let times = forwards(tasks, first, capacity);
     if (!best || times.end < best.end) best = times;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       const last = times.start.map((start, task) => -(start + tasks.cycles[task]));
       times = forwards(tasks, backwards(tasks, last).start, capacity);
       if (times.end < best.end) best = times;
@@ -66,9 +66,9 @@ function bestTimes(tasks: Tasks, capacity: number): Times {
   return best as Times;
 }
 
-/** The best order known of all steps, if tensors may take `capacity` bytes of SRAM. */
-export function bestSequence(tasks: Tasks, capacity: number): Sequence {
-  const { start, end } = bestTimes(tasks, capacity);
+/** The best order known of all steps, if tensors may take `capacity` bytes of SRAM; fewer rounds are quicker. */
+export function bestSequence(tasks: Tasks, capacity: number, rounds = ROUNDS): Sequence {
+  const { start, end } = bestTimes(tasks, capacity, rounds);
   const order = tasks.steps.flatMap((step, task) => (step === undefined ? [] : [task]));
   order.sort((a, b) => start[a] - start[b] || a - b);
   return {

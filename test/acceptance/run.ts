@@ -11,6 +11,7 @@ import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
+import { optimum } from "./optimum.ts";
 import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
 import { statistics } from "./statistics.ts";
@@ -26,6 +27,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   determinism,
   escalation,
   lowering,
+  optimum,
   rebuild,
   recipes,
   hostile,

@@ -1,0 +1,231 @@
+/** Small programs, in which every tile counts: what stays in SRAM, grids and the order of tiles are changed as long as the whole gets faster. */
+import type { Target } from "../target/schema.ts";
+import { frameOf, type Planned, type Prepared } from "./plan.ts";
+import { framesOf, type Known, type Space, spaceOf } from "./refine/alternatives.ts";
+import { betterOrder } from "./refine/order.ts";
+import { type Candidate, Search } from "./refine/search.ts";
+import { chainsOf } from "./refine/strips.ts";
+
+/** Tiles that may be scheduled in all. */
+const STEPS = 8_000;
+/** Programs of more jobs, or tiles, are left as they are. */
+const [MOST_JOBS, MOST_TILES] = [14, 6000];
+/** Choices of what stays in SRAM that are looked at. */
+const MOST_SPACES = 64;
+/** With chains of layers in strips there are more jobs, each of one tile. */
+const MOST_STRIPS = 300;
+/** Chains in strips that are timed. */
+const CHAINS = 12;
+/**
+ * Shares of them for improving starts by estimates, for chains in strips, for timing starts and their neighbours, for changing two jobs at
+ * once, for the order; what one leaves the next one has too.
+ */
+const PHASES = [0.25, 0.2, 0.25, 0.15, 0.15];
+/** Choices of what stays in SRAM that are looked at closely. */
+const DESCENTS = 3;
+/** Of the grids of one job, those with the shortest estimates are timed, if these are not longer than so much of the best time. */
+const [CLOSE, HOPE] = [4, 1.02];
+
+type Jobs = Planned["jobs"];
+
+function planOf({ frame: { residency, merged } }: Space, jobs: Jobs): Planned {
+  return { jobs, residency, merged, apart: true };
+}
+
+/** A start of the search: the plans of a space, and the one of them to begin with. */
+interface Start {
+  readonly space: Space;
+  readonly jobs: Jobs;
+  readonly estimate: number;
+}
+
+/** Numbers of pieces that all jobs are cut into at the start of a search. */
+const UNIFORM = [1, 2, 3, 4, 6, 8];
+/** Of all starts, so many are improved. */
+const IMPROVED = 6;
+/** Of the starts of each of several spaces, and of all of them, so many are timed. */
+const [OF_A_SPACE, TIMED] = [2, 24];
+
+/** Every job cut along its first axis into about so many pieces, or whole. */
+function uniform({ choices }: Space, pieces: number): Jobs {
+  return choices.map((own) => {
+    const distance = (one: Jobs[number]) => {
+      if (!("tiles" in one)) return 0;
+      const [first] = one.job.cuts.filter(({ axis, quantum }) => one.job.output.shape[axis] > quantum);
+      const isOther = one.grid.length > 1 || (one.grid.length === 1 && one.grid[0].axis !== first?.axis);
+      return Math.abs(one.tiles.length - pieces) + (isOther ? 0.5 : 0);
+    };
+    return own.reduce((best, one) => (distance(one) < distance(best) ? one : best));
+  });
+}
+
+/** With all jobs cut alike, or each as is likeliest for it alone. */
+function startsOf(space: Space, search: Search): Start[] {
+  const likeliest = space.choices.map(([first]) => first);
+  return [likeliest, ...UNIFORM.map((pieces) => uniform(space, pieces))].map((jobs) => {
+    return { space, jobs, estimate: search.estimate(planOf(space, jobs)) };
+  });
+}
+
+/** The starts to go on with: of a single space those with the shortest estimates, of several, where memory tells them apart, the fastest. */
+function firstOf(starts: readonly Start[], spaces: readonly Space[], descent: Descent): Start[] {
+  if (spaces.length === 1) return starts.slice(0, IMPROVED);
+  const counts = new Map<Space, number>();
+  const close = starts.filter(({ space }) => {
+    const count = counts.get(space) ?? 0;
+    counts.set(space, count + 1);
+    return count < OF_A_SPACE;
+  });
+  const timed = close.slice(0, TIMED).map((start) => ({ start, cycles: descent.start(start).cycles }));
+  timed.sort((a, b) => a.cycles - b.cycles);
+  return timed.slice(0, IMPROVED).map(({ start }) => start);
+}
+
+/** Each job in turn under the grid with which the whole is estimated to be fastest. */
+function improved({ space, jobs, estimate }: Start, search: Search): Start {
+  for (const [at, choices] of space.choices.entries()) {
+    for (const other of choices) {
+      if (search.left <= 0) break;
+      const changed = jobs.with(at, other);
+      const own = search.estimate(planOf(space, changed));
+      if (own < estimate) [jobs, estimate] = [changed, own];
+    }
+  }
+  return { space, jobs, estimate };
+}
+
+/** Plans with one chain of layers in strips, those with the shortest estimates. */
+function stripsOf(entry: Prepared, search: Search): Candidate[] {
+  const { target } = search;
+  const plain = new Set(entry.transfers.jobs);
+  const found: Candidate[] = [];
+  for (const own of chainsOf(entry, target)) {
+    if (search.left <= 0) break;
+    search.left -= own.transfers.jobs.length;
+    const frame = frameOf(own, target, { share: 0.25, alone: false });
+    const strips = new Set(own.transfers.jobs.filter((job) => !plain.has(job)));
+    const space = spaceOf(own, frame, target, new Map(), strips);
+    if (!space) continue;
+    const first = space.choices.map(([one]) => one);
+    const planned = planOf(space, first);
+    if (isSmall(planned, MOST_STRIPS)) found.push({ entry: own, planned, cycles: search.estimate(planned) });
+  }
+  return found.sort((a, b) => a.cycles - b.cycles).slice(0, CHAINS);
+}
+
+class Descent {
+  best: Candidate;
+  private readonly search: Search;
+
+  constructor(best: Candidate, search: Search) {
+    this.best = best;
+    this.search = search;
+  }
+
+  private time({ entry }: Space, planned: Planned): Candidate {
+    const found = { entry, planned, cycles: this.search.time(planned, false) };
+    if (found.cycles < this.best.cycles) this.best = found;
+    return found;
+  }
+
+  /** A plan with an estimate. */
+  strips({ entry, planned, cycles: estimate }: Candidate): void {
+    if (estimate >= this.best.cycles * HOPE || this.search.left <= 0) return;
+    const cycles = this.search.time(planned, true);
+    if (cycles < this.best.cycles) this.best = { entry, planned, cycles };
+  }
+
+  start({ space, jobs }: Start): Candidate {
+    return this.time(space, planOf(space, jobs));
+  }
+
+  /** The best of a plan with another grid for one job. */
+  private changed(given: Candidate, planned: Planned, space: Space, at: number): Candidate {
+    const { search } = this;
+    const others = space.choices[at].flatMap((other) => {
+      if (other === planned.jobs[at]) return [];
+      const jobs = planned.jobs.with(at, other);
+      return [{ jobs, estimate: search.estimate(planOf(space, jobs)) }];
+    });
+    others.sort((a, b) => a.estimate - b.estimate);
+    let best = given;
+    for (const { jobs, estimate } of others.slice(0, CLOSE)) {
+      if (estimate >= best.cycles * HOPE || search.left <= 0) break;
+      const found = this.time(space, planOf(space, jobs));
+      if (found.cycles < best.cycles) best = found;
+    }
+    return best;
+  }
+
+  /** Every job in turn under every other grid, as long as one of them is better; then jobs by twos. */
+  descend(start: Candidate, space: Space, pairs: boolean): Candidate {
+    const { search } = this;
+    let best = start;
+    for (let improved = true; improved && search.left > 0; ) {
+      const before = best.cycles;
+      for (const at of space.choices.keys()) best = this.changed(best, best.planned, space, at);
+      improved = best.cycles < before;
+      if (improved || !pairs) continue;
+      const { planned } = best;
+      for (const [at, choices] of space.choices.entries()) {
+        for (const other of choices) {
+          if (search.left <= 0) break;
+          if (other === planned.jobs[at]) continue;
+          const changed = { ...planned, jobs: planned.jobs.with(at, other) };
+          for (let next = at + 1; next < space.choices.length; next++) best = this.changed(best, changed, space, next);
+        }
+      }
+      improved = best.cycles < before;
+    }
+    return best;
+  }
+}
+
+function isSmall({ jobs }: Planned, most: number): boolean {
+  const tiles = jobs.reduce((sum, one) => sum + ("tiles" in one ? one.tiles.length : 1), 0);
+  return jobs.length <= most && tiles <= MOST_TILES && jobs.every(({ job }) => job.kind !== "cpu");
+}
+
+/**
+ * A faster plan of an entry on one NPU than `found` where the search meets one, else `found` itself, which it is too where the program
+ * is not small. `entry`: with no chain of layers in strips.
+ */
+export function refineEntry(
+  found: Omit<Candidate, "cycles">,
+  entry: Prepared,
+  target: Target,
+): Omit<Candidate, "cycles"> {
+  if (entry.transfers.jobs.length > MOST_JOBS || !isSmall(found.planned, MOST_STRIPS)) return found;
+  const search = new Search(target);
+  const descent = new Descent(
+    { ...found, cycles: search.time(found.planned, found.entry.inDram !== undefined) },
+    search,
+  );
+  const entries = [entry, ...(entry.divided?.() ?? [])];
+  const spaces = entries.flatMap((own) => {
+    const known: Known = new Map();
+    const frames = framesOf(own, target).slice(0, Math.ceil(MOST_SPACES / entries.length));
+    return frames.flatMap((frame) => spaceOf(own, frame, target, known) ?? []);
+  });
+  const starts = spaces.flatMap((space) => startsOf(space, search)).sort((a, b) => a.estimate - b.estimate);
+  search.allow(STEPS * PHASES[0]);
+  const better = firstOf(starts, spaces, descent).map((start) => improved(start, search));
+  better.sort((a, b) => a.estimate - b.estimate);
+  search.allow(STEPS * PHASES[1]);
+  for (const strips of stripsOf(entry, search)) descent.strips(strips);
+  search.allow(STEPS * PHASES[2]);
+  const timed: { candidate: Candidate; space: Space }[] = [];
+  for (const start of better) {
+    if (search.left <= 0 || start.estimate >= descent.best.cycles * HOPE) break;
+    timed.push({ candidate: descent.start(start), space: start.space });
+  }
+  timed.sort((a, b) => a.candidate.cycles - b.candidate.cycles);
+  const ends = timed.slice(0, DESCENTS).map(({ candidate, space }) => {
+    return { candidate: descent.descend(candidate, space, false), space };
+  });
+  ends.sort((a, b) => a.candidate.cycles - b.candidate.cycles);
+  search.allow(STEPS * PHASES[3]);
+  for (const { candidate, space } of ends.slice(0, 1)) descent.descend(candidate, space, true);
+  search.allow(STEPS * PHASES[4]);
+  return betterOrder(descent.best, search);
+}

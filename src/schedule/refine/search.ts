@@ -1,0 +1,111 @@
+/** Plans of a small program, timed as whole programs; the steps of the search are counted. */
+import { costOf } from "../../emulate/costs.ts";
+import { dramBytesPerCycle } from "../../emulate/cycles.ts";
+import type { Target } from "../../target/schema.ts";
+import { alignUp } from "../allocate.ts";
+import { arrange, arrangeAs, cyclesOf, type Given } from "../arrange.ts";
+import { OutOfSram } from "../emit.ts";
+import { bestSequence, type Sequence } from "../order.ts";
+import type { Planned, Prepared } from "../plan.ts";
+import type { Command } from "../program.ts";
+import { tasksOf } from "../tasks.ts";
+import type { Root } from "../view.ts";
+
+/** A plan of an entry, and how long it takes. */
+export interface Candidate {
+  readonly entry: Prepared;
+  readonly planned: Planned;
+  readonly cycles: number;
+}
+
+/** What an evaluation costs beside its tiles. */
+const FIXED = 6;
+
+export class Search {
+  /** Steps that are left. */
+  left = 0;
+  readonly target: Target;
+  private readonly known = new Map<string, number>();
+  private readonly estimates = new Map<string, number>();
+  private readonly ids = new Map<object, number>();
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  /** Allows so many further steps. */
+  allow(steps: number): void {
+    this.left = Math.max(0, this.left) + steps;
+  }
+
+  private idOf(thing: object): number {
+    const id = this.ids.get(thing) ?? this.ids.size;
+    this.ids.set(thing, id);
+    return id;
+  }
+
+  /** What arranging needs to know; DRAM addresses are stand-ins, aligned as the true ones are. */
+  given({ jobs, apart = false }: Planned): Given {
+    const { target } = this;
+    let next = 0;
+    const take = (bytes: number) => {
+      next += alignUp(Math.max(1, bytes), 64);
+      return next - alignUp(Math.max(1, bytes), 64);
+    };
+    for (const one of jobs) {
+      if (!("items" in one)) continue;
+      for (const item of one.items) if (item.kind === "package") item.offset = take(item.bytes);
+    }
+    const addresses = new Map<Root, number>();
+    const dramAddress = (root: Root) => {
+      const address = addresses.get(root) ?? take(root.bytes);
+      addresses.set(root, address);
+      return address;
+    };
+    const perCycle = dramBytesPerCycle(target);
+    const workOf = (command: Command) => costOf(command, target, perCycle);
+    return { jobs, npus: 1, dramAddress, prefetch: true, lead: 2 * target.dma.latencyCycles, workOf, apart };
+  }
+
+  private spend({ jobs }: Planned): void {
+    this.left -= FIXED + jobs.reduce((sum, one) => sum + ("tiles" in one ? one.tiles.length : 1), 0);
+  }
+
+  /** As the whole program will take; infinite where memory does not suffice. */
+  time(planned: Planned, brief: boolean): number {
+    const { jobs, residency } = planned;
+    const key = `${planned.apart} ${[...jobs, residency].map((one) => this.idOf(one)).join(" ")}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    this.spend(planned);
+    const given = this.given(planned);
+    let cycles = Number.POSITIVE_INFINITY;
+    try {
+      cycles = cyclesOf(arrange(given, residency, this.target, brief), given, this.target);
+    } catch (error) {
+      if (!(error instanceof OutOfSram)) throw error;
+    }
+    this.known.set(key, cycles);
+    return cycles;
+  }
+
+  /** In a certain order of the tiles. */
+  timeAs(planned: Planned, sequence: Sequence): number {
+    this.spend(planned);
+    const given = this.given(planned);
+    const found = arrangeAs(given, planned.residency, sequence, this.target);
+    return found ? cyclesOf(found, given, this.target) : Number.POSITIVE_INFINITY;
+  }
+
+  /** As the tiles would take without hazards of memory and drains: about what `time` says. */
+  estimate({ jobs, residency }: Planned): number {
+    const key = [...jobs, residency].map((one) => this.idOf(one)).join(" ");
+    const known = this.estimates.get(key);
+    if (known !== undefined) return known;
+    const tasks = tasksOf(jobs, residency, this.target);
+    this.left -= 1 + tasks.count / 8;
+    const { cycles } = bestSequence(tasks, this.target.sram.bytes, 1);
+    this.estimates.set(key, cycles);
+    return cycles;
+  }
+}

@@ -1,0 +1,49 @@
+/** Every chain of a small program's layers in strips. */
+import type { Target } from "../../target/schema.ts";
+import { analyse } from "../cascade/rows.ts";
+import { segmentOf } from "../cascade/segment.ts";
+import { stripJobs } from "../cascade/strips.ts";
+import { type Cascaded, withStrips } from "../cascade.ts";
+import type { Prepared } from "../plan.ts";
+import type { Root } from "../view.ts";
+import { isCrowded, movableOf } from "./alternatives.ts";
+
+const STRIPS = [2, 3, 4, 6, 8, 12, 16];
+/** Chains that are looked at. */
+const MOST_CHAINS = 16;
+
+/**
+ * The entry with one chain in strips: of every length and number of strips, the fewest first, halos kept or made again, with and without
+ * its ends in SRAM.
+ */
+export function* chainsOf(entry: Prepared, target: Target): Generator<Prepared> {
+  const { jobs } = entry.transfers;
+  const movable = movableOf(entry);
+  if (!isCrowded(movable, target)) return;
+  const analysis = analyse(jobs);
+  const { work } = analysis;
+  const chains: { from: number; to: number }[] = [];
+  for (let from = 0; from < jobs.length; from++) {
+    for (let to = from + 1; to <= jobs.length && work[to - 1]?.movable; to++)
+      if (to > from + 1) chains.push({ from, to });
+  }
+  for (const strips of STRIPS) {
+    for (const { from, to } of chains.slice(0, MOST_CHAINS)) {
+      if (strips > (work[to - 1]?.count ?? 1)) continue;
+      for (const inSram of [new Set<Root>(), movable]) {
+        const segment = segmentOf(analysis, from, to, (root) => inSram.has(root));
+        const makers = segment.links.flatMap((reads) => reads.flatMap(({ makers }) => makers));
+        const inner = makers.filter((part) => segment.parts[part].work && !segment.parts[part].sink);
+        const inDram = [...movable].filter((root) => !inSram.has(root));
+        for (const again of [new Set<number>(), new Set(inner)]) {
+          const cascade = stripJobs(segment, strips, again);
+          const own: Cascaded = {
+            jobs: [...jobs.slice(0, from), ...cascade.jobs, ...jobs.slice(to)],
+            inDram: new Set([...cascade.inDram, ...inDram]),
+          };
+          yield withStrips(entry, own);
+        }
+      }
+    }
+  }
+}
