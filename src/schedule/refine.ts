@@ -7,9 +7,9 @@ import { type Candidate, Search } from "./refine/search.ts";
 import { chainsOf } from "./refine/strips.ts";
 
 /** Tiles that may be scheduled in all. */
-const STEPS = 8_000;
+const STEPS = 12_000;
 /** Programs of more jobs, or tiles, are left as they are. */
-const [MOST_JOBS, MOST_TILES] = [14, 6000];
+const [MOST_JOBS, MOST_TILES] = [14, 20_000];
 /** Choices of what stays in SRAM that are looked at. */
 const MOST_SPACES = 64;
 /** With chains of layers in strips there are more jobs, each of one tile. */
@@ -20,7 +20,7 @@ const CHAINS = 12;
  * Shares of them for improving starts by estimates, for chains in strips, for timing starts and their neighbours, for changing two jobs at
  * once, for the order; what one leaves the next one has too.
  */
-const PHASES = [0.25, 0.2, 0.25, 0.15, 0.15];
+const PHASES = [0.2, 0.3, 0.2, 0.15, 0.15];
 /** Choices of what stays in SRAM that are looked at closely. */
 const DESCENTS = 3;
 /** Of the grids of one job, those with the shortest estimates are timed, if these are not longer than so much of the best time. */
