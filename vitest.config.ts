@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+// Every file's process, and every command that a test runs, loads the sources anew: Node keeps what it made of them.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/node-compile/", import.meta.url));
 
 export default defineConfig({
   test: {

@@ -2,7 +2,7 @@
  * Builds dist/ and the WebAssembly kernels.
  *
  *   node scripts/build.ts             everything; exits non-zero on a type error
- *   node scripts/build.ts --wasm-only kernels.wasm next to its source, only when the source is newer
+ *   node scripts/build.ts --wasm-only the kernels.wasm next to their sources, only when a source is newer
  *   node scripts/build.ts --prepare   as the first, but a type error is reported without failing the
  *                                     install (`npm run types` is the check that fails on it)
  */
@@ -16,8 +16,8 @@ const require = createRequire(import.meta.url);
 const wasmOnly = process.argv.includes("--wasm-only");
 const prepare = process.argv.includes("--prepare");
 
-const kernels = "src/emulate/kernels/kernels.wasm";
-const assembly = "src/emulate/kernels/assembly";
+/** Folders with AssemblyScript sources in assembly/, built to kernels.wasm beside it. */
+const KERNELS = ["src/emulate/kernels", "src/quant/kernels"];
 
 /** Runs a JavaScript tool of a dev dependency with this very Node, and returns its exit status. */
 function runTool(script: string, args: string[]): number {
@@ -30,8 +30,9 @@ function packageFile(name: string, file: string): string {
   return join(dirname(require.resolve(`${name}/package.json`)), file);
 }
 
-function kernelsAreFresh(): boolean {
-  const output = join(root, kernels);
+function kernelsAreFresh(folder: string): boolean {
+  const output = join(root, folder, "kernels.wasm");
+  const assembly = join(folder, "assembly");
   if (!existsSync(output)) return false;
   const built = statSync(output).mtimeMs;
   const sources = readdirSync(join(root, assembly), { recursive: true, encoding: "utf8" });
@@ -39,8 +40,10 @@ function kernelsAreFresh(): boolean {
   return inputs.every((path) => statSync(path).mtimeMs <= built);
 }
 
-function buildKernels(): void {
-  if (!existsSync(join(root, assembly, "index.ts")) || kernelsAreFresh()) return;
+function buildKernels(folder: string): void {
+  const kernels = `${folder}/kernels.wasm`;
+  const assembly = `${folder}/assembly`;
+  if (!existsSync(join(root, assembly, "index.ts")) || kernelsAreFresh(folder)) return;
   // Written under another name first, so that a test running meanwhile never reads half a module.
   const temporary = `${kernels}.${process.pid}.tmp`;
   // No relaxed SIMD: its results may differ between machines, and emulation must be bit-exact.
@@ -61,7 +64,9 @@ function buildKernels(): void {
 function buildDist(): number {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   const status = runTool(packageFile("typescript", "bin/tsc"), ["-p", "tsconfig.json"]);
-  if (existsSync(join(root, kernels))) {
+  for (const folder of KERNELS) {
+    const kernels = join(folder, "kernels.wasm");
+    if (!existsSync(join(root, kernels))) continue;
     const target = join(root, "dist", kernels);
     mkdirSync(dirname(target), { recursive: true });
     copyFileSync(join(root, kernels), target);
@@ -72,7 +77,7 @@ function buildDist(): number {
   return status;
 }
 
-buildKernels();
+for (const folder of KERNELS) buildKernels(folder);
 if (!wasmOnly) {
   const status = buildDist();
   if (status !== 0) {

@@ -120,7 +120,7 @@ energy:
   dramByte: { value: { low: 44, mid: 55, high: 60 }, assumed: "as for the other targets", confidence: low }
   leakageWatts: { value: { low: 0.01, mid: 0.03, high: 0.06 }, assumed: "some square millimetres at 16 nm", confidence: low }
 round: { value: tosa-single, assumed: "a multiplication, a shift with rounding and a saturation", confidence: medium }
-lacks: { value: [Softmax, LayerNorm, Gather], source: "not among the chip's units (nvdla.org unit description)", confidence: high }
+lacks: { value: [Softmax, LayerNorm, Gather, ReduceMargin], source: "not among the chip's units (nvdla.org unit description)", confidence: high }
 limits:
   kernel: { value: 32, source: "kernels of up to 32 × 32 (nvdla.org unit description)", confidence: medium }
   stride: { value: 8, source: "strides of up to 8 (nvdla.org unit description)", confidence: medium }

@@ -1,7 +1,7 @@
 /** The straight line, one stage after the other: import → passes → schedule → seal → certify. */
 import { readPrivateKey } from "./artifact/keys.ts";
 import { certifyApart } from "./build/certifier.ts";
-import { openBuildData } from "./build/data.ts";
+import { openBuildData, wantedOf } from "./build/data.ts";
 import { documentOf, type Made, notesOf } from "./build/document.ts";
 import { writeDraft } from "./build/draft.ts";
 import { openStages } from "./build/kept.ts";
@@ -11,6 +11,7 @@ import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
 import { importTeacher } from "./build/teacher.ts";
+import { tryMetric } from "./build/try-metric.ts";
 import { checkProfile, targetDigest } from "./certify/measure.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
@@ -81,6 +82,8 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const locked = lockOf({ teacher: teacher.lineage, data: data.lineage, target: targetDigest(target), tool });
   if (options.lock === "check") checkLock(lockPath(recipe), recipe.name, locked);
 
+  if (!stages.isLowered(teacher, data)) await tryMetric(recipe, wantedOf(teacher.graph));
+
   await enter("passes", options, watch);
   const lowered = await stages.lower(teacher, data);
 
@@ -93,6 +96,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   await enter("seal", options, watch);
   const golden = await stages.golden(record, integer, scheduled, data);
   data.close();
+  const errors = await stages.errors(teacher, record, integer, golden);
   const lineage = lineageOf(recipe, target, {
     teacher: teacher.lineage,
     data: data.lineage,
@@ -100,15 +104,16 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     imported: teacher.graph,
     integer,
     record,
+    ...(errors && { errors }),
   });
-  const manifest = manifestOf(teacher.graph, target, recipe.profile);
+  const manifest = manifestOf(teacher.graph, integer, target, recipe.profile);
   const sealed = await seal({
     manifest,
     sections: { ...scheduled.sections, record, golden },
     lineage,
     ...(key && { key }),
   });
-  return { target, teacher, lowered, integer, scheduled, sealed, locked };
+  return { target, teacher, lowered, integer, scheduled, sealed, kept: stages.kept, locked };
 }
 
 /** A stage begins: the screen is drawn, and who wants to stop the build can. */

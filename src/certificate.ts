@@ -20,14 +20,18 @@ export interface Certificate {
   readonly notChecked: readonly string[];
 }
 
+/** Whom the reader believes: the build, the certifier, and where he knows one a gate. */
+type Keys = readonly [build: KeyObject, certifier: KeyObject, gate?: KeyObject];
+
 /**
- * @param keys the build's and the certifier's public keys; without them nothing is believed, and the certificate says so
+ * @param keys the build's, the certifier's and a gate's public keys; without them nothing is believed, and the certificate says so
  * Throws what verifyAttestations throws, and trust/lineage.
  */
-export function certificateOf(artifact: SealedArtifact, keys?: readonly [KeyObject, KeyObject]): Certificate {
+export function certificateOf(artifact: SealedArtifact, keys?: Keys): Certificate {
   if (keys) {
-    verifyAttestations(artifact, { build: keys[0], certifier: keys[1] });
-    signedOperatingPoint(artifact, keys[1]);
+    const [build, certifier, gate] = keys;
+    verifyAttestations(artifact, { build, certifier, ...(gate && { gate }) });
+    signedOperatingPoint(artifact, certifier);
   }
   const opened = openAll(artifact);
   const lineage = decodeLineage(artifact.sections.get("lineage"));
@@ -71,11 +75,28 @@ const CLAIMS: ReadonlyMap<string, Says> = new Map<string, Says>([
   [TEST_RESULT, ({ result }) => `judged these bytes on data that the build never saw: ${String(result)}`],
   [METRICS, () => "measured what stands below on these bytes, sample by sample"],
   [OPERATING_POINT, sayOperatingPoint],
-  [SUMMARY, ({ verificationResult }) => `checked the others' claims against a policy: ${String(verificationResult)}`],
+  [SUMMARY, saySummary],
 ]);
 
-function saidBy({ statement, hint }: Opened, artifact: SealedArtifact, keys?: readonly [KeyObject, KeyObject]): string {
-  const names = new Map((keys ?? []).map((key, at) => [fingerprint(key), ["the build", "the certifier"][at]]));
+const Summary = z.object({
+  policy: z.object({ uri: z.string() }),
+  verificationResult: z.string(),
+  failedGates: z.array(z.string()),
+  waivers: z.array(z.object({ gate: z.string(), until: z.string() })),
+});
+
+function saySummary(predicate: { readonly [key: string]: unknown }): string {
+  const parsed = Summary.safeParse(predicate);
+  if (!parsed.success) return "checked the others' claims against a policy, and does not say how";
+  const { policy, verificationResult, failedGates, waivers } = parsed.data;
+  const failed = failedGates.length === 0 ? "" : `; not kept: ${failedGates.join(", ")}`;
+  const waived = waivers.map(({ gate, until }) => `; ${gate} waived until ${until}`).join("");
+  return `checked the others' claims against ${policy.uri}: ${verificationResult}${failed}${waived}`;
+}
+
+function saidBy({ statement, hint }: Opened, artifact: SealedArtifact, keys?: Keys): string {
+  const roles = ["the build", "the certifier", "the gate"];
+  const names = new Map((keys ?? []).flatMap((key, at) => (key ? [[fingerprint(key), roles[at]]] : [])));
   const claim = CLAIMS.get(statement.predicateType)?.(statement.predicate) ?? `claims ${statement.predicateType}`;
   const about =
     `sha256:${statement.subject[0].digest.sha256}` === artifact.digest ? "" : ", but about another artifact";
@@ -125,7 +146,7 @@ function madeFrom({ teacher, recipe, target, data, passes, compiler, licenses, n
 }
 
 interface Known {
-  readonly keys: readonly [KeyObject, KeyObject] | undefined;
+  readonly keys: Keys | undefined;
   readonly opened: readonly Opened[];
   readonly lineage: Lineage;
   readonly evidence: Evidence | undefined;

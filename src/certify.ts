@@ -60,6 +60,8 @@ export interface CertifyResult extends Measured {
   readonly looked: { readonly look: number; readonly alpha: number; readonly ledger: string };
   /** Fingerprint of the key that signed. */
   readonly signedBy?: string;
+  /** The samples' outcomes were known, and not computed again. */
+  readonly outcomesKept?: boolean;
 }
 
 /** What `certify --json` prints. */
@@ -79,7 +81,7 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   checkTeacher(recipe.model, lineage);
   const before = openingsOf(artifact);
   if (options.first && before.length > 0) throw openedBefore(before.length);
-  const { records, digest: dataDigest, source, hashes } = await runSamples(artifact, lineage, recipe, options);
+  const { records, digest: dataDigest, source, hashes, known } = await runSamples(artifact, lineage, recipe, options);
   const ledger = recipe.ledger ?? join(dirname(path), LEDGER);
   const { look, alpha } = await takeLook(ledger, { artifact: artifact.digest, data: dataDigest, hashes }, key);
   const metric = await loadMetric(recipe.metric, recipe.folder);
@@ -93,7 +95,7 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   const data = { digest: dataDigest, source, samples: records.length };
   const evidence = { schema: EVIDENCE_SCHEMA, ...result, data, metric: recipe.metric, samples: records };
   writeArtifact(path, await attest(artifact, canonicalBytes(toJson(evidence)), result, key));
-  return key === undefined ? result : { ...result, signedBy: fingerprint(key) };
+  return { ...result, ...(key && { signedBy: fingerprint(key) }), ...(known && { outcomesKept: true }) };
 }
 
 function sameKey(path: string | undefined): CompileError {
@@ -161,6 +163,8 @@ interface Samples {
   readonly digest: string;
   readonly hashes: readonly string[];
   readonly source: string;
+  /** Whether all was kept from before. */
+  readonly known: boolean;
 }
 
 /** Every sample's outcome, in the samples' order, whatever the number of workers. */
@@ -202,7 +206,7 @@ async function runSamples(
   const { calibration, selection } = lineage.data;
   const splits = new Map(Object.entries({ calibration: calibration.samples, selection: selection?.samples ?? [] }));
   checkDisjoint(splits.set("certification", certification));
-  return { records, digest: digestOf(certification), hashes, source };
+  return { records, digest: digestOf(certification), hashes, source, known: known !== undefined };
 }
 
 async function runTasks(

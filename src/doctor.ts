@@ -86,7 +86,8 @@ function simd(): Finding {
 
 function kernels(): Finding {
   const name = "kernels";
-  if (existsSync(new URL("./emulate/kernels/kernels.wasm", import.meta.url))) {
+  const modules = ["./emulate/kernels/kernels.wasm", "./quant/kernels/kernels.wasm"];
+  if (modules.every((path) => existsSync(new URL(path, import.meta.url)))) {
     return { name, health: "good", says: "built" };
   }
   return { name, health: "bad", says: "kernels.wasm is missing", remedy: "npm run build" };

@@ -13,6 +13,7 @@ import { timelineOf } from "./emulate/timing.ts";
 import { traceOf } from "./emulate/trace.ts";
 import { CompileError } from "./error.ts";
 import { dequantize } from "./ir/codes.ts";
+import { confidenceOf } from "./ir/confidence.ts";
 import type { Graph, Tensor } from "./ir/graph.ts";
 import { decodeRecord } from "./ir/record.ts";
 import { type Redundancy, redundantExecutor } from "./redundancy.ts";
@@ -120,6 +121,7 @@ function programOf({ sections }: SealedArtifact): Program {
 async function runAll(dataset: Dataset, wanted: Wanted, graph: Graph, executor: Executor, signal?: AbortSignal) {
   const rows = new Map<string, Tensor[]>();
   const internal = new Set(graph.states.map(({ output }) => output));
+  const confidence = confidenceOf(graph);
   let sequence: string | undefined;
   for (let index = 0; index < dataset.length; index++) {
     signal?.throwIfAborted();
@@ -132,7 +134,8 @@ async function runAll(dataset: Dataset, wanted: Wanted, graph: Graph, executor: 
     for (const codes of outputs) {
       if (internal.has(codes.name)) continue;
       const tensor = tensorOf(codes, graph.types.get(codes.name)?.quant);
-      const real = tensor.quant === undefined ? tensor : dequantize(tensor);
+      // A threshold of escalation is a code.
+      const real = tensor.quant === undefined || codes.name === confidence?.output ? tensor : dequantize(tensor);
       const row = rows.get(codes.name);
       if (row === undefined) rows.set(codes.name, [real]);
       else row.push(real);

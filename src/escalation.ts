@@ -10,8 +10,14 @@ import { METRICS, makeStatement, OPERATING_POINT } from "./artifact/statement.ts
 import { attestationsOf, openAll, verifySignature } from "./artifact/verify.ts";
 import { CompileError } from "./error.ts";
 import { curveOf, leastEscalation } from "./evidence/escalation/curve.ts";
-import { type Limits, learnThreshold, type Threshold } from "./evidence/escalation/learn-then-test.ts";
-import { lossOf } from "./findings/risk.ts";
+import { blindEscalation } from "./evidence/escalation/economics.ts";
+import {
+  escalationLimits,
+  type Limits,
+  learnThreshold,
+  type Threshold,
+} from "./evidence/escalation/learn-then-test.ts";
+import { lossOf } from "./evidence/escalation/loss.ts";
 
 export interface EscalationOptions {
   /** The share of loss that all decisions together may have. */
@@ -25,17 +31,25 @@ export interface EscalationOptions {
 interface Areas {
   readonly aurc: number;
   readonly augrc: number;
-  /** Plug-in: the least share to escalate for the risk, without a guarantee. */
+  /** Plug-in: the least share to escalate for the risk alpha, without a guarantee … */
   readonly escalationAtRisk?: number;
+  /** … and for the risk that the threshold has on the data. */
+  readonly escalationAtEqualRisk?: number;
 }
 
 export interface OperatingPoint extends Threshold, Limits {
+  /** One-sided limits of the share that is escalated, each at `delta`: of this threshold, as if it had been fixed before. */
+  readonly escalationLimits: { readonly lower: number; readonly upper: number };
   readonly decisions: number;
   readonly groups: number;
   /** SHA-256 of the evidence that it was learned from. */
   readonly evidenceDigest: string;
   readonly system2Error: number;
   readonly system2Timeout: number;
+  /** Plug-in: the mean loss where nothing is escalated … */
+  readonly chipRisk: number;
+  /** … and the share to escalate for the threshold's risk without looking at any confidence. */
+  readonly blindAtEqualRisk?: number;
   /** Risk over coverage by the compiled model's integer margin and by the float teacher's confidence. */
   readonly compiled: Areas;
   readonly teacher: Areas;
@@ -81,7 +95,7 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
   const parsed = Evidence.safeParse(JSON.parse(new TextDecoder().decode(section)));
   if (!parsed.success) throw noMargins();
   const { looked, samples } = parsed.data;
-  const decisions = samples.map(({ group, margin, compiled }) => ({ group, margin, loss: clipped(compiled) }));
+  const decisions = samples.map(({ group, margin, compiled }) => ({ group, margin, loss: lossIn(compiled) }));
   const escalatedLoss = system2Timeout + (1 - system2Timeout) * system2Error;
   const limits = { alpha, delta: Math.min(DELTA, looked?.alpha ?? DELTA), escalatedLoss };
   const threshold = learnThreshold(decisions, limits);
@@ -93,34 +107,44 @@ export function operatingPointOf(artifact: SealedArtifact, options: EscalationOp
   }
   const areas = (rows: Parameters<typeof curveOf>[0]): Areas => {
     const curve = curveOf(rows);
-    const least = leastEscalation(curve, alpha, escalatedLoss);
-    return { aurc: curve.aurc, augrc: curve.augrc, ...(least !== undefined && { escalationAtRisk: least }) };
+    const [least, equal] = [alpha, threshold.risk].map((risk) => leastEscalation(curve, risk, escalatedLoss));
+    return {
+      aurc: curve.aurc,
+      augrc: curve.augrc,
+      ...(least !== undefined && { escalationAtRisk: least }),
+      ...(equal !== undefined && { escalationAtEqualRisk: equal }),
+    };
   };
+  const chipRisk = decisions.reduce((sum, { loss }) => sum + loss, 0) / decisions.length;
+  const blind = blindEscalation(chipRisk, escalatedLoss, threshold.risk);
   return {
     ...threshold,
     ...limits,
+    escalationLimits: escalationLimits(decisions, threshold, limits.delta),
     system2Error,
     system2Timeout,
     decisions: decisions.length,
     groups: new Set(decisions.map(({ group }) => group)).size,
     evidenceDigest: sha256(section),
+    chipRisk,
+    ...(blind !== undefined && { blindAtEqualRisk: blind }),
     compiled: areas(decisions.map(({ margin, loss }) => ({ confidence: margin, loss }))),
     teacher: areas(
-      samples.map(({ confidence, teacher }) => ({ confidence: confidence.teacher, loss: clipped(teacher) })),
+      samples.map(({ confidence, teacher }) => ({ confidence: confidence.teacher, loss: lossIn(teacher) })),
     ),
   };
 }
 
-function clipped(outcome: Readonly<Record<string, unknown>>): number {
+function lossIn(outcome: Readonly<Record<string, unknown>>): number {
   const loss = lossOf(outcome);
   if (loss === undefined || Number.isNaN(loss) || loss < 0) throw noMargins();
-  return Math.min(1, loss);
+  return loss;
 }
 
 const noMargins = () =>
   new CompileError("evidence/margins", "the evidence does not hold a margin and a loss for every sample", {
     where: "section evidence",
-    remedy: "Certify again with this version, with the metric accuracy or cer.",
+    remedy: "Build again with `confidence: margin` and the metric accuracy or cer, and certify.",
   });
 
 /**
@@ -152,22 +176,90 @@ export async function attestOperatingPoint(
   }
   const json = toJson(point) as { [name: string]: Json };
   const bundle = (await signStatement(makeStatement(artifact.digest, OPERATING_POINT, json), key)) as unknown as Json;
-  const bundles = [...(attestationsOf(artifact) as Json[]), bundle];
+  // The same claim may stand there once: the newer takes the older's place, at the end.
+  const claimed = payloadOf(bundle);
+  const others = (attestationsOf(artifact) as Json[]).filter((other) => payloadOf(other) !== claimed);
+  const bundles = [...others, bundle];
   return {
     manifest: artifact.manifest,
     sections: new Map(artifact.sections).set("attestations", canonicalBytes(bundles)),
   };
 }
 
+/** What a bundle claims, and by which key. */
+function payloadOf(bundle: Json): string {
+  const { hint, payload } = openBundle(bundle);
+  return `${hint} ${sha256(payload)}`;
+}
+
+const share = z.number().min(0).max(1);
+const leastAtRisk = z.object({ escalationAtEqualRisk: share.optional() });
+const Said = z.object({
+  margin: z.int().nonnegative().nullable(),
+  escalationRate: share,
+  /** Not in points of older versions. */
+  escalationLimits: z.object({ upper: share }).optional(),
+  risk: share,
+  alpha: share,
+  delta: share,
+  escalatedLoss: share,
+  evidenceDigest: z.string(),
+  compiled: leastAtRisk,
+  teacher: leastAtRisk,
+});
+
+/**
+ * The newest operating point about the very evidence that the artifact has, or a sentence why there is none. Throws as
+ * `signedOperatingPoint` does.
+ * @param certifier `anybody`: the newest of whoever signed, unchecked
+ */
+export function readOperatingPoint(
+  artifact: SealedArtifact,
+  certifier: KeyObject | "anybody",
+): z.infer<typeof Said> | string {
+  const said = certifier === "anybody" ? anybodysPoint(artifact) : signedOperatingPoint(artifact, certifier);
+  if (typeof said === "string") return said;
+  if (said === undefined) return "no operating point was certified: `optimus-compile escalate` learns one";
+  const parsed = Said.safeParse(said);
+  if (!parsed.success) return "the operating point is of another version: learn it again";
+  const section = artifact.sections.get("evidence");
+  if (section !== undefined && parsed.data.evidenceDigest === sha256(section)) return parsed.data;
+  return "the operating point was learned from other evidence: learn it again";
+}
+
+/** Who looks at no signature is not stopped by claims that cannot be read. */
+function anybodysPoint(artifact: SealedArtifact): { readonly [name: string]: unknown } | string | undefined {
+  try {
+    return newestOf(openAll(artifact))?.statement.predicate;
+  } catch (error) {
+    if (error instanceof CompileError) return `what is claimed cannot be read: ${error.message}`;
+    throw error;
+  }
+}
+
+/** How much is escalated, and at most, for the gate; a sentence where nobody can say. Throws as `readOperatingPoint` does. */
+export function escalationOf(
+  artifact: SealedArtifact,
+  certifier: KeyObject | "anybody",
+): { readonly rate: number; readonly upper: number } | string {
+  const point = readOperatingPoint(artifact, certifier);
+  if (typeof point === "string") return point;
+  const { escalationRate: rate, escalationLimits } = point;
+  return escalationLimits
+    ? { rate, upper: escalationLimits.upper }
+    : "the operating point does not say how much is escalated at most: learn it again";
+}
+
+const newestOf = (opened: readonly ReturnType<typeof openBundle>[]) =>
+  opened.filter(({ statement }) => statement.predicateType === OPERATING_POINT).at(-1);
+
 /** What the certifier's newest operating point says, once its signature is believed; undefined where there is none. */
 export function signedOperatingPoint(
   artifact: SealedArtifact,
   certifier: KeyObject,
 ): { readonly [name: string]: unknown } | undefined {
-  const last = attestationsOf(artifact)
-    .map(openBundle)
-    .filter(({ statement, hint }) => statement.predicateType === OPERATING_POINT && hint === fingerprint(certifier))
-    .at(-1);
+  const own = attestationsOf(artifact).map(openBundle);
+  const last = newestOf(own.filter(({ hint }) => hint === fingerprint(certifier)));
   if (last === undefined) return undefined;
   verifySignature(last.bundle, certifier, "the certifier");
   if (`sha256:${last.statement.subject[0].digest.sha256}` === artifact.digest) return last.statement.predicate;

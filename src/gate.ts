@@ -1,9 +1,14 @@
-/** A gate: trust the evidence, find the limits, judge by them, honour waivers. Reads artifacts and one budgets file; runs no model. */
+/**
+ * A gate: trust the evidence, find the limits, judge by them, honour waivers, and sign the verdict where that is asked. Reads artifacts
+ * and one budgets file; runs no model.
+ */
 import type { KeyObject } from "node:crypto";
 import { resolve } from "node:path";
+import { writeArtifact } from "./artifact/file.ts";
 import { fingerprint } from "./artifact/keys.ts";
 import { CompileError } from "./error.ts";
 import { GATES, type GateName, judge } from "./evidence/gates.ts";
+import { attestJudgement, requireAttester } from "./gate/attest.ts";
 import { type Budget, type Budgets, fits } from "./gate/budgets.ts";
 import { type Evidence, readEvidence, type Trust } from "./gate/evidence.ts";
 import { judgeRelative, type RelativeResult } from "./gate/relative.ts";
@@ -26,16 +31,20 @@ export interface GateOptions {
   readonly waivers?: { readonly files: readonly string[]; readonly keys: readonly KeyObject[] };
   /** `YYYY-MM-DD`, UTC: waivers that ended before it do not count. */
   readonly today: string;
+  /** With it each artifact gets the verdict about it appended, signed by this key. */
+  readonly attest?: KeyObject;
   /** How a path is shown in reports. */
   readonly show?: (path: string) => string;
 }
 
 /**
  * Judges each artifact by every budget that fits its name. Throws usage/no-budget where none does, gate/… nothing: what
- * fails is in the document, and so is what lacks evidence.
+ * fails is in the document, and so is what lacks evidence. With `attest` it is also in the artifacts, once all are judged: throws usage/attest-unsigned and
+ * trust/same-key before.
  */
 export async function gate(paths: readonly string[], options: GateOptions): Promise<GateDocument> {
-  const { trust, budgets, waivers = { files: [], keys: [] }, show = (path) => path } = options;
+  const { trust, budgets, attest, waivers = { files: [], keys: [] }, show = (path) => path } = options;
+  if (attest) requireAttester(attest, trust);
   const evidence = paths.map((path) => readEvidence(path, trust));
   const about = evidence.map(({ name, artifact: { digest } }) => ({ name, digest }));
   const keys = waivers.keys.filter((key) => trust === "unsigned" || fingerprint(key) !== fingerprint(trust.build));
@@ -43,11 +52,18 @@ export async function gate(paths: readonly string[], options: GateOptions): Prom
   const { valid, refused } = sortWaivers(signed, about, options.today);
   const artifacts: ArtifactLine[] = [];
   for (const one of evidence) artifacts.push(await judgeOne(one, valid, options));
+  const policy = budgets && { file: show(budgets.file), digest: budgets.digest };
+  if (attest) {
+    for (const [at, one] of evidence.entries()) {
+      writeArtifact(one.path, await attestJudgement(one, artifacts[at], policy, attest));
+    }
+  }
   return {
     schema: GATE_SCHEMA,
     verdict: worstVerdict(artifacts.map(({ verdict }) => verdict)),
-    ...(budgets && { budgets: { file: show(budgets.file), digest: budgets.digest } }),
+    ...(policy && { budgets: policy }),
     artifacts,
+    ...(attest && { attestedBy: fingerprint(attest) }),
     refusedWaivers: refused.map((waiver) => ({ ...waiver, file: show(waiver.file) })),
   };
 }

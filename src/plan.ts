@@ -4,11 +4,13 @@ import { openBuildData, wantedOf } from "./build/data.ts";
 import { openStages } from "./build/kept.ts";
 import { passesOf } from "./build/passes.ts";
 import { importTeacher } from "./build/teacher.ts";
+import { tryMetric } from "./build/try-metric.ts";
 import { checkProfile } from "./certify/measure.ts";
 import { openDataset } from "./data/dataset.ts";
 import { checkInputs } from "./data/fit.ts";
 import type { PassSpec } from "./pass.ts";
 import type { Recipe } from "./recipe.ts";
+import { formatCount } from "./report/table.ts";
 import { loadTarget } from "./target/load.ts";
 
 export interface BuildPlan {
@@ -54,7 +56,9 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
   const data = await openBuildData(recipe, teacher.graph);
   const certification = await openDataset(recipe.data.certification, recipe.folder);
   try {
-    checkInputs(certification, wantedOf(teacher.graph), "certification");
+    const wanted = wantedOf(teacher.graph);
+    checkInputs(certification, wanted, "certification");
+    await tryMetric(recipe, wanted);
     const { length } = certification;
     const used = Math.min(data.calibration.size, recipe.quantize.samples);
     const macs = teacher.size.macs ?? 0;
@@ -72,7 +76,11 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
       artifact: `${recipe.out}/${recipe.name}.dopt`,
       target: `${target.name}, profile ${recipe.profile}`,
       stages: [
-        { name: "import", says: `${teacher.size.nodes} nodes, ${teacher.size.parameters} parameters`, cached: false },
+        {
+          name: "import",
+          says: `${formatCount(teacher.size.nodes)} nodes, ${formatCount(teacher.size.parameters)} parameters`,
+          cached: false,
+        },
         {
           name: "data",
           says: `${samples.calibration} calibration, ${samples.selection} selection samples`,
@@ -81,7 +89,11 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
         { name: "passes", says: `${passes.flatMap(namesOf).length} passes, ranges from ${used} samples`, cached },
         { name: "schedule", says: `for ${recipe.npus} of ${target.npus} NPUs`, cached: false },
         { name: "seal", says: recipe.key === undefined ? "unsigned" : "signed with the build's key", cached: false },
-        { name: "certify", says: `${length} samples, teacher and program, by ${recipe.jobs} workers`, cached: false },
+        {
+          name: "certify",
+          says: `${formatCount(length)} samples, teacher and program, by ${recipe.jobs} workers`,
+          cached: false,
+        },
       ],
       passes: passes.flatMap(namesOf),
       samples,
@@ -89,7 +101,7 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
       estimate: {
         seconds: round(START + calibrating + judging),
         bytes: Math.round(BASE_BYTES * (1 + recipe.jobs / 4) + COPIES * teacher.bytes),
-        from: `${macs} multiply-accumulates, ${used} + ${length} samples, ${recipe.jobs} workers on ${cpus()[0]?.model.trim() ?? "this CPU"}`,
+        from: `${formatCount(macs)} multiply-accumulates, ${used} + ${formatCount(length)} samples, ${recipe.jobs} workers on ${cpus()[0]?.model.trim() ?? "this CPU"}`,
       },
     };
   } finally {
@@ -116,10 +128,12 @@ export function planText({ artifact, target, stages, passes, estimate }: BuildPl
     "",
     ...lines,
     "",
-    `  ${passes.length} passes in order, from ${passes[0] ?? "none"} to ${passes.at(-1) ?? "none"}; --json lists them`,
+    `  ${passes.length} passes, from ${passes[0] ?? "none"} to ${passes.at(-1) ?? "none"}; --json lists them`,
     "",
-    `estimate: ${estimate.seconds} s and ${Math.round(estimate.bytes / 2 ** 20)} MiB of memory, from ${estimate.from}`,
-    "An estimate only: what is kept from earlier builds makes it shorter, a busy machine longer. Nothing was written.",
+    `estimate: ${estimate.seconds} s and ${Math.round(estimate.bytes / 2 ** 20)} MiB of memory`,
+    `  from ${estimate.from}`,
+    "  What is kept from earlier builds makes it shorter, a busy machine longer.",
+    "Nothing was written.",
     "",
   ].join("\n");
 }

@@ -102,10 +102,16 @@ const INT8: readonly PassSpec[] = [
   // By value names, so when these are settled.
   "lower/wide-states",
   "quantize/equalize",
+  // Only what equalizing could not reach: products behind norms and other products.
+  "quantize/smooth",
+  // Weights before ranges: activations are then seen as the rounded weights make them.
+  "quantize/round-weights",
   "quantize/int8",
   "lower/integer",
   // Biases are moved last: only now are all roundings there whose offsets they take back.
   "quantize/correct-bias",
+  // Whatever the outputs became, this compares their codes.
+  "lower/margin",
   "simplify/common-subexpression",
   "simplify/dead-code",
 ];

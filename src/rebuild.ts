@@ -100,9 +100,8 @@ function comparePass(at: number, before: Lineage, now: Lineage): void {
   }
   if (was.before !== is.before)
     throw different(`what ${name} gets`, `was ${was.before}, is ${is.before}`, RECIPE_REMEDY);
-  const options = [was, is].map(({ options }) => JSON.stringify(options));
-  if (options[0] !== options[1])
-    throw different(`${name}: its options`, `were ${options[0]}, are ${options[1]}`, RECIPE_REMEDY);
+  const apart = optionsApart(was.options, is.options);
+  if (apart.length > 0) throw different(`${name}: its options`, apart.join("; "), RECIPE_REMEDY);
   if (was.after === is.after) return;
   const foreign = before.numerics !== now.numerics;
   throw different(
@@ -112,6 +111,18 @@ function comparePass(at: number, before: Lineage, now: Lineage): void {
       ? `The build's numerics were ${before.numerics}, here they are ${now.numerics}: check from the record, or there.`
       : RECIPE_REMEDY,
   );
+}
+
+type Options = Lineage["passes"][number]["options"];
+
+/** Each option that is another now: `samples was 256, is 7`. */
+function optionsApart(was: Options, is: Options): string[] {
+  const told = (value: unknown) => (value === undefined ? "not there" : JSON.stringify(value));
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])]
+    .sort()
+    .map((name) => [name, told(was[name]), told(is[name])])
+    .filter(([, before, now]) => before !== now)
+    .map(([name, before, now]) => `${name} was ${before}, is ${now}`);
 }
 
 function different(stage: string, where: string, remedy: string): CompileError {

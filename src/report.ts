@@ -12,6 +12,7 @@ import { LIMITS } from "./emulate/limits.ts";
 import { operate } from "./emulate/power.ts";
 import { timelineOf } from "./emulate/timing.ts";
 import { CompileError } from "./error.ts";
+import { readOperatingPoint } from "./escalation.ts";
 import { GATES } from "./evidence/gates.ts";
 import { chipOf } from "./findings/chip.ts";
 import { errorsOf } from "./findings/errors.ts";
@@ -24,12 +25,14 @@ import { profileProgram } from "./profile.ts";
 import type { Recipe } from "./recipe.ts";
 import { adviceFor } from "./report/html/advice.ts";
 import {
+  type Absent,
   type AccuracyModel,
   type ChipModel,
   type Cost,
   type GateLine,
   type LayersModel,
   MOST,
+  type OperatingPointModel,
   type Point,
   type ReportModel,
   type Trust,
@@ -39,7 +42,7 @@ import { renderReport } from "./report/html/page.ts";
 export interface ReportOptions {
   /** Other artifacts of the same task, to be seen beside this one. */
   readonly baselines?: readonly string[];
-  /** With it the errors by layer can be told: they need the teacher itself. */
+  /** With it the errors by layer are told anew, from the teacher itself, and not as the build told them. */
   readonly recipe?: Recipe;
   /** Public keys: the build's, then the certifier's. Without, the report says that nobody looked. */
   readonly keys?: readonly KeyObject[];
@@ -80,11 +83,26 @@ export async function reportOf(path: string, options: ReportOptions = {}): Promi
     points: pointsOf(lineage.recipe.name, evidence, options.baselines ?? []),
     chip,
     layers,
-    risk: evidence ? riskOf(evidence) : uncertified,
+    risk: evidence ? riskOf(evidence, pointModel(artifact, options.keys?.[1])) : uncertified,
     calibration: evidence ? calibrationOf(evidence) : uncertified,
     lineage: lineageModel(artifact, lineage, evidence),
   };
   return { ...known, advice: adviceFor(known) };
+}
+
+/** The certified operating point; without a key whatever stands there, as everything else in such a report. */
+function pointModel(artifact: SealedArtifact, certifier: KeyObject | undefined): OperatingPointModel | Absent {
+  const said = readOperatingPoint(artifact, certifier ?? "anybody");
+  if (typeof said === "string") return { absent: `There is no operating point: ${said}.` };
+  const { margin, escalationRate, escalationLimits, risk, alpha, delta, compiled, teacher } = said;
+  return {
+    ...{ margin, escalationRate, risk, alpha, delta },
+    ...(escalationLimits && { escalationAtMost: escalationLimits.upper }),
+    atRisk: {
+      ...(compiled.escalationAtEqualRisk !== undefined && { compiled: compiled.escalationAtEqualRisk }),
+      ...(teacher.escalationAtEqualRisk !== undefined && { teacher: teacher.escalationAtEqualRisk }),
+    },
+  };
 }
 
 function trustOf(artifact: SealedArtifact, keys: readonly KeyObject[]): Trust {
@@ -225,7 +243,8 @@ async function runOf(
   const { target } = operate(program, made, { profile });
   const timeline = timelineOf(program, target, { profile });
   const profiled = profileProgram(program, made, { profile, top: HELPED });
-  const errors = recipe && (await layerErrors(artifact, lineage, recipe));
+  const told = lineage.errors && new Map(lineage.errors.values);
+  const errors = recipe ? await layerErrors(artifact, lineage, recipe) : told;
   const { lines, layerOf, names } = layersOf(timeline, profiled.layers, record, errors ?? new Map());
   const layers: LayersModel = {
     cycles: profiled.cycles,
@@ -236,7 +255,8 @@ async function runOf(
       .sort((a, b) => b.cycles - a.cycles),
     whatIf: profiled.whatIf.map(({ what, gain }) => ({ what, gain })),
     ...(errors === undefined && {
-      noErrors: "The error of each layer needs the teacher: make the report with --recipe to have it.",
+      noErrors:
+        "The error of each layer needs the teacher, and this artifact does not carry it: make the report with --recipe to have it.",
     }),
   };
   const chip: ChipModel = chipOf(program, timeline, target, layerOf, names.slice(0, MOST.layers));

@@ -14,8 +14,10 @@ describe("a certificate in plain words", () => {
       expect.stringMatching(/^the build .*made these bytes.*Level 1 at most/),
       expect.stringMatching(/^the certifier .*never saw: PASSED$/),
       expect.stringMatching(/^the certifier .*measured/),
-      expect.stringMatching(/^somebody .*policy: PASSED; not believed/),
+      expect.stringMatching(/^somebody .*certification-gates: PASSED.*; not believed/),
     ]);
+    const named = certificateOf(await gated(judged), [...trusted, keys.gate.publicKey]).who.at(-1);
+    expect(named).toMatch(/^the gate .*certification-gates: PASSED; maxMs waived until [\d-]+$/);
     expect(measured.join("\n")).toMatch(/accuracy on 2 samples: teacher 0.9000, compiled 0.8990[\s\S]*maxDrop: pass/);
     expect(looks[0]).toMatch(/^look \d+ at this data/);
     expect(madeFrom.join("\n")).toMatch(

@@ -37,6 +37,13 @@ describe("what differs first between two builds", () => {
     );
   });
 
+  it("of options names those that are others alone", () => {
+    const first = { ...before, ...withPass({ options: { samples: 256, block: 64, exact: true } }) };
+    const second = { ...before, ...withPass({ options: { samples: 7, block: 64, wide: [1] } }) };
+    const where = "exact was true, is not there; samples was 256, is 7; wide was not there, is [1]";
+    expect(() => compareLineage(first, second)).toThrow(expect.objectContaining({ where }) as Error);
+  });
+
   it("may be the CPU's doing, and then it says so", () => {
     const elsewhere = { ...before, ...withPass({ after: digest }), numerics: "another CPU" };
     const remedy = expect.stringContaining("here they are another CPU: check from the record") as string;

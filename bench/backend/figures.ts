@@ -9,6 +9,7 @@ import { encodeProgram } from "../../src/schedule/encode.ts";
 import { layerByLayerBytes } from "../../src/schedule/layer-by-layer.ts";
 import { solveFile } from "./allocate.ts";
 import { Network } from "./builder.ts";
+import { withInt4Weights } from "./int4.ts";
 import { measureGraph, measureNetwork, networkGraph } from "./measure.ts";
 import { NETWORKS } from "./networks.ts";
 import { type BenchOptions, targetOf } from "./options.ts";
@@ -82,6 +83,44 @@ function* decode(options: BenchOptions): Iterable<Line> {
   };
 }
 
+/** Blocks of weights that share a multiplier. */
+const BLOCK = 128;
+
+/**
+ * What weights of 4 bits gain over those of 8: much where their way from memory takes the time (a step of a language model on three
+ * NPUs; one alone takes a weight a column and cycle, hardly more than memory brings), little where products do.
+ */
+function* int4(options: BenchOptions): Iterable<Line> {
+  for (const [name, npus] of [
+    [STEP, 3] as const,
+    [STEP, 1] as const,
+    ["vit-b16", 1] as const,
+    ["resnet50", 1] as const,
+  ]) {
+    const graph = networkGraph(name);
+    const shared = { ...options, npus };
+    const [eight, four] = [graph, withInt4Weights(graph, BLOCK)].map(
+      (one) => measureGraph(name, one, shared, npus > 1 ? "always" : "faster").figures,
+    );
+    const { network, target, profile, cycles, boundCycles, dramBytes, ms } = four;
+    yield {
+      network,
+      target,
+      profile,
+      npus,
+      block: BLOCK,
+      cycles,
+      boundCycles,
+      ratio: ratio(cycles, boundCycles),
+      dramBytes,
+      int8Cycles: eight.cycles,
+      int8DramBytes: eight.dramBytes,
+      gain: ratio(eight.cycles, cycles),
+      ms,
+    };
+  }
+}
+
 /** Published memory instances that first fit does not solve. */
 function* memory(options: BenchOptions): Iterable<Line> {
   for (const name of ["A", "C", "E", "G", "J"]) {
@@ -134,6 +173,7 @@ export const FIGURES: ReadonlyMap<string, Figure> = new Map([
   ["traffic", traffic],
   ["sharing", sharing],
   ["decode", decode],
+  ["int4", int4],
   ["memory", memory],
   ["busy", busy],
   ["large", large],

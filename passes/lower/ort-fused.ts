@@ -1,6 +1,7 @@
 import { type Builder, rebuild } from "../../src/ir/build.ts";
 import { floatAttr, type Graph, intAttr, isStatic, type Node, typeOf } from "../../src/ir/graph.ts";
 import { float32 } from "../../src/ir/tensor.ts";
+import { unpackedNBits } from "../../src/ops/com-microsoft/mat-mul-n-bits.ts";
 import type { Pass } from "../../src/pass.ts";
 
 /**
@@ -22,6 +23,8 @@ const pass: Pass = {
           return true;
         case "FusedMatMul":
           return fusedMatMul(graph, node, build);
+        case "MatMulNBits":
+          return packedMatMul(graph, node, build);
         default:
           return false;
       }
@@ -46,6 +49,18 @@ function skipNorm(node: Node, build: Builder, norm: "LayerNormalization" | "RMSN
   const epsilon = { f: floatAttr(node, "epsilon", isLayer ? 1e-12 : 1e-5) };
   const inputs = shift === "" ? [biased, scale] : [biased, scale, shift];
   build.node(norm, inputs, { axis: { i: -1 }, epsilon }, node.outputs[0]);
+  return true;
+}
+
+/** Weights in blocks of a few bits, some with zero points, are no form of the array's: as floats they may be rounded to one. */
+function packedMatMul(graph: Graph, node: Node, build: Builder): boolean {
+  const [a, ...packed] = node.inputs;
+  const { dtype } = typeOf(graph, a) ?? {};
+  const [bias = ""] = packed.slice(4);
+  if (dtype === undefined || packed.slice(0, 4).some((name) => name && !graph.constants.has(name))) return false;
+  const weights = unpackedNBits(node, [undefined, ...packed.map((name) => graph.constants.get(name))], dtype);
+  const product = build.node("MatMul", [a, weights], {}, bias === "" ? node.outputs[0] : undefined);
+  if (bias !== "") build.node("Add", [product, bias], {}, node.outputs[0]);
   return true;
 }
 

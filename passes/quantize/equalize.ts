@@ -17,11 +17,16 @@ const pass: Pass<z.infer<typeof options>> = {
   async run(graph, context) {
     const links = context.options.enabled ? findLinks(graph) : [];
     if (links.length === 0 || !context.calibration || context.calibration.size === 0) return graph;
-    const { channels } = await calibrate(graph, { values: [], channels: channelRequests(links) }, context.calibration, {
-      samples: context.options.samples,
-      jobs: context.jobs ?? 1,
-      signal: context.signal,
-    });
+    const { channels } = await calibrate(
+      graph,
+      { values: [], extremes: [], channels: channelRequests(links) },
+      context.calibration,
+      {
+        samples: context.options.samples,
+        jobs: context.jobs ?? 1,
+        signal: context.signal,
+      },
+    );
     return equalize(graph, links, channels);
   },
 };

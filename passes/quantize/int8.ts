@@ -1,21 +1,29 @@
 import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
-import type { Graph } from "../../src/ir/graph.ts";
-import type { Context, Pass } from "../../src/pass.ts";
-import { annotate, valuesToObserve } from "../../src/quant/annotate.ts";
+import type { Graph, Node } from "../../src/ir/graph.ts";
+import type { Pass, Samples } from "../../src/pass.ts";
+import { annotate, type Plan, valuesToObserve } from "../../src/quant/annotate.ts";
+import { leastErrors, rangeChoices } from "../../src/quant/auto.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
-import { calibrate, type Wanted } from "../../src/quant/calibrate.ts";
+import { calibrate, chosen } from "../../src/quant/calibrate.ts";
+import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
+import { formatWishes, layerFormats } from "../../src/quant/formats.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
+import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
+import { calibrationWarnings } from "../../src/quant/warnings.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
   .object({
     calibrator: z.enum(CALIBRATORS).default("min-max"),
     percentile: z.number().gt(50).max(100).default(99.999),
-    weights: z.literal("int8").default("int8"),
+    weights: z.enum(WEIGHT_FORMATS).default("int8"),
+    block: z.union(BLOCKS.map((block) => z.literal(block))).default(64),
+    weightScales: z.enum(WEIGHT_SCALES).default("mse"),
+    formats: z.record(z.string(), z.enum(Object.keys(FORMATS) as (keyof typeof FORMATS)[])).default({}),
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
@@ -27,15 +35,16 @@ const options = z
 type Options = z.infer<typeof options>;
 
 /**
- * Post-training quantization: ranges from streaming histograms of the calibration split, symmetric int8 weights with a
- * scale an output channel, asymmetric int8 activations. The graph's numbers stay; its types say what they become.
+ * Post-training quantization: ranges from streaming histograms of the calibration split, symmetric int8 or int4 weights with
+ * a scale an output channel, asymmetric int8 activations. The graph's numbers stay; its types say what they become.
  */
 const pass: Pass<Options> = {
-  summary: "Decides the scales of every stored value from the calibration data and quantizes the weights to int8.",
+  summary:
+    "Decides the scales of every stored value from the calibration data and quantizes the weights, to int8 or int4.",
   options,
   lossy: true,
   async run(graph, context) {
-    const values = valuesToObserve(graph);
+    const seen = valuesToObserve(graph);
     if (!context.calibration || context.calibration.size === 0) {
       throw new CompileError("usage/no-calibration", "quantization needs calibration data, and the recipe gives none", {
         remedy: "add data.calibration to the recipe",
@@ -45,18 +54,26 @@ const pass: Pass<Options> = {
     const calibration = context.calibration;
     const look = (wanted: Wanted, limit: number) =>
       calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
-    const { histograms } = await look({ values, channels: [] }, samples);
-    const rounded = quantized(graph, histograms, context);
+    const found = await look({ ...seen, channels: [] }, samples);
+    const { histograms } = found;
+    const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
+    for (const warning of calibrationWarnings(found, set)) context.log.warn(warning);
+    const plan = planOf(graph, context.options);
+    const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
+    const errors = choices.flatMap(({ requests }) => requests);
+    const measured =
+      errors.length === 0 ? [] : (await look({ ...NOTHING, channels: errors }, few(calibration, samples))).channels;
+    const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
     const notes = withInnerRanges(withoutWishes(rounded), histograms);
     if (!biasCorrection) return notes;
     const limit = Math.min(samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
-    const { channels } = await look({ values: [], channels: [...requests, ...linear] }, limit);
+    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear] }, limit);
     const corrected = correctBias(notes, graph, requests, channels);
     const means = linear.map(({ value, output }, index): [string, FloatMean] => {
       const { minimum, maximum } = histograms.get(value) as Histogram;
-      return [output, { means: [...channels[requests.length + index].means], reach: Math.max(-minimum, maximum) }];
+      return [output, { means: [...channels[requests.length + index]], reach: Math.max(-minimum, maximum) }];
     });
     return {
       ...corrected,
@@ -67,13 +84,30 @@ const pass: Pass<Options> = {
 
 /** Means settle sooner than tails. */
 const MEAN_SAMPLES = 64;
+/** An error is a mean over thousands of numbers of a sample. */
+const ERROR_SAMPLES = 16;
+const NOTHING = { values: [], extremes: [] };
+
+/** Samples to measure errors on. A stream is not cut short: how it begins says little about it. */
+const few = (calibration: Samples, samples: number): number =>
+  calibration.sequence ? samples : Math.min(samples, ERROR_SAMPLES);
 
 /** Metadata for `quantize/correct-bias`, which sees the integer graph only. */
 const FLOAT_MEANS = "quantize/float-means";
 
-function quantized(graph: Graph, histograms: ReadonlyMap<string, Histogram>, context: Context<Options>): Graph {
-  const { int16, biasCorrection: _, ...plan } = context.options;
-  return annotate(graph, histograms, { ...plan, int16: int16Values(graph, int16) });
+function planOf(graph: Graph, options: Options): Plan {
+  const { calibrator, percentile, activations, outputs, int16, weights, block, weightScales: scales } = options;
+  const layers = layerFormats(graph, options.formats);
+  const wishes = formatWishes(graph, layers);
+  const rounding = (node: Node): WeightPlan => ({ weights: layers.get(node)?.weights ?? weights, block, scales });
+  return {
+    // Where `auto` finds nothing to measure.
+    calibrator: calibrator === "auto" ? "min-max" : calibrator,
+    ...{ percentile, activations, outputs },
+    weights: rounding,
+    int8: wishes.int8,
+    int16: new Set([...int16Values(graph, int16), ...wishes.int16]),
+  };
 }
 
 /** Value names, or names of teacher nodes whose outputs are meant; and what a lowering needs wide, such as gates. */

@@ -24,9 +24,15 @@ function write(value: Json, depth: number): string {
   if (depth > MAX_DEPTH) throw new RangeError(`a JSON value deeper than ${MAX_DEPTH} levels`);
   if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`bug: JSON has no ${value}`);
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((entry: Json) => write(entry, depth + 1)).join(",")}]`;
-  const entries = Object.entries(value as { readonly [key: string]: Json | undefined })
-    .filter((entry): entry is [string, Json] => entry[1] !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${write(entry, depth + 1)}`).join(",")}}`;
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const entry of value) text += `${text === "" ? "" : ","}${write(entry, depth + 1)}`;
+    return `[${text}]`;
+  }
+  const members = value as { readonly [key: string]: Json | undefined };
+  for (const key of Object.keys(members).sort()) {
+    const entry = members[key];
+    if (entry !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${write(entry, depth + 1)}`;
+  }
+  return `{${text}}`;
 }

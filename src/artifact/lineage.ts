@@ -66,6 +66,13 @@ const LineageSchema = z.strictObject({
   operators: z.strictObject({ teacher: OperatorsSchema, program: OperatorsSchema }),
   /** SPDX expressions, as the teacher's package or the recipe says; what nobody said is not there. */
   licenses: z.strictObject({ teacher: License.optional(), data: License.optional() }),
+  /**
+   * Signal over error in decibels of the program's values beside the teacher's, on the golden vectors' inputs; how many more
+   * there was no room for. Floating point, told for reading and compared by nobody.
+   */
+  errors: z
+    .strictObject({ values: z.array(z.tuple([z.string(), z.number()])), left: z.int().nonnegative() })
+    .optional(),
   /** Of the recorded quantization: all that follows is integer work. */
   record: Digest,
 });

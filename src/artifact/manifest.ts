@@ -17,6 +17,8 @@ const ManifestSchema = z.strictObject({
   /** What the host feeds and gets, as the teacher names them: real numbers, before quantization and after it. */
   inputs: z.array(Value).max(1024),
   outputs: z.array(Value).max(1024),
+  /** The program's own confidence: its output of one int16 code, whose margin it is, and how rows are taken together. */
+  confidence: z.strictObject({ output: Name, of: Name, over: z.enum(["least", "mean"]), ctc: z.boolean() }).optional(),
   /** Values that the program keeps from step to step. */
   states: z.array(z.strictObject({ input: Name, output: Name })).max(1024),
 });

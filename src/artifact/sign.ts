@@ -1,6 +1,5 @@
 import { type KeyObject, sign as signBytes } from "node:crypto";
 import { bundleToJSON, type SerializedBundle } from "@sigstore/bundle";
-import { DSSEBundleBuilder } from "@sigstore/sign";
 import { canonicalBytes, type Json } from "./canonical.ts";
 import { fingerprint } from "./keys.ts";
 import { PAYLOAD_TYPE, type Statement } from "./statement.ts";
@@ -10,6 +9,8 @@ import { PAYLOAD_TYPE, type Statement } from "./statement.ts";
  * ECDSA draws a random number, so two signatures differ: they stand outside every digest that must reproduce.
  */
 export async function signStatement(statement: Statement, key: KeyObject): Promise<SerializedBundle> {
+  // Its whole client of transparency logs comes with it: only who signs waits for that.
+  const { DSSEBundleBuilder } = await import("@sigstore/sign");
   const builder = new DSSEBundleBuilder({
     signer: {
       async sign(data) {

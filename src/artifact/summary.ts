@@ -54,6 +54,15 @@ export function certifiedGates(artifact: SealedArtifact): GateVerdict["policy"] 
   return { name: "certification-gates", digest: `sha256:${sha256(canonicalBytes(evidence.gates ?? null))}` };
 }
 
+/** Throws trust/same-key where this is the build's own key: it does not judge itself. */
+export function requireOwnKey(key: KeyObject, build: KeyObject): void {
+  if (fingerprint(key) !== fingerprint(build)) return;
+  throw new CompileError("trust/same-key", "the build signed with this very key, and must not judge itself", {
+    where: fingerprint(key),
+    remedy: "Attest with a key of one's own; `optimus-compile keygen gate` makes one.",
+  });
+}
+
 /** The most that a build which signs its own provenance reaches. */
 const LEVEL = "SLSA_BUILD_LEVEL_1";
 

@@ -3,6 +3,7 @@ import type { KeyObject } from "node:crypto";
 import { toSignedEntity, Verifier } from "@sigstore/verify";
 import { CompileError } from "../error.ts";
 import { type Bundle, type Opened, openBundle } from "./bundle.ts";
+import { canonicalBytes, type Json } from "./canonical.ts";
 import { type SealedArtifact, sha256 } from "./container.ts";
 import { checkEvidence, checkLineage, checkTestResult } from "./evidence.ts";
 import { fingerprint } from "./keys.ts";
@@ -81,7 +82,28 @@ export function verifyAttestations(artifact: SealedArtifact, keys: TrustedKeys):
   checkEvidence(artifact, metrics);
   if (keys.gate === undefined) return { provenance, testResult, metrics };
   const summary = claim(opened, SUMMARY, { who: "the gate", key: keys.gate }, build, artifact);
+  checkUpToDate(artifact, opened, [testResult, metrics], summary);
   return { provenance, testResult, metrics, summary };
+}
+
+/** A gate's word is about the claims that lay before it: of a certification that came later it says nothing. */
+function checkUpToDate(
+  artifact: SealedArtifact,
+  opened: readonly Opened[],
+  claims: readonly Statement[],
+  { predicate }: Statement,
+): void {
+  const seen = JSON.stringify(predicate.inputAttestations ?? []);
+  const bundles = attestationsOf(artifact);
+  const late = claims.find((one) => {
+    const at = opened.findLastIndex(({ statement }) => statement === one);
+    return !seen.includes(sha256(canonicalBytes(bundles[at] as Json)));
+  });
+  if (late === undefined) return;
+  throw new CompileError("trust/stale-summary", "the gate passed an earlier certification, not the last one", {
+    where: late.predicateType,
+    remedy: "Run the gate again, with --attest.",
+  });
 }
 
 interface Role {

@@ -19,6 +19,8 @@ export interface Made {
   readonly integer: Graph;
   readonly scheduled: Planned;
   readonly sealed: Artifact;
+  /** The stages whose results were there already. */
+  readonly kept: readonly string[];
   /** What `optimus.lock` says of this build. */
   readonly locked: Locked;
 }
@@ -64,7 +66,7 @@ export function documentOf({ artifact, judged, teacher, lowered, scheduled, stag
   };
 }
 
-export function notesOf({ artifact, judged, teacher, integer, sealed, target, recipe }: Finished): BuildNotes {
+export function notesOf({ artifact, judged, teacher, integer, sealed, target, recipe, kept }: Finished): BuildNotes {
   const onCpu = placement(integer, target, { allowCpu: true })
     .filter(({ where }) => where === "cpu")
     .map(({ node, reason }) => `${node.op} "${node.origin[0] ?? node.outputs[0]}": ${reason}`);
@@ -76,6 +78,7 @@ export function notesOf({ artifact, judged, teacher, integer, sealed, target, re
       ...(judged.signedBy !== undefined && { certifier: judged.signedBy }),
     },
     onCpu,
+    kept: [...kept, ...(judged.outcomesKept ? ["outcomes"] : [])],
     teacherBytes: teacher.bytes,
     sealedBytes,
     artifactBytes: statSync(artifact).size,

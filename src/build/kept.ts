@@ -11,6 +11,7 @@ import type { Target } from "../target/schema.ts";
 import { toolFacts } from "../tool.ts";
 import { requirePossible, requireSafe } from "./check.ts";
 import type { BuildData } from "./data.ts";
+import { type LayerErrors, layerErrorsOf } from "./errors.ts";
 import { makeGolden } from "./golden.ts";
 import { type LowerOptions, lowerTeacher } from "./lower.ts";
 import { passesOf } from "./passes.ts";
@@ -27,11 +28,19 @@ export type Planned = Pick<ScheduledSections, "stats" | "sections">;
 
 /** The stages that take long, each run once for everything that it depends on: content, options, and the program itself. */
 export interface Stages {
+  /** The stages so far whose results were there already. */
+  readonly kept: readonly string[];
   /** Whether the passes need not run. */
   isLowered(teacher: ImportedTeacher, data: BuildData): boolean;
   lower(teacher: ImportedTeacher, data: BuildData): Promise<Lowered>;
   schedule(record: Uint8Array, integer: Graph): Promise<Planned>;
   golden(record: Uint8Array, integer: Graph, planned: Planned, data: BuildData): Promise<Uint8Array>;
+  errors(
+    teacher: ImportedTeacher,
+    record: Uint8Array,
+    integer: Graph,
+    golden: Uint8Array,
+  ): Promise<LayerErrors | undefined>;
 }
 
 export interface StagesOptions extends LowerOptions {
@@ -44,9 +53,10 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
   const cache: Cache = openCache(folder, { warn: (text) => progress?.warn(text) });
   const { compiler, emulator, numerics } = folder === undefined ? NOTHING : toolFacts();
   const chip = { tool: { compiler, emulator }, target: targetDigest(target), profile: recipe.profile };
+  const kept: string[] = [];
   const through = async <T>(stage: string, depends: object, make: () => T | Promise<T>): Promise<T> => {
     const { value, cached } = await cache.through(stage, depends, make);
-    if (cached) progress?.detail(`${stage}: nothing changed since it was last made`);
+    if (cached) kept.push(stage);
     return value;
   };
   const lowering = (teacher: ImportedTeacher, data: BuildData) => ({
@@ -56,6 +66,7 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
     ...passesDepend(recipe, target, data),
   });
   return {
+    kept,
     isLowered: (teacher, data) => cache.get("passes", lowering(teacher, data)) !== undefined,
     async lower(teacher, data) {
       const { warnings, ...lowered } = await through("passes", lowering(teacher, data), () =>
@@ -81,6 +92,12 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
       const program = Object.values(sections).map((bytes: Uint8Array) => sha256(bytes));
       const depends = { ...chip, record: sha256(record), program, samples: samplesOf(data).calibration };
       return await through("golden", depends, () => makeGolden(integer, sections, data.calibration));
+    },
+    async errors(teacher, record, integer, golden) {
+      const sealed = { record: sha256(record), golden: sha256(golden) };
+      const depends = { ...chip, numerics, ...importDepends(recipe, teacher), ...sealed };
+      const warn = (text: string) => progress?.warn(text);
+      return await through("errors", depends, () => layerErrorsOf(teacher.graph, integer, golden, warn));
     },
   };
 }

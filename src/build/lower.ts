@@ -1,6 +1,7 @@
 import { loadInteger } from "../emulate/integer.ts";
 import { graphDigest } from "../ir/digest.ts";
 import type { Graph } from "../ir/graph.ts";
+import type { PassSpec } from "../pass.ts";
 import { runPasses } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
@@ -15,15 +16,16 @@ export interface LowerOptions {
 
 type BuildData = Awaited<ReturnType<typeof openBuildData>>;
 
-/** The recipe's passes over the teacher: the graph as the chip's integer operators. Throws what passes throw. */
+/** The recipe's passes over the teacher: with all of them, the graph as the chip's integer operators. Throws what passes throw. */
 export function lowerTeacher(
   recipe: Recipe,
   target: Target,
   teacher: Graph,
   data: BuildData,
   { signal, progress }: LowerOptions,
+  passes: readonly PassSpec[] = passesOf(recipe, target),
 ): ReturnType<typeof runPasses> {
-  return runPasses(teacher, passesOf(recipe, target), {
+  return runPasses(teacher, passes, {
     ...{ target, calibration: data.calibration, data: data.data, jobs: recipe.jobs, seed: recipe.seed },
     ...(recipe.check && { check: checkOf(data.calibration) }),
     ...(signal && { signal }),

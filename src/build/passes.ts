@@ -18,19 +18,47 @@ const CHECKED_SAMPLES = 2;
  */
 export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
   const list = typeof recipe.passes === "string" ? presetPasses(recipe.passes) : recipe.passes;
-  const { equalize, ...quantize } = recipe.quantize;
-  const { samples } = quantize;
+  const { equalize, smooth, rounding, ...quantize } = recipe.quantize;
+  const { samples, weights, activations, block, formats, biasCorrection } = quantize;
   const defaults = new Map<string, object>([
     ["quantize/equalize", { enabled: equalize, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
+    [
+      "quantize/smooth",
+      { enabled: smooth, weights, activations, formats, samples: Math.min(samples, SMOOTHING_SAMPLES) },
+    ],
+    [
+      "quantize/round-weights",
+      { method: rounding, weights, block, formats, biasCorrection, samples: Math.min(samples, ROUNDING_SAMPLES) },
+    ],
+    ["lower/codes", { weights, block, weightScales: quantize.weightScales }],
     ["quantize/int8", quantize],
     ["quantize/correct-bias", { enabled: quantize.biasCorrection }],
     ["lower/integer", { round: target.round, accumulatorBits: Math.min(32, target.array.accumulatorBits) }],
+    ["lower/margin", marginOf(recipe, target)],
   ]);
   return list.map((spec) => withDefaults(spec, defaults));
 }
 
+/** Metrics whose answers are classes and whose faults are counted sample by sample: those that escalation is about. */
+const CLASSIFYING: ReadonlySet<string> = new Set(["accuracy", "cer"]);
+
+/** What `confidence` says to `lower/margin`: by itself where somebody can use it and the chip can compute it. */
+function marginOf({ confidence, metric }: Recipe, target: Target): object {
+  const { name, output } = typeof metric === "string" ? { name: metric, output: undefined } : metric;
+  const auto = CLASSIFYING.has(name) && !target.lacks.includes("ReduceMargin");
+  return {
+    enabled: confidence === "auto" ? auto : confidence !== "none",
+    ...(typeof output === "string" && { output }),
+    over: confidence === "mean-margin" ? "mean" : "least",
+    ctc: name === "cer",
+  };
+}
+
 /** Channel ranges settle sooner than the tails that clipping is about. */
 const EQUALIZING_SAMPLES = 64;
+const SMOOTHING_SAMPLES = 32;
+/** Each is run once for every share of the layers. */
+const ROUNDING_SAMPLES = 128;
 
 function withDefaults(spec: PassSpec, defaults: ReadonlyMap<string, object>): PassSpec {
   if (typeof spec === "object" && "repeat" in spec) {

@@ -7,6 +7,7 @@ import { signStatement } from "../artifact/sign.ts";
 import { makeStatement, PROVENANCE } from "../artifact/statement.ts";
 import { targetDigest } from "../certify/measure.ts";
 import { bug } from "../error.ts";
+import { confidenceOf } from "../ir/confidence.ts";
 import { type Graph, isStatic } from "../ir/graph.ts";
 import type { PassRecord } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
@@ -32,8 +33,12 @@ export interface SealParts {
   readonly key?: KeyObject;
 }
 
-/** @param teacher typed, before any pass: its border is what the host speaks. */
-export function manifestOf(teacher: Graph, target: Target, profile: string): Manifest {
+/**
+ * @param teacher typed, before any pass: its border is what the host speaks
+ * @param integer what the record holds
+ */
+export function manifestOf(teacher: Graph, integer: Graph, target: Target, profile: string): Manifest {
+  const confidence = confidenceOf(integer);
   const states = new Map(teacher.states.map(({ input, output }) => [input, output]));
   const internal = new Set(states.values());
   const describe = (name: string) => {
@@ -49,6 +54,7 @@ export function manifestOf(teacher: Graph, target: Target, profile: string): Man
     target: { name: target.name, digest: targetDigest(target), profile },
     inputs: teacher.inputs.filter((name) => !states.has(name)).map(describe),
     outputs: teacher.outputs.filter((name) => !internal.has(name)).map(describe),
+    ...(confidence && { confidence }),
     states: teacher.states.map(({ input, output }) => ({ input, output })),
   };
 }
@@ -99,10 +105,11 @@ interface Inputs {
   readonly integer: Graph;
   /** The encoded record. */
   readonly record: Uint8Array;
+  readonly errors?: Lineage["errors"];
 }
 
 export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Lineage {
-  const { teacher, data, passes, imported, integer, record } = inputs;
+  const { teacher, data, passes, imported, integer, record, errors } = inputs;
   const { compiler, emulator, numerics } = toolFacts();
   return {
     schema: LINEAGE_SCHEMA,
@@ -116,6 +123,7 @@ export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Linea
     passes: passes.map(passLineage),
     operators: { teacher: operatorsOf(imported), program: operatorsOf(integer) },
     licenses: licensesOf(recipe),
+    ...(errors && { errors }),
     record: `sha256:${sha256(record)}`,
   };
 }

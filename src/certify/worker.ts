@@ -6,6 +6,7 @@ import { answerProbability, divergence } from "../evidence/calibration.ts";
 import type { SampleRecord } from "../evidence/evaluate.ts";
 import { loadMetric, type Metric } from "../evidence/metric.ts";
 import { dequantize } from "../ir/codes.ts";
+import { confidenceOf } from "../ir/confidence.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import { decodeRecord } from "../ir/record.ts";
@@ -63,7 +64,8 @@ async function judgeOne({ graph, wanted, program, teacher, metric }: Bench, samp
   const feeds = fitSample(sample, wanted) as ReadonlyMap<string, Tensor>;
   const floats = (await teacher.step(feeds)) as Map<string, DataArray>;
   const codes = program.run(feeds);
-  const internal = new Set(graph.states.map(({ output }) => output));
+  const own = [...graph.states, ...[confidenceOf(graph) ?? []].flat()];
+  const internal = new Set(own.map(({ output }) => output));
   const reals = new Map<string, DataArray>();
   for (const [name, tensor] of codes) if (!internal.has(name)) reals.set(name, real(tensor));
   return {
@@ -74,22 +76,16 @@ async function judgeOne({ graph, wanted, program, teacher, metric }: Bench, samp
     teacher: metric.outcome(floats, sample.target),
     compiled: metric.outcome(reals, sample.target),
     confidence: { teacher: metric.confidence(floats), compiled: metric.confidence(reals) },
-    ...marginOf(metric, codes, internal),
+    ...marginOf(graph, codes),
     ...distributions(metric, floats, reals),
   };
 }
 
-/** The confidence in codes: of equal codes the difference is 0. Absent where an output has a scale for each channel. */
-function marginOf(
-  metric: Metric,
-  codes: ReadonlyMap<string, Tensor>,
-  internal: ReadonlySet<string>,
-): Pick<SampleRecord, "margin"> {
-  const visible = [...codes].filter(([name]) => !internal.has(name));
-  if (!metric.scores || visible.some(([, { quant }]) => quant?.scale.length !== 1)) return {};
-  const arrays = visible.map(([name, tensor]) => [name, { ...tensor, data: decode(tensor) } as DataArray] as const);
-  const margin = metric.confidence(new Map(arrays));
-  return Number.isSafeInteger(margin) ? { margin } : {};
+/** What the program itself said; read, not computed. */
+function marginOf(graph: Graph, codes: ReadonlyMap<string, Tensor>): Pick<SampleRecord, "margin"> {
+  const { output } = confidenceOf(graph) ?? {};
+  const tensor = output === undefined ? undefined : codes.get(output);
+  return tensor ? { margin: Number(decode(tensor)[0]) } : {};
 }
 
 function distributions(

@@ -1,5 +1,6 @@
 /** What a command reads and writes. */
 import type { Command, Operand, Post } from "../schedule/program.ts";
+import { weightBytes } from "./packed.ts";
 
 /** The part that an operand plays: `x`, `w`, `multiplier`, `table.knots`, … */
 export interface Access {
@@ -37,14 +38,16 @@ export function readsOf(command: Command): Access[] {
     case "deconv":
       return [
         ...given("x", command.x),
-        ...given("w", command.w),
+        ...given("w", weightBytes(command)),
+        ...given("multipliers", command.multipliers?.values),
         ...given("bias", command.bias),
         ...ofPost(command.post),
       ];
     case "matmul":
       return [
         ...given("a", command.a),
-        ...given("b", command.b),
+        ...given("b", weightBytes(command)),
+        ...given("multipliers", command.multipliers?.values),
         ...given("bias", command.bias),
         ...ofPost(command.post),
       ];

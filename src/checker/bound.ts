@@ -5,7 +5,7 @@
  */
 import type { Graph } from "../ir/graph.ts";
 import type { Target } from "../target/schema.ts";
-import { type Layer, layerOf, macsOf } from "./bound/layer.ts";
+import { type Layer, layerOf, macsOf, weightForms } from "./bound/layer.ts";
 import { convCycles, matMulCycles, type UnitCycles } from "./bound/mappings.ts";
 import { compulsoryTraffic, type Traffic } from "./bound/traffic.ts";
 import { portCycles, vectorCycles } from "./bound/vector.ts";
@@ -77,10 +77,13 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
   let [array, vector, macs] = [0, 0, 0];
   const either: { array: number; vector: number }[] = [];
   const known = new Map<string, ReturnType<typeof layerCycles>>();
+  const formOf = weightForms(graph, target);
+  let least = 0;
   for (const node of graph.nodes) {
-    const layer = layerOf(node, graph);
+    const layer = layerOf(node, graph, formOf);
     if (!layer) continue;
     macs += macsOf(layer);
+    least += layer.kind === "vector" ? 0 : macsOf(layer) / layer.form.rate;
     const key = JSON.stringify(layer);
     const cycles = known.get(key) ?? layerCycles(layer, target);
     known.set(key, cycles);
@@ -97,7 +100,7 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
   const traffic = compulsoryTraffic(graph, target);
   const dramCycles = dramCyclesOf(traffic, target, npus, share);
   const { rows, columns, inputs, stepCycles } = target.array;
-  const peak = (macs * stepCycles) / (rows * columns * inputs * npus);
+  const peak = (least * stepCycles) / (rows * columns * inputs * npus);
   return {
     boundCycles: Math.ceil(Math.max(balance(array, vector, either) / npus, dramCycles)),
     wholeLayerCycles: Math.ceil(Math.max(Math.max(wholeArray, wholeVector) / npus, dramCycles)),
@@ -113,8 +116,9 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
 /** The layer that takes the most cycles at its best, in the teacher's names. */
 export function slowestLayer(graph: Graph, target: Target): { layer: string; cycles: number } | undefined {
   let slowest: { layer: string; cycles: number } | undefined;
+  const formOf = weightForms(graph, target);
   for (const node of graph.nodes) {
-    const layer = layerOf(node, graph);
+    const layer = layerOf(node, graph, formOf);
     if (!layer) continue;
     const { array, vector, onVector } = layerCycles(layer, target);
     const cycles = Math.ceil(onVector ? (vector ?? 0) : Math.min(array, vector ?? array));

@@ -4,6 +4,7 @@ import type { Target } from "../target/schema.ts";
 import { npusOf, readsOf, writesOf } from "./access.ts";
 import type { FaultKind } from "./fault.ts";
 import { countOf, ELEMENT_BYTES, extentOf, isInjective, sizeOf } from "./operand.ts";
+import { multiplierCount, rowsOf, weightsOf } from "./packed.ts";
 import { checkUnit } from "./unit.ts";
 
 export type Report = (kind: FaultKind, says: string) => void;
@@ -97,8 +98,27 @@ class Conditions {
     if (types) this.that(types.includes(dtype), `${what} is ${dtype}`);
   }
 
+  /** The array's second operand: int8, or int4 in rows, with as many multipliers as blocks. */
+  weights(command: Extract<Command, { kind: "conv" | "deconv" | "matmul" }>): void {
+    const { dtype, space } = weightsOf(command);
+    const { engine, multipliers } = command;
+    this.that(space === "sram", `the weights lie in ${space}`);
+    if (dtype !== "int4") {
+      this.that(dtype === "int8", `the weights are ${dtype}`);
+      this.that(multipliers === undefined, "weights of 8 bits have multipliers");
+      return;
+    }
+    this.that(rowsOf(command) !== undefined, "weights of 4 bits do not lie in rows");
+    this.that(engine === "array", `${engine} unpacks no weights`);
+    this.that(command.kind !== "deconv" || command.groups === 1, "a deconvolution in groups has packed weights");
+    if (multipliers === undefined) return;
+    this.operand("the multipliers", multipliers.values, ["uint8"]);
+    const [count, wanted] = [countOf(multipliers.values.shape), multiplierCount(command, multipliers)];
+    this.that(count === wanted, `${count} multipliers for ${wanted ?? "no"} blocks`);
+  }
+
   /** A zero point is a code of its operand. */
-  zero({ dtype }: Operand, zero: number): void {
+  zero({ dtype }: Pick<Operand, "dtype">, zero: number): void {
     const [low, high] = rangeOf(dtype);
     this.that(zero >= low && zero <= high, `the zero point ${zero} is no ${dtype}`);
   }
@@ -156,7 +176,7 @@ function checkShapes(command: Command, report: Report): void {
     case "deconv": {
       const { kind, x, w, bias, y, groups } = command;
       must.operand("x", x, ACTIVATIONS);
-      must.operand("w", w, ["int8"]);
+      must.weights(command);
       must.operand("y", y, STORED);
       const four = [x, w, y].every(({ shape }) => shape.length === 4);
       must.that(four, "a convolution has operands of four axes");
@@ -182,7 +202,7 @@ function checkShapes(command: Command, report: Report): void {
     case "matmul": {
       const { a, b, bias, y, normalise } = command;
       must.operand("a", a, STORED);
-      must.operand("b", b, ["int8"]);
+      must.weights(command);
       must.operand("y", y, STORED);
       const axes = y.shape.length;
       must.that(axes >= 2, "a matrix has two axes");
@@ -193,7 +213,8 @@ function checkShapes(command: Command, report: Report): void {
       must.that(fits, `[${a.shape}] by [${b.shape}] is not [${y.shape}]`);
       if (normalise) must.that(a.dtype === "uint8" && bias === undefined, "only weights of a softmax are normalised");
       must.zero(a, command.aZero);
-      must.zero(b, command.bZero);
+      must.zero({ dtype: "int8" }, command.bZero);
+      must.that(b.dtype === "int8" || command.bZero === 0, "weights of 4 bits have a zero point");
       if (bias) must.perChannel("the bias", bias, columns, ["int32"]);
       must.post(command.post, columns, y);
       return;
@@ -239,6 +260,11 @@ function checkShapes(command: Command, report: Report): void {
       must.operand("y", y, CODES);
       must.that(same(x.shape.slice(0, y.shape.length), y.shape), `reducing [${x.shape}] does not give [${y.shape}]`);
       must.zero(x, command.xZero);
+      if (operation === "margin" || operation === "ctc-margin") {
+        must.operand("x", x, ACTIVATIONS);
+        must.operand("y", y, ["int16"]);
+        must.that(countOf(x.shape) >= 2 * countOf(y.shape), "a margin is that of two codes or more");
+      }
       must.stage(post, operation === "sum" || operation === "l2", 1, y);
       return;
     }

@@ -166,6 +166,12 @@ class Proof {
   }
 }
 
+/** At most the span of the codes; where a row makes a character 2^15 below that. */
+function marginOf({ low, high }: Interval, operation: "margin" | "ctc-margin"): Interval {
+  const most = Math.min(2 ** 15 - 1, high - low);
+  return { low: operation === "margin" ? 0 : -(2 ** 15), high: most };
+}
+
 /** What a command can leave, and what must be proven of it. */
 export function followRanges(command: Command, known: Known, target: Target): Outcome {
   const proof = new Proof(known, target);
@@ -214,6 +220,7 @@ function resultOf(command: Command, known: Known, proof: Proof): Interval {
     case "reduce": {
       const { operation, x, y, xZero, post } = command;
       if (operation === "max" || operation === "min") return known.value("x");
+      if (operation === "margin" || operation === "ctc-margin") return marginOf(known.value("x"), operation);
       const u = withZero(shifted(known.value("x"), -xZero));
       const count = countOf(x.shape) / countOf(y.shape);
       if (operation === "sum") return proof.stage(post, scaled(u, count), y);

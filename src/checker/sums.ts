@@ -1,8 +1,9 @@
 /** Sums of weights: what a channel's products can add up to. */
 import type { ConvCommand, DeconvCommand, MatMulCommand } from "../schedule/program.ts";
-import { type ChannelSums, channelSums, type SumAxis } from "./constants.ts";
+import { type ChannelSums, type Constant, channelSums, numbersOf, type SumAxis } from "./constants.ts";
 import { hull, type Interval, scaled, shifted, times, withZero } from "./interval.ts";
 import { countOf } from "./operand.ts";
+import { packedSums, unpackedRange } from "./packed.ts";
 import type { Known } from "./ranges.ts";
 
 export type Linear = ConvCommand | DeconvCommand | MatMulCommand;
@@ -63,22 +64,28 @@ export type Products = (terms: Interval) => readonly Interval[];
 export function productsOf(command: Linear, known: Known): Products | undefined {
   const [role, operand, zero] =
     command.kind === "matmul" ? (["b", command.b, command.bZero] as const) : (["w", command.w, 0] as const);
+  const packed = operand.dtype === "int4";
   const value = known.value(role);
-  if (value.constant === undefined) {
-    const factor = shifted(value, -zero);
+  const factors = packed && command.multipliers ? known.value("multipliers") : undefined;
+  if (value.constant === undefined || (factors && factors.constant === undefined)) {
+    const factor = packed ? unpackedRange(command) : shifted(value, -zero);
     return (terms) => [scaled(withZero(times(terms, factor)), depthOf(command))];
   }
   const columns = command.kind === "matmul" ? operand.shape[operand.shape.length - 1] : command.y.shape[1];
   const groups = command.kind === "deconv" ? command.groups : 0;
+  const scaledBy = factors?.constant ? ` ${factors.constant.key} each ${command.multipliers?.block}` : "";
+  const isKnown = value.constant.key !== undefined && (!factors || factors.constant?.key !== undefined);
   const key =
-    value.constant.key &&
-    `${command.kind} ${groups} ${value.constant.key} [${operand.shape}] [${operand.strides}] ${zero}`;
-  let sums = key === undefined ? undefined : known.memo.get(key);
+    isKnown &&
+    `${command.kind} ${groups} ${value.constant.key} ${operand.dtype} [${operand.shape}] [${operand.strides}] ${zero}${scaledBy}`;
+  let sums = key ? known.memo.get(key) : undefined;
   if (!sums) {
     if (!known.affords(countOf(operand.shape))) return undefined;
     const { axes, channels } = axesOf(command);
-    sums = folded(channelSums(value.constant, axes, channels, zero), columns);
-    if (key !== undefined) known.memo.set(key, sums);
+    sums = packed
+      ? packedSums(command, value.constant, multipliersOf(command, factors?.constant))
+      : folded(channelSums(value.constant, axes, channels, zero), columns);
+    if (key) known.memo.set(key, sums);
   }
   const { positive, negative } = sums;
   return ({ low, high }) =>
@@ -86,6 +93,10 @@ export function productsOf(command: Linear, known: Known): Products | undefined 
       low: sum * low + negative[channel] * high,
       high: sum * high + negative[channel] * low,
     }));
+}
+
+function multipliersOf({ multipliers }: Linear, constant: Constant | undefined): Float64Array | undefined {
+  return multipliers && constant ? numbersOf(multipliers.values, constant) : undefined;
 }
 
 /** The two halves of 16-bit terms, u = 256·(u >> 8) + (u & 255): what either adds up to. */

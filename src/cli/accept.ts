@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { basename, extname } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { CompileError } from "../error.ts";
 import { collect } from "./options.ts";
 import { print, printJson } from "./terminal.ts";
 import { type TrustFlags, trustOf, trustOptions } from "./trust.ts";
@@ -32,6 +35,7 @@ export const accept = trustOptions(
     const { readRegularFile, writeFileAtomic } = await import("../artifact/file.ts");
     const trust = await trustOf(flags);
     const file = flags.budgets ?? BUDGETS_FILE;
+    if (!existsSync(file)) throw noBudgets(file, basename(path, extname(path)));
     readBudgets(file);
     const text = new TextDecoder().decode(readRegularFile(file, "budgets file"));
     const budgets = parseBudgets(text, file);
@@ -57,6 +61,13 @@ export const accept = trustOptions(
     const lines = changedLines(text, after);
     print(lines.length === 0 ? `${file} says so already\n` : `${file}\n${lines.join("\n")}\n`);
   });
+
+function noBudgets(file: string, name: string): CompileError {
+  return new CompileError("usage/no-such-file", "there is no budgets file yet", {
+    where: file,
+    remedy: `Begin it with:\nbudgets:\n  - artifact: ${JSON.stringify(name)}\n    gates: { maxDrop: 0.005 }\n    baseline: { limits: { maxCycles: 0 } }`,
+  });
+}
 
 function share(text: string): number {
   const value = Number(text);

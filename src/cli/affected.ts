@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { printable } from "../report/escape.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 export const affected = new Command("affected")
   .description("say which artifacts an erratum touches, from their lineage alone")
@@ -13,10 +13,10 @@ export const affected = new Command("affected")
     const results = affectedBy(erratum, artifacts);
     if (json) return printJson({ schema: "optimus-compile/affected@1", erratum: erratum.id, artifacts: results });
     for (const { artifact, affected: hit, because } of results) {
-      print(
+      tell(
         `${hit ? "affected" : "not affected"}: ${printable(artifact, 4096)} (${printable(because.join("; "), 400)})\n`,
       );
     }
     const count = results.filter(({ affected: hit }) => hit).length;
-    print(`${printable(erratum.id)}: ${count} of ${results.length} artifacts are affected\n`);
+    tell(`${printable(erratum.id)}: ${count} of ${results.length} artifacts are affected\n`);
   });

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { CompileError } from "../error.ts";
 import { collect } from "./options.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly key: string;
@@ -30,12 +30,7 @@ export const attest = new Command("attest")
     }
     const key = keys.readPrivateKey(keyPath);
     const signedBy = keys.fingerprint(key);
-    if (signedBy === keys.fingerprint(build)) {
-      throw new CompileError("trust/same-key", "the build signed with this very key, and must not judge itself", {
-        where: keyPath,
-        remedy: "Attest with a key of one's own; `optimus-compile keygen gate` makes one.",
-      });
-    }
+    summary.requireOwnKey(key, build);
     const artifact = file.readArtifact(path);
     const { testResult } = policy.verifyAttestations(artifact, { build, certifier });
     const { result, failedTests } = testResult.predicate;
@@ -45,6 +40,6 @@ export const attest = new Command("attest")
     file.writeArtifact(path, await summary.attestVerdict(artifact, judged, key));
     if (json)
       printJson({ schema: "optimus-compile/attest@1", artifact: path, digest: artifact.digest, ...judged, signedBy });
-    else print(`${judged.verdict}: signed by ${signedBy}\nartifact: ${path}\n`);
+    else tell(`${judged.verdict}: signed by ${signedBy}\nartifact: ${path}\n`);
     process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[judged.verdict];
   });

@@ -4,7 +4,7 @@ import type { BisectDocument } from "../gate/bisect.ts";
 import { printable } from "../report/escape.ts";
 import { interruptible } from "./interrupt.ts";
 import { collect, isCi } from "./options.ts";
-import { print, printJson, say, warn } from "./terminal.ts";
+import { printJson, say, tell, warn } from "./terminal.ts";
 import { type TrustFlags, trustOf, trustOptions } from "./trust.ts";
 
 interface Flags extends TrustFlags {
@@ -33,7 +33,7 @@ export const bisect = trustOptions(
   .action(async (before: string, after: string, flags: Flags) => {
     const document = await interruptible((signal) => run(before, after, flags, signal));
     if (flags.json) return printJson(document);
-    print(textOf(document));
+    tell(textOf(document));
   });
 
 async function run(before: string, after: string, flags: Flags, signal: AbortSignal): Promise<BisectDocument> {

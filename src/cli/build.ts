@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { interruptible } from "./interrupt.ts";
 import { cacheOf, collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
 import { isLive, openProgress } from "./progress.ts";
-import { print, printJson, warn } from "./terminal.ts";
+import { printJson, tell, warn } from "./terminal.ts";
 
 interface Flags extends RecipeFlags {
   readonly out?: string;
@@ -32,7 +32,7 @@ export const build = new Command("build")
     if (flags.dryRun) return await plan(path, flags);
     const { document, notes } = await interruptible((signal) => run(path, flags, signal));
     if (flags.json) printJson(document);
-    else print((await import("../report/build-summary.ts")).summariseBuild(document, notes));
+    else tell((await import("../report/build-summary.ts")).summariseBuild(document, notes));
     process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[document.verdict];
   });
 
@@ -59,7 +59,7 @@ async function plan(path: string, flags: Flags): Promise<void> {
   const { planBuild, planText } = await import("../plan.ts");
   const found = await planBuild(recipe, cacheOf(flags));
   if (flags.json) printJson(found);
-  else print(planText(found));
+  else tell(planText(found));
 }
 
 async function run(path: string, flags: Flags, signal: AbortSignal) {

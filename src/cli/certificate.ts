@@ -3,10 +3,11 @@ import type { Certificate } from "../certificate.ts";
 import { CompileError } from "../error.ts";
 import { printable } from "../report/escape.ts";
 import { collect } from "./options.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly trust?: readonly string[];
+  readonly gateKey?: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -15,23 +16,25 @@ const show = new Command("show")
   .description("say in plain words who says what about these bytes, what was measured, and what was not checked")
   .argument("<artifact>", "a .dopt file")
   .option("--trust <pem>", "public keys: the build's first, then the certifier's (repeatable)", collect)
+  .option("--gate-key <pem>", "a gate's public key: then its summary must be there, too, and is believed")
   .option("--json", "print one JSON document")
-  .action(async (path: string, { trust, json }: Flags) => {
+  .action(async (path: string, { trust, gateKey, json }: Flags) => {
     const [{ certificateOf }, { readArtifact }, { readPublicKeys }] = await Promise.all([
       import("../certificate.ts"),
       import("../artifact/file.ts"),
       import("../artifact/keys.ts"),
     ]);
     const [build, certifier] = trust?.flatMap(readPublicKeys) ?? [];
-    if (trust && (build === undefined || certifier === undefined)) {
+    if ((trust || gateKey) && (build === undefined || certifier === undefined)) {
       throw new CompileError("trust/two-keys", "two public keys are needed to believe an artifact", {
         remedy: "Give --trust public.pem, as `optimus-compile keygen` wrote it: the build's key, then the certifier's.",
       });
     }
-    const keys = build && certifier && ([build, certifier] as const);
+    const gate = gateKey === undefined ? undefined : readPublicKeys(gateKey)[0];
+    const keys = build && certifier && ([build, certifier, gate] as const);
     const certificate = certificateOf(readArtifact(path), keys);
     if (json) printJson({ schema: "optimus-compile/certificate@1", artifact: path, ...certificate });
-    else print(textOf(certificate));
+    else tell(textOf(certificate));
   });
 
 const bom = new Command("bom")

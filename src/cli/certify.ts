@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { interruptible } from "./interrupt.ts";
 import { cacheOf, collect, isCi, type RecipeFlags, settingsOf, wholeNumber } from "./options.ts";
 import { isLive, openProgress } from "./progress.ts";
-import { print, printJson, warn } from "./terminal.ts";
+import { printJson, tell, warn } from "./terminal.ts";
 
 interface Flags extends RecipeFlags {
   readonly recipe: string;
@@ -29,7 +29,7 @@ export const certify = new Command("certify")
   .action(async (path: string, flags: Flags) => {
     const document = await interruptible((signal) => run(path, flags, signal));
     if (flags.json) printJson(document);
-    else print(summary(document));
+    else tell(summary(document));
     process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[document.verdict];
   });
 

@@ -3,7 +3,7 @@ import type { Fault } from "../checker/fault.ts";
 import { CompileError } from "../error.ts";
 import { printable } from "../report/escape.ts";
 import { formatCount, formatTable } from "../report/table.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly profile?: string;
@@ -25,8 +25,8 @@ export const check = new Command("check")
     if (flags.json)
       printJson({ schema: "optimus-compile/check@1", artifact: path, safe: faults.length === 0, ...result });
     else {
-      for (const fault of faults) print(line(fault));
-      if (faults.length === 0) print(summary(commands, ranges, deadline?.says));
+      for (const fault of faults) tell(line(fault));
+      if (faults.length === 0) tell(summary(commands, ranges, deadline?.says));
     }
     if (faults.length > 0) throw unsafe(faults);
     if (deadline && !deadline.met) {

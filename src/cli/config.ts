@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { collect, isCi, type RecipeFlags, settingsOf } from "./options.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags extends RecipeFlags {
   readonly json?: boolean;
@@ -25,12 +25,17 @@ const printCommand = new Command("print")
       },
     ];
     if (flags.json) return printJson({ schema: "optimus-compile/config@1", settings, environment });
-    const { formatTable } = await import("../report/table.ts");
     const { printable } = await import("../report/escape.ts");
     const rows = [...settings, ...environment].map(({ key, value, origin }) =>
-      [key, typeof value === "string" ? value : JSON.stringify(value), origin].map((text) => printable(text, 100)),
+      // The value comes last: it may be long, and is none of the numbers that a table sets to the right.
+      [key, origin, typeof value === "string" ? value : JSON.stringify(value)].map((text) => printable(text, 100)),
     );
-    print(formatTable(rows));
+    const widths = [0, 1].map((at) => Math.max(...rows.map((row) => row[at].length)));
+    tell(
+      rows
+        .map(([key, origin, value]) => `  ${key.padEnd(widths[0])}  ${origin.padEnd(widths[1])}  ${value}\n`)
+        .join(""),
+    );
   });
 
 const originOf = (name: string, flag?: boolean): string => {

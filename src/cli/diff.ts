@@ -3,7 +3,7 @@ import type { DiffDocument, LayerCost } from "../gate/diff.ts";
 import { printable } from "../report/escape.ts";
 import { formatCount, formatTable } from "../report/table.ts";
 import { wholeNumber } from "./options.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 import { type TrustFlags, trustOf, trustOptions } from "./trust.ts";
 
 interface Flags extends TrustFlags {
@@ -31,7 +31,7 @@ export const diff = trustOptions(
     const options = { folder: process.cwd(), ...(metric !== undefined && { metric }) };
     const document = await compare(readEvidence(before, trust), readEvidence(after, trust), options);
     if (flags.json) return printJson(document);
-    print(textOf(document, flags.top));
+    tell(textOf(document, flags.top));
   });
 
 function textOf({ figures, quality, unpaired, layers, layersAlike, unprofiled }: DiffDocument, top: number): string {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { paint, print, printJson } from "./terminal.ts";
+import { paint, printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly out: string;
@@ -21,8 +21,8 @@ export const doctor = new Command("doctor")
       const { printableLines } = await import("../report/escape.ts");
       for (const { name, health, says, remedy } of findings) {
         const [colour, mark] = MARKS[health];
-        print(`${paint(colour, mark)} ${name}: ${printableLines(says).join("\n    ")}\n`);
-        if (remedy !== undefined) print(`    help: ${printableLines(remedy).join(" ")}\n`);
+        tell(`${paint(colour, mark)} ${name}: ${printableLines(says).join("\n    ")}\n`);
+        if (remedy !== undefined) tell(`    help: ${printableLines(remedy).join(" ")}\n`);
       }
     }
     process.exitCode = healthy ? 0 : 2;

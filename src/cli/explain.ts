@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 export const explain = new Command("explain")
   .description("say what an error's code means, what usually leads to it, and what helps")
@@ -8,7 +8,7 @@ export const explain = new Command("explain")
   .action(async (code: string, flags: { readonly json?: boolean }) => {
     const found = (await import("../explain.ts")).explain(code);
     if (flags.json) return printJson({ schema: "optimus-compile/explanation@1", ...found });
-    print(
+    tell(
       `${found.code} (exit status ${found.exitCode})\n\n${found.meaning}\n\n  usual cause: ${found.cause}\n  what helps:  ${found.remedy}\n`,
     );
   });

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { CompileError } from "../error.ts";
 import type { GateDocument } from "../report/gate-document.ts";
 import { collect, isCi, wholeNumber } from "./options.ts";
-import { print, printJson, say, warn } from "./terminal.ts";
+import { print, printJson, say, tell, warn } from "./terminal.ts";
 import { type TrustFlags, trustOf, trustOptions } from "./trust.ts";
 import { toolVersion } from "./version.ts";
 
@@ -19,6 +19,7 @@ interface Flags extends TrustFlags {
   readonly waivers?: readonly string[];
   readonly waiverKey?: readonly string[];
   readonly now?: string;
+  readonly attest?: string;
   readonly plan?: boolean;
   readonly limit?: number;
   readonly discordance?: number;
@@ -45,6 +46,7 @@ export const gate = trustOptions(
   .option("--waivers <file...>", "signed waivers, as `waive` writes them")
   .option("--waiver-key <pem>", "public key of who may waive (repeatable)", collect)
   .option("--now <day>", "the day by which waivers are judged, YYYY-MM-DD (default: today in UTC)", dayOption)
+  .option("--attest <pem>", "sign the verdict with this private key, not the build's, and write it into each artifact")
   .option("--plan", "say how many labels the gates on drops need: 90 % power at no true drop")
   .option("--limit <drop>", "with --plan: the largest drop, in the place of the gates'", positive)
   .option("--discordance <share>", "with --plan: samples that one model answers right and the other does not", positive)
@@ -74,11 +76,12 @@ function dayOption(text: string): string {
 }
 
 async function judge(paths: readonly string[], flags: Flags): Promise<void> {
-  const [{ gate: run }, { BUDGETS_FILE, readBudgets }, { readPublicKeys }] = await Promise.all([
+  const [{ gate: run }, { BUDGETS_FILE, readBudgets }, { readPrivateKey, readPublicKeys }] = await Promise.all([
     import("../gate.ts"),
     import("../gate/budgets.ts"),
     import("../artifact/keys.ts"),
   ]);
+  const attest = flags.attest === undefined ? undefined : readPrivateKey(flags.attest);
   const trust = await trustOf(flags);
   const file = flags.budgets ?? (existsSync(BUDGETS_FILE) ? BUDGETS_FILE : undefined);
   const keys = (flags.waiverKey ?? []).flatMap(readPublicKeys);
@@ -87,6 +90,9 @@ async function judge(paths: readonly string[], flags: Flags): Promise<void> {
       remedy: "Give --waiver-key PUBLIC.pem with --waivers.",
     });
   }
+  if (file === undefined && flags.baseline !== undefined) {
+    warn("--baseline changes nothing: no budgets file says what may change from it\nsee docs/gates.md, `limits`");
+  }
   const document = await run(paths, {
     trust,
     ...(file !== undefined && { budgets: readBudgets(file) }),
@@ -94,6 +100,7 @@ async function judge(paths: readonly string[], flags: Flags): Promise<void> {
     ...(flags.waivers && { waivers: { files: flags.waivers, keys } }),
     today: flags.now ?? new Date().toISOString().slice(0, 10),
     show: fromHere,
+    ...(attest && { attest }),
   });
   await report(document, flags.json ? "json" : flags.reporter, flags.output);
   process.exitCode = { pass: 0, fail: 1, incomplete: 5 }[document.verdict];
@@ -111,8 +118,9 @@ async function report(document: GateDocument, reporter: Reporter, output: string
   if (output !== undefined) {
     const { writeFileAtomic } = await import("../artifact/file.ts");
     writeFileAtomic(output, [text]);
-    print(summariseGate(document));
-  } else print(text);
+    tell(summariseGate(document));
+  } else if (reporter === "summary") tell(text);
+  else print(text);
   for (const { code, says, file } of document.refusedWaivers) warn(`${code}: ${says}\nin ${file}`);
   const page = process.env.GITHUB_STEP_SUMMARY;
   if (reporter !== "github" || page === undefined || page === "") return;
@@ -162,5 +170,5 @@ async function plan(paths: readonly string[], flags: Flags): Promise<void> {
       `${name} ${limit}: ${samples} labels in ${groups} groups (${from})`,
   );
   const odds = `for 90 % power at no true drop, at alpha ${Number(document.alpha.toPrecision(3))} (look ${document.look})`;
-  print(`${[...lines, odds].join("\n")}\n`);
+  tell(`${[...lines, odds].join("\n")}\n`);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { CompileError } from "../error.ts";
-import { print, printJson } from "./terminal.ts";
+import { printJson, tell } from "./terminal.ts";
 
 interface Flags {
   readonly out: string;
@@ -43,12 +43,12 @@ export const keygen = new Command("keygen")
       );
     if (flags.json) return printJson({ schema: "optimus-compile/keygen@1", keys, ...(both && { public: both }) });
     for (const { privateKey, publicPath, fingerprint } of keys) {
-      print(`${privateKey} (keep it secret)\n${publicPath}\n  ${fingerprint}\n`);
+      tell(`${privateKey} (keep it secret)\n${publicPath}\n  ${fingerprint}\n`);
     }
     if (both) {
       const [build, certifier] = paths.map((path) => resolve(path));
-      print(`${both}\n  both public keys, in the order that verify wants\n`);
-      print(`\nnext: in the recipe\n  key: ${build}\n  certifierKey: ${certifier}\n`);
-      print(`then: optimus-compile verify ARTIFACT --key ${resolve(both)}\n`);
+      tell(`${both}\n  both public keys, in the order that verify wants\n`);
+      tell(`\nnext: in the recipe\n  key: ${build}\n  certifierKey: ${certifier}\n`);
+      tell(`then: optimus-compile verify ARTIFACT --key ${resolve(both)}\n`);
     }
   });

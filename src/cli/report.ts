@@ -18,7 +18,7 @@ export const report = new Command("report")
   .argument("<artifact>", "a .dopt file")
   .requiredOption("-o, --output <file>", "where the page goes")
   .option("--baseline <artifact>", "another artifact to see beside this one (repeatable)", collect)
-  .option("--recipe <file>", "the recipe that it was built with: adds the error of each layer, which needs the teacher")
+  .option("--recipe <file>", "the recipe that it was built with: tells the error of each layer anew, from the teacher")
   .option("--set <key=value>", "with --recipe: the settings of the build (repeatable)", collect)
   .option(
     "--key <pem>",

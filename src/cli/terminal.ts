@@ -1,15 +1,28 @@
 import { styleText } from "node:util";
 import { type CompileError, type ErrorCode, exitCodeOf } from "../error.ts";
 import { printableLines } from "../report/escape.ts";
+import { wrap } from "./wrap.ts";
 
 /** Data goes to stdout, talk to stderr, so that `--json | jq` works while a person reads along. */
 export function print(text: string): void {
   process.stdout.write(text);
 }
 
-export function say(text: string): void {
-  process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+/** Sentences and tables of a few columns, for a person: on a terminal they are as wide as it. */
+export function tell(text: string): void {
+  print(fitted(text, process.stdout));
 }
+
+export function say(text: string): void {
+  process.stderr.write(fitted(text.endsWith("\n") ? text : `${text}\n`, process.stderr));
+}
+
+/** A stream that goes elsewhere gets the text as it is. */
+const fitted = (text: string, { isTTY, columns }: NodeJS.WriteStream): string =>
+  isTTY && columns >= NARROWEST ? wrap(text, columns) : text;
+
+/** Fewer columns than these are no terminal's that tells its width. */
+const NARROWEST = 40;
 
 export function printJson(document: unknown): void {
   print(`${JSON.stringify(document, undefined, 2)}\n`);

@@ -3,7 +3,7 @@ import { CompileError } from "../error.ts";
 import type { Check } from "../verify.ts";
 import { interruptible } from "./interrupt.ts";
 import { collect, isCi, wholeNumber } from "./options.ts";
-import { print, printJson, warn } from "./terminal.ts";
+import { printJson, tell, warn } from "./terminal.ts";
 
 interface Flags {
   readonly key?: readonly string[];
@@ -45,7 +45,7 @@ export const verify = new Command("verify")
   .action(async (path: string, flags: Flags) => {
     const result = await interruptible((signal) => run(path, flags, signal));
     if (flags.json) return printJson({ schema: "optimus-compile/verify@1", artifact: path, ...result });
-    print([...result.checks.map(line), `digest: ${result.digest}`, ""].join("\n"));
+    tell([...result.checks.map(line), `digest: ${result.digest}`, ""].join("\n"));
   });
 
 const line = ({ name, says }: Check): string => `✓ ${name}: ${says}`;

@@ -11,6 +11,7 @@ import type {
   MatMulCommand,
   Operand,
   Post,
+  WeightOperand,
 } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 import { bytesOfElement, countOf } from "./operand.ts";
@@ -50,12 +51,15 @@ function reductionSteps(depth: number, height: number, width: number, { inputs, 
   return least;
 }
 
-/** Cycles of a step: `stepCycles`, or what the activation port needs for the pixels and all that lies between them. */
-function stepCycles(stride: number, bytes: number, { array }: Target): number {
+/**
+ * Cycles of a step: `stepCycles`, of which products with 4-bit weights take a part only, or what the activation port needs for the
+ * pixels and all that lies between them.
+ */
+function stepCycles(stride: number, x: Operand, w: WeightOperand, { array }: Target): number {
   const { rows, inputs, pixels, gathers, activationPortBytes } = array;
   const alone = gathers || (pixels === "fused" ? rows : pixels.width) === 1;
-  const spanned = rows * inputs * bytes * (alone ? 1 : stride);
-  return Math.max(array.stepCycles, spanned / activationPortBytes);
+  const spanned = rows * inputs * bytesOfElement(x) * (alone ? 1 : stride);
+  return Math.max(array.stepCycles / (w.dtype === "int4" ? array.int4Rate : 1), spanned / activationPortBytes);
 }
 
 function passesOf(x: Operand, target: Target): number {
@@ -68,13 +72,15 @@ interface Work {
   readonly steps: number;
   /** Cycles of a step that waits for no weights. */
   readonly step: number;
+  /** Bytes of a weight on its way to the array. */
+  readonly weight: number;
   /** Cycles to drain a column of a tile. */
   readonly drain: number;
 }
 
 /** One load of weights serves `weightHold` tiles; the next arrives meanwhile. Whole cycles for each, as hardware must. */
-function multiplyCycles({ tiles, steps, step }: Work, columns: number, { array }: Target): number {
-  const load = (columns * array.inputs) / array.weightPortBytes;
+function multiplyCycles({ tiles, steps, step, weight }: Work, columns: number, { array }: Target): number {
+  const load = (columns * array.inputs * weight) / array.weightPortBytes;
   const loads = (held: number) => Math.ceil(steps * Math.max(held * step, load));
   const rest = tiles % array.weightHold;
   return Math.floor(tiles / array.weightHold) * loads(array.weightHold) + (rest > 0 ? loads(rest) : 0);
@@ -92,12 +98,13 @@ function groupCycles(work: Work, channels: number, width: number, target: Target
   return Math.floor(channels / width) * of(width) + (rest > 0 ? of(rest) : 0);
 }
 
-function workOf({ x, y, strides, post }: ConvShape, steps: number, target: Target): Work {
+function workOf({ x, w, y, strides, post }: ConvShape, steps: number, target: Target): Work {
   const [batch, , height, width] = y.shape;
   return {
     tiles: pixelTiles(batch, height, width, target.array),
     steps: steps * passesOf(x, target),
-    step: stepCycles(strides[1], bytesOfElement(x), target),
+    step: stepCycles(strides[1], x, w, target),
+    weight: bytesOfElement(w),
     drain: drainPerColumn(y, post, false, target),
   };
 }
@@ -182,7 +189,8 @@ function deconvWork({ x, w, groups }: Unplaced<DeconvCommand>, target: Target): 
   return {
     tiles: pixelTiles(x.shape[0], x.shape[2], x.shape[3], array),
     steps: Math.ceil(x.shape[1] / groups / array.inputs) * w.shape[2] * w.shape[3] * passesOf(x, target),
-    step: stepCycles(1, bytesOfElement(x), target),
+    step: stepCycles(1, x, w, target),
+    weight: bytesOfElement(w),
     drain: 0,
   };
 }
@@ -209,7 +217,8 @@ function matMulWork({ a, b, y, post, normalise }: Unplaced<MatMulCommand>, targe
   const work: Work = {
     tiles: pixelTiles(1, 1, pixels, target.array),
     steps: reductionSteps(a.shape[rank - 1], 1, 1, target.array) * passesOf(a, target),
-    step: stepCycles(1, bytesOfElement(a), target),
+    step: stepCycles(1, a, b, target),
+    weight: bytesOfElement(b),
     drain: drainPerColumn(y, post, normalise, target),
   };
   return { products, work };

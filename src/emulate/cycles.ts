@@ -2,7 +2,7 @@
  * How long an engine is busy with one command, in cycles of the NPU's clock: the array (array.ts), the vector unit (passes over
  * the elements), the pooling unit, and no less than the SRAM's ports need. All figures come from the target.
  */
-import type { CommandBody, Operand, Post } from "../schedule/program.ts";
+import type { CommandBody, Operand, Post, WeightOperand } from "../schedule/program.ts";
 import type { Target, VectorStep } from "../target/schema.ts";
 import { convCycles, deconvCycles, matMulCycles } from "./array.ts";
 import { bytesOfElement, bytesReached, countOf } from "./operand.ts";
@@ -29,11 +29,12 @@ function vectorCycles(y: Operand, elements: number, step: VectorStep, post: Post
 
 /** Cycles that the SRAM's ports need for a command's operands, each byte once. */
 function portCycles(command: CommandBody, { sram }: Target): number {
-  const inSram = (operand: Operand | undefined) => (operand?.space === "sram" ? bytesReached(operand) : 0);
+  const inSram = (operand: WeightOperand | undefined) => (operand?.space === "sram" ? bytesReached(operand) : 0);
   let read = 0;
   if ("x" in command) read += inSram(command.x);
   if ("w" in command) read += inSram(command.w);
   if ("a" in command) read += inSram(command.a) + inSram(command.b);
+  if ("multipliers" in command) read += inSram(command.multipliers?.values);
   const written = "y" in command ? inSram(command.y) : 0;
   return Math.ceil(Math.max(read / sram.readBytesPerCycle, written / sram.writeBytesPerCycle));
 }
@@ -68,6 +69,11 @@ function unitCycles(command: CommandBody, target: Target): number {
     }
     case "reduce": {
       const { x, y, operation, post } = command;
+      if (operation === "margin" || operation === "ctc-margin") {
+        // Against the largest so far; its loser, or the element itself, against the second.
+        const compared = (step: VectorStep) => vectorCycles(x, countOf(x.shape), step, undefined, target);
+        return compared("reduce") + compared("min") + compared("max");
+      }
       const roots = operation === "l2" ? vectorCycles(y, countOf(y.shape), "root", undefined, target) : 0;
       return vectorCycles(x, countOf(x.shape), operation === "l2" ? "mac" : "reduce", post, target) + roots;
     }

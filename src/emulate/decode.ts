@@ -9,6 +9,7 @@ import type {
   Engine,
   Entry,
   EntryPlan,
+  Multipliers,
   Operand,
   Port,
   PortQuant,
@@ -20,10 +21,11 @@ import type {
   Space,
   StateBuffer,
   Storage,
+  WeightOperand,
 } from "../schedule/program.ts";
 import { Reader } from "./reader.ts";
 
-const VERSION = 2;
+const VERSION = 3;
 const MAX_RANK = 16;
 
 const KINDS: readonly CommandKind[] = [
@@ -62,6 +64,8 @@ const STORAGES: readonly Storage[] = [
   "bfloat16",
   "bool",
 ];
+/** What the weights of the array may be besides. */
+const WEIGHT_TYPES: readonly WeightOperand["dtype"][] = [...STORAGES, "int4"];
 const ROUNDS: readonly Round[] = ["tosa-single", "tosa-double", "ort-f32-rne"];
 const MAPPINGS: readonly ConvMapping[] = ["dense", "column", "toeplitz", "vector"];
 const SPACES: readonly Space[] = ["sram", "dram"];
@@ -70,14 +74,28 @@ type Pair = [number, number];
 type Four = [number, number, number, number];
 
 function readOperand(from: Reader): Operand {
+  return readView(from, STORAGES);
+}
+
+function readView<T extends WeightOperand["dtype"]>(
+  from: Reader,
+  types: readonly T[],
+): Omit<Operand, "dtype"> & { dtype: T } {
   const space = from.choice(SPACES, "memory");
-  const dtype = from.choice(STORAGES, "type");
+  const dtype = from.choice(types, "type");
   const rank = from.u8();
   if (rank > MAX_RANK) from.fail(`an operand has ${rank} axes`);
   const address = from.u64();
   const shape = Array.from({ length: rank }, () => from.u32());
   const strides = Array.from({ length: rank }, () => from.i64());
   return { space, address, dtype, shape, strides };
+}
+
+/** The weights of the array, and what belongs to those of 4 bits. */
+function readWeights(from: Reader): { weights: WeightOperand; multipliers?: Multipliers } {
+  const weights = readView(from, WEIGHT_TYPES);
+  const multipliers = from.optional((): Multipliers => ({ values: readOperand(from), block: from.i64() }));
+  return { weights, ...present("multipliers", multipliers) };
 }
 
 function readTable(from: Reader): PostTable {
@@ -120,22 +138,42 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
     case "dma-write":
       return { ...common, kind, from: operand(), to: operand(), ...readNpus(from) };
     case "conv": {
-      const [x, w, bias, y] = [operand(), operand(), from.optional(operand), operand()];
+      const x = operand();
+      const { weights: w, ...factors } = readWeights(from);
+      const [bias, y] = [from.optional(operand), operand()];
       const [xZero, strides, pads, dilations, groups] = [integer(), pair(), four(), pair(), integer()];
       const [mapping, block] = [from.choice(MAPPINGS, "mapping"), integer()];
-      const fields = { x, w, ...present("bias", bias), y, xZero, strides, pads, dilations, groups, mapping, block };
+      const fields = {
+        x,
+        w,
+        ...factors,
+        ...present("bias", bias),
+        y,
+        xZero,
+        strides,
+        pads,
+        dilations,
+        groups,
+        mapping,
+        block,
+      };
       return { ...common, kind, ...fields, post: readPost(from) };
     }
     case "deconv": {
-      const [x, w, bias, y] = [operand(), operand(), from.optional(operand), operand()];
+      const x = operand();
+      const { weights: w, ...factors } = readWeights(from);
+      const [bias, y] = [from.optional(operand), operand()];
       const [xZero, strides, pads, dilations, groups] = [integer(), pair(), pair(), pair(), integer()];
-      const fields = { x, w, ...present("bias", bias), y, xZero, strides, pads, dilations, groups };
+      const fields = { x, w, ...factors, ...present("bias", bias), y, xZero, strides, pads, dilations, groups };
       return { ...common, kind, ...fields, post: readPost(from) };
     }
     case "matmul": {
-      const [a, b, bias, y] = [operand(), operand(), from.optional(operand), operand()];
+      const a = operand();
+      const { weights: b, ...factors } = readWeights(from);
+      const [bias, y] = [from.optional(operand), operand()];
       const [aZero, bZero, normalise] = [integer(), integer(), from.flag()];
-      return { ...common, kind, a, b, ...present("bias", bias), y, aZero, bZero, normalise, post: readPost(from) };
+      const fields = { a, b, ...factors, ...present("bias", bias), y, aZero, bZero, normalise };
+      return { ...common, kind, ...fields, post: readPost(from) };
     }
     case "eltwise": {
       const operation = from.choice(["add", "mul", "max", "min"] as const, "operation");
@@ -158,7 +196,7 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
       return { ...common, kind, ...fields, ...present("post", post) };
     }
     case "reduce": {
-      const operation = from.choice(["sum", "max", "min", "l2"] as const, "operation");
+      const operation = from.choice(["sum", "max", "min", "l2", "margin", "ctc-margin"] as const, "operation");
       const [x, y, xZero] = [operand(), operand(), integer()];
       return {
         ...common,

@@ -5,15 +5,16 @@
 import type { Command, Operand } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 import { arrayEdges } from "./array.ts";
+import { inBytes } from "./operand.ts";
 import { operandsOverlap } from "./overlap.ts";
 import type { Work } from "./simulate.ts";
 
 function readsOf(command: Command): readonly (Operand | undefined)[] {
   if (command.kind !== "conv" && command.kind !== "deconv" && command.kind !== "matmul") return [];
-  const { bias, post } = command;
+  const { bias, multipliers, post } = command;
   const { multiplier, shift, table } = post;
-  const own = command.kind === "matmul" ? [command.a, command.b] : [command.x, command.w];
-  return [...own, bias, multiplier, shift, table?.knots, table?.multiplier, table?.shift];
+  const own = command.kind === "matmul" ? [command.a, inBytes(command.b)] : [command.x, inBytes(command.w)];
+  return [...own, multipliers?.values, bias, multiplier, shift, table?.knots, table?.multiplier, table?.shift];
 }
 
 /** Whether a command reads bytes that the one before it writes. */

@@ -1,7 +1,8 @@
 /** Energy of one run, by event: estimates with a range, never a measurement. */
-import { type Command, type Operand, type Program, STORAGE_BYTES } from "../schedule/program.ts";
+import { type Command, type Operand, type Program, STORAGE_BYTES, type WeightOperand } from "../schedule/program.ts";
 import type { Target } from "../target/schema.ts";
 import { bytesOfView, engineCycles, macsOf } from "./cycles.ts";
+import { bytesOfElement } from "./operand.ts";
 import type { Timing } from "./timing.ts";
 import { voltageFactor } from "./voltage.ts";
 
@@ -11,7 +12,7 @@ export interface Range {
   readonly high: number;
 }
 
-const PARTS = ["macs", "macsInt16", "vector", "sram", "dram", "leakage"] as const;
+const PARTS = ["macs", "macsInt4", "macsInt16", "vector", "sram", "dram", "leakage"] as const;
 
 export interface Energy {
   /** Of one SoC's run, without what the board draws anyway. */
@@ -26,6 +27,8 @@ export interface Events {
   /** Multiply-accumulates of the array with operands of 8 bits, and with one of 16 bits. */
   readonly macs: number;
   readonly macsInt16: number;
+  /** With weights of 4 bits; with operands of 16 bits, each of the array's passes. */
+  readonly macsInt4: number;
   readonly vectorOperations: number;
   readonly sramBytes: number;
   readonly dramBytes: number;
@@ -52,7 +55,8 @@ function sramBytes(command: Command, target: Target): number {
     case "matmul": {
       // Every cycle reads one vector of activations and one of weights; every result is written once.
       const { rows, columns, inputs } = target.array;
-      return engineCycles(command, target) * (rows + columns) * inputs + bytesOfView(command.y);
+      const weight = bytesOfElement(weightsOf(command));
+      return engineCycles(command, target) * (rows + columns * weight) * inputs + bytesOfView(command.y);
     }
     case "eltwise":
       return once([command.a, command.b, command.y]);
@@ -66,6 +70,17 @@ function sramBytes(command: Command, target: Target): number {
   }
 }
 
+type Linear = Extract<Command, { kind: "conv" | "deconv" | "matmul" }>;
+
+function weightsOf(command: Linear): WeightOperand {
+  return command.kind === "matmul" ? command.b : command.w;
+}
+
+function hasInt4Weights(command: Command): boolean {
+  const linear = command.kind === "conv" || command.kind === "deconv" || command.kind === "matmul";
+  return linear && weightsOf(command).dtype === "int4";
+}
+
 /** Whether the array needs more than one pass for an operand. */
 function isWide(command: Command): boolean {
   if (command.kind === "matmul") return STORAGE_BYTES[command.a.dtype] > 1 || STORAGE_BYTES[command.b.dtype] > 1;
@@ -73,16 +88,17 @@ function isWide(command: Command): boolean {
 }
 
 function eventsOf(commands: readonly Command[], timing: Timing, target: Target): Events {
-  let [macs, macsInt16, vectorOperations, sram] = [0, 0, 0, 0];
+  let [macs, macsInt4, macsInt16, vectorOperations, sram] = [0, 0, 0, 0, 0];
   for (const command of commands) {
     const own = macsOf(command);
     if (command.engine === "vector") {
       vectorOperations += Math.max(own, engineCycles(command, target) * target.vector.lanes);
-    } else if (isWide(command)) macsInt16 += own;
+    } else if (hasInt4Weights(command)) macsInt4 += own * (isWide(command) ? target.array.int16Passes : 1);
+    else if (isWide(command)) macsInt16 += own;
     else macs += own;
     sram += sramBytes(command, target);
   }
-  return { macs, macsInt16, vectorOperations, sramBytes: sram, dramBytes: timing.dramBusBytes };
+  return { macs, macsInt4, macsInt16, vectorOperations, sramBytes: sram, dramBytes: timing.dramBusBytes };
 }
 
 /**
@@ -92,7 +108,7 @@ function eventsOf(commands: readonly Command[], timing: Timing, target: Target):
 export function energyOf(program: Program, timing: Timing, target: Target, entry = program.entries[0]?.name): Energy {
   const commands = program.entries.find(({ name }) => name === entry)?.commands ?? [];
   const events = eventsOf(commands, timing, target);
-  const { macInt8, macInt16, vectorOperation, sramByte, dramByte, leakageWatts } = target.energy;
+  const { macInt8, macInt16, macInt4, vectorOperation, sramByte, dramByte, leakageWatts } = target.energy;
   const factor = voltageFactor(target);
   const seconds = timing.ms / 1000;
   const dynamic = (count: number, picojoules: Range) =>
@@ -100,6 +116,7 @@ export function energyOf(program: Program, timing: Timing, target: Target, entry
   const passes = target.array.int16Passes;
   const parts = {
     macs: dynamic(events.macs, macInt8),
+    macsInt4: dynamic(events.macsInt4, macInt4 ?? macInt8),
     macsInt16: dynamic(events.macsInt16, macInt16 ?? rangeOf((level) => macInt8[level] * passes)),
     vector: dynamic(events.vectorOperations, vectorOperation),
     sram: dynamic(events.sramBytes, sramByte),

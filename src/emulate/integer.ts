@@ -16,6 +16,7 @@ import { isFloat } from "../ir/numbers.ts";
 import { bytesOf, viewBytes } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
 import { inferTypes } from "../ops/infer.ts";
+import { withUnpackedConstants } from "../ops/shared/npu/unpacked.ts";
 import { interpret } from "../run/interpret.ts";
 import { compileNode } from "./integer/compile.ts";
 import { type Layout, type Lifetime, makeLayout, placeValues } from "./integer/memory.ts";
@@ -42,7 +43,7 @@ export interface IntegerProgram {
  */
 export function loadInteger(source: Graph): IntegerProgram {
   const untyped = source.nodes.some((node) => node.outputs.some((name) => name !== "" && !source.types.has(name)));
-  return new Program(untyped ? inferTypes(source) : source);
+  return new Program(withUnpackedConstants(untyped ? inferTypes(source) : source));
 }
 
 const CODES: ReadonlySet<DType> = new Set<DType>(["int8", "uint8", "int16"]);

@@ -17,7 +17,7 @@ export interface SampleRecord {
   readonly compiled: unknown;
   /** How sure the compiled model was; the teacher's beside it. */
   readonly confidence: { readonly teacher: number; readonly compiled: number };
-  /** Where answers are classes: the least difference of the two largest output codes, from the integers alone. */
+  /** What the program said of its own confidence: an integer, of equal codes 0. Absent where it says nothing. */
   readonly margin?: number;
   /** Where answers are classes: the probability that each model gave its own answer, and how far apart the two are. */
   readonly probability?: { readonly teacher: number; readonly compiled: number };

@@ -20,6 +20,8 @@ export interface Measured {
   readonly energy?: { readonly mJ: { readonly low: number; readonly mid: number; readonly high: number } };
   readonly floatTensors?: number;
   readonly artifactBytes?: number;
+  /** Of the certified operating point: the share of decisions that go to System 2, or why nobody knows it. */
+  readonly escalation?: { readonly rate: number; readonly upper: number } | string;
 }
 
 interface GateKind {
@@ -31,6 +33,8 @@ interface GateKind {
   readonly shown?: (measured: Measured) => number | undefined;
   /** Whom the figure is of. */
   readonly where?: (measured: Measured) => string | undefined;
+  /** Why there is no value, where that is known. */
+  readonly missing?: (measured: Measured) => string | undefined;
 }
 
 /** The slice that may be worst: the largest limit, and a slice without limits before all. */
@@ -134,6 +138,13 @@ export const GATES = {
     keeps: "at most",
     value: ({ floatTensors }) => floatTensors,
   },
+  maxEscalationRate: {
+    says: "the share of decisions that are handed to System 2, by the certified operating point",
+    keeps: "at most",
+    value: ({ escalation }) => (typeof escalation === "object" ? escalation.rate : undefined),
+    shown: ({ escalation }) => (typeof escalation === "object" ? escalation.upper : undefined),
+    missing: ({ escalation }) => (typeof escalation === "string" ? escalation : undefined),
+  },
 } as const satisfies Readonly<Record<string, GateKind>>;
 
 export type GateName = keyof typeof GATES;
@@ -176,7 +187,8 @@ function judgeOne(gate: GateName, limit: number, measured: Measured): GateResult
   const where = kind.where?.(measured);
   const result = { gate, limit, value, ...(where !== undefined && { where }) };
   if (value === undefined || Number.isNaN(value) || Number.isNaN(limit)) {
-    return { ...result, verdict: "incomplete", reason: `nothing was measured for ${gate} (${says})` };
+    const reason = kind.missing?.(measured) ?? `nothing was measured for ${gate} (${says})`;
+    return { ...result, verdict: "incomplete", reason };
   }
   const slack = SLACK * Math.max(1, Math.abs(limit));
   const kept = (figure: number) => (keeps === "at most" ? figure <= limit + slack : figure >= limit - slack);

@@ -28,6 +28,16 @@ export interface Metric<O = unknown> {
    * can do better than `combine` on a list with repetitions.
    */
   weighted?(outcomes: readonly O[], reference: readonly O[]): (weights: Int32Array) => number;
+  /**
+   * The metric, and for each sample its part of how much less the metric would be without the sample's group (`group`: the
+   * number of each sample's), to first order; the value is NaN where a group cannot be left out. `effectiveGroups`: groups of
+   * equal weight that would say as much. For metrics that are smooth but no ratio of sums: then intervals need no draws.
+   */
+  influence?(
+    outcomes: readonly O[],
+    reference: readonly O[],
+    group: Uint32Array,
+  ): { readonly value: number; readonly each: Float64Array; readonly effectiveGroups: number };
   /** How much of two models' answers to one sample is the same. */
   same(a: O, b: O): { readonly equal: number; readonly total: number };
   /** The output that holds class scores or probabilities along its last axis, for metrics whose answers are classes. */

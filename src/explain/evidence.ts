@@ -2,6 +2,11 @@ import type { Entries } from "./entry.ts";
 
 /** Exit status 5: there is not enough to judge by, which is never a pass. */
 export const evidence: Entries = {
+  latency: [
+    "The evidence does not say how long one inference takes.",
+    "It was written by another version.",
+    "Give `--chip-ms`, or certify again.",
+  ],
   accept: [
     "A gate that was never measured cannot be accepted.",
     "The evidence holds no figure for it.",
@@ -14,8 +19,8 @@ export const evidence: Entries = {
   ],
   margins: [
     "The evidence does not hold what a threshold of escalation is learned from.",
-    "The metric says nothing about single samples, the outputs are not codes of one scale, or an older version certified.",
-    "Certify again with this version, with the metric accuracy or cer.",
+    "The metric says nothing about single samples, or the program has no confidence of its own (`confidence` in the recipe).",
+    "Build again with `confidence: margin` and the metric accuracy or cer, and certify.",
   ],
   metric: [
     "The evidence does not say by which metric it was judged.",

@@ -140,6 +140,21 @@ export const model: Entries = {
   "undefined-input": ["A node reads a value that nothing makes.", DAMAGED, EXPORT],
   "undefined-output": ["The graph promises an output that nothing makes.", DAMAGED, EXPORT],
   "unknown-dtype": ["A tensor's data type is not known.", "A newer ONNX, or a damaged file.", EXPORT],
+  diverged: [
+    "A training's loss, or a gradient, is no longer a finite number.",
+    "A learning rate that is too high, or data that are not what the model expects.",
+    "Lower the rate, warm up longer, or clip the gradients; the weights are those before the step.",
+  ],
+  "no-gradient": [
+    "An operator between a weight and the loss has no gradient.",
+    "An operator that docs/training.md lists as not differentiable.",
+    "Train only what comes after it, or bring it into simpler operators with a `lower` pass first.",
+  ],
+  "unknown-size": [
+    "A value on the way from a weight to the loss has dimensions that are not known.",
+    "A batch size, or a length, that was not bound.",
+    "Bind all dimensions of the inputs; a training step is built for one batch size.",
+  ],
   "unknown-operator": [
     "An operator of the model is not known.",
     "A custom operator of a framework.",

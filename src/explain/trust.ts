@@ -157,6 +157,11 @@ export const trust: Entries = {
     "The summary was written by another tool.",
     "Do not rely on it.",
   ],
+  "stale-summary": [
+    "The gate's summary is about an earlier certification.",
+    "The artifact was certified again after the gate had passed it.",
+    "Run the gate again, with `--attest`.",
+  ],
   statement: ["An attestation holds no in-toto statement about one artifact.", CHANGED, AGAIN],
   "too-large": [
     "The program needs more memory than a host gives.",

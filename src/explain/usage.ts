@@ -5,10 +5,30 @@ const HELP = "COMMAND --help lists arguments and options.";
 
 /** Exit status 2: the command line, a file that was named, or what it says. Data has a page of its own. */
 export const usage: Entries = {
+  prices: [
+    "What decisions cost cannot be told.",
+    "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
+    "Give all three.",
+  ],
+  "attest-unsigned": [
+    "A gate that believes nobody cannot sign.",
+    "`--attest` together with `--unsigned`.",
+    "Give both public keys in the place of `--unsigned`.",
+  ],
   "accept-gate": [
     "A gate was to be accepted that the budgets do not hold.",
     "A mistyped --gate.",
     "The message lists those of the entry.",
+  ],
+  "not-a-loss": [
+    "What is to be differentiated is not one number.",
+    "The name of scores where that of a loss was meant.",
+    "Reduce it to a mean or a sum, or add a loss to the graph.",
+  ],
+  "nothing-quantized": [
+    "The recipe's passes quantize nothing that could be exported.",
+    "A list of passes of one's own without `lower/integer`.",
+    "Use the preset `default`, or a list that quantizes and lowers.",
   ],
   "bad-binding": [
     "What the recipe binds to an input does not fit the model.",
@@ -297,7 +317,7 @@ export const usage: Entries = {
     "`optimus-compile targets` lists them.",
   ],
   "unknown-value": [
-    "`quantize.int16` names what is no value and no node.",
+    "`quantize.int16`, a training's loss or its list of weights names what the model does not have.",
     "A mistyped name.",
     "`optimus-compile inspect MODEL` lists them.",
   ],
@@ -327,7 +347,11 @@ export const usage: Entries = {
     "A typing mistake.",
     "docs/gates.md lists the gates.",
   ],
-  "what-to-export": ["It was not said what to write.", "Neither --onnx nor --integer-onnx.", "Give one of them."],
+  "what-to-export": [
+    "It was not said what to write.",
+    "None of --onnx, --integer-onnx and --qdq, or more than one.",
+    "Give one of them.",
+  ],
   "wrong-input": [
     "An input of the integer model has another type or shape.",
     "Data of another preprocessing.",

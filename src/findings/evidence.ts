@@ -23,6 +23,7 @@ const SampleSchema = z.object({
   teacher: z.record(z.string(), z.unknown()),
   compiled: z.record(z.string(), z.unknown()),
   confidence: Pair.optional(),
+  margin: z.number().optional(),
   probability: Pair.optional(),
 });
 

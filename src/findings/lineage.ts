@@ -33,6 +33,7 @@ const LineageFacts = z.object({
   data: z.object({ calibration: Split.optional(), selection: Split.optional() }),
   passes: z.array(Passed),
   numerics: z.string().optional(),
+  errors: z.object({ values: z.array(z.tuple([z.string(), z.number()])), left: z.number() }).optional(),
   licenses: z.object({ teacher: z.string().optional(), data: z.string().optional() }).optional(),
 });
 

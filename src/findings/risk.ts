@@ -1,71 +1,57 @@
 /** How much is wrong among the answers that a model is surest of, and whether it is as often right as it says. */
-import type { Absent, Bin, CalibrationModel, RiskModel, RiskPoint } from "../report/html/model.ts";
+import { type Curve, curveOf } from "../evidence/escalation/curve.ts";
+import { lossOf } from "../evidence/escalation/loss.ts";
+import type { Absent, Bin, CalibrationModel, OperatingPointModel, RiskModel, RiskPoint } from "../report/html/model.ts";
 import type { Evidence, EvidenceSample } from "./evidence.ts";
 
-/** Points of a curve in the report; the area is taken over all of them. */
+/** Points of a curve in the report; the areas are taken over all of them. */
 const POINTS = 120;
 const BINS = 15;
 
-/** What one answer costs, from 0 to 1 or more; undefined where the metric says nothing about single samples. */
-export function lossOf(outcome: Readonly<Record<string, unknown>>): number | undefined {
-  const { errors, length, correct, labels } = outcome;
-  if (typeof errors === "number" && typeof length === "number") return errors / Math.max(1, length);
-  if (typeof correct === "number" && Array.isArray(labels)) return 1 - correct / Math.max(1, labels.length);
-  return undefined;
-}
-
 const LOSSES: Readonly<Record<string, string>> = {
   accuracy: "the share of answers that are wrong",
-  cer: "character errors, over the characters that there are",
+  cer: "character errors, over the characters that there are, at most 1",
 };
 
-export function riskOf({ samples, accuracy }: Evidence): RiskModel | Absent {
-  const curveOf = (model: "teacher" | "compiled") => {
+/**
+ * Both models' curves, by the float teacher's confidence and by the compiled model's: the integer margin that the program gave,
+ * where each sample has one.
+ */
+export function riskOf({ samples, accuracy }: Evidence, point?: OperatingPointModel | Absent): RiskModel | Absent {
+  const own = samples.every(({ margin }) => margin !== undefined);
+  const rated = (model: "teacher" | "compiled") => {
     const rows = samples.flatMap((sample) => {
       const loss = lossOf(sample[model]);
-      return loss === undefined || !sample.confidence ? [] : [{ loss, confidence: sample.confidence[model] }];
+      const confidence = model === "compiled" && own ? sample.margin : sample.confidence?.[model];
+      return loss === undefined || confidence === undefined ? [] : [{ loss, confidence }];
     });
-    return rows.length === samples.length && rows.length > 0 ? riskCurve(rows) : undefined;
+    return rows.length === samples.length && rows.length > 0 ? curveOf(rows) : undefined;
   };
-  const [teacher, compiled] = [curveOf("teacher"), curveOf("compiled")];
+  const [teacher, compiled] = [rated("teacher"), rated("compiled")];
   if (teacher === undefined || compiled === undefined) {
     return {
       absent: `The metric ${accuracy.metric} says nothing about single samples, so there is no risk to keep low.`,
     };
   }
   return {
-    compiled: compiled.points,
-    teacher: teacher.points,
-    aurc: { compiled: compiled.area, teacher: teacher.area },
+    compiled: pointsOf(compiled),
+    teacher: pointsOf(teacher),
+    aurc: { compiled: compiled.aurc, teacher: teacher.aurc },
+    augrc: { compiled: compiled.augrc, teacher: teacher.augrc },
+    by: own ? "margin" : "outputs",
     loss: LOSSES[accuracy.metric] ?? "the mean loss of a sample",
     n: samples.length,
+    ...(point && { point }),
   };
 }
 
-interface Rated {
-  readonly loss: number;
-  readonly confidence: number;
-}
-
-/**
- * Mean loss of the surest answers, for every share of them that is kept. Answers of equal confidence come and go together.
- * The area is the plug-in AURC: the mean of that curve over the n shares (Geifman and El-Yaniv 2017).
- */
-export function riskCurve(rows: readonly Rated[]): { readonly points: readonly RiskPoint[]; readonly area: number } {
-  const sorted = [...rows].sort((a, b) => b.confidence - a.confidence);
-  const all: RiskPoint[] = [];
-  let area = 0;
-  let sum = 0;
-  for (let first = 0; first < sorted.length; ) {
-    let next = first;
-    while (next < sorted.length && sorted[next].confidence === sorted[first].confidence) sum += sorted[next++].loss;
-    all.push({ coverage: next / sorted.length, risk: sum / next });
-    area += ((next - first) * sum) / next;
-    first = next;
-  }
-  const every = Math.max(1, Math.ceil(all.length / POINTS));
-  const points = all.filter((_, at) => at % every === every - 1 || at === all.length - 1);
-  return { points, area: area / sorted.length };
+/** As many as a screen can tell apart; the last is the whole. */
+function pointsOf({ steps }: Curve): RiskPoint[] {
+  const n = steps.at(-1)?.kept ?? 0;
+  const every = Math.max(1, Math.ceil(steps.length / POINTS));
+  return steps
+    .filter((_, at) => at % every === every - 1 || at === steps.length - 1)
+    .map(({ kept, loss }) => ({ coverage: kept / n, risk: loss / kept }));
 }
 
 export function calibrationOf({ accuracy, samples }: Evidence): CalibrationModel | Absent {

@@ -143,7 +143,10 @@ export function suspectsOf(a: Lineage, b: Lineage): Suspect[] {
     teacher: ({ teacher }) => [teacher.digest, ...teacher.external.map(({ digest }) => digest)],
     data: ({ data }) => [data.calibration.digest, data.selection?.digest],
     passes: ({ passes }) => passes.map(({ name }) => name),
-    options: ({ passes }) => passes.map(({ name, options }) => [name, options]),
+    options: ({ passes }) =>
+      passes.flatMap(({ name, options }) =>
+        Object.entries(options).map(([key, value]) => `${name}: ${key} ${JSON.stringify(value)}`),
+      ),
     target: ({ target }) => [target.name, target.digest, target.profile],
     version: ({ compiler, emulator }) => [compiler.version, compiler.digest, compiler.dependencies, emulator.digest],
   };

@@ -6,6 +6,7 @@ import { EVIDENCE_SCHEMA } from "../artifact/evidence.ts";
 import { readArtifact } from "../artifact/file.ts";
 import { type TrustedKeys, verifyAttestations } from "../artifact/verify.ts";
 import { CompileError } from "../error.ts";
+import { escalationOf } from "../escalation.ts";
 import type { SampleRecord } from "../evidence/evaluate.ts";
 import type { Gates, Measured } from "../evidence/gates.ts";
 import type { MetricSpec } from "../evidence/metric.ts";
@@ -93,10 +94,12 @@ export function readEvidence(path: string, trust: Trust): Evidence {
       remedy: "Certify it again with this version.",
     });
   }
-  const { digest, samples, metric, data, looked, gates = [], ...measured } = parsed.data;
+  const { digest, samples, metric, data, looked, gates = [], ...rest } = parsed.data;
   if (digest !== artifact.digest) {
     throw new CompileError("evidence/subject", "the evidence is about another artifact", { where: path });
   }
+  const escalation = escalationOf(artifact, trust === "unsigned" ? "anybody" : trust.certifier);
+  const measured = { ...rest, escalation };
   return {
     name: nameOf(artifact, path),
     path,

@@ -2,8 +2,9 @@
 import { CompileError } from "../error.ts";
 import type { SampleRecord } from "../evidence/evaluate.ts";
 import type { Metric } from "../evidence/metric.ts";
-import { byGroup, type GroupSum } from "../evidence/statistics/clusters.ts";
-import { dropLimits, dropOver, MIN_GROUPS } from "../evidence/statistics/drop.ts";
+import { byGroup } from "../evidence/statistics/clusters.ts";
+import { dropOver, MIN_GROUPS, reductionOf } from "../evidence/statistics/drop.ts";
+import { influenceReduction } from "../evidence/statistics/influence.ts";
 import { type DropPlan, planFromPilot, planProportions } from "../evidence/statistics/plan.ts";
 
 export interface PlanLine extends DropPlan {
@@ -34,10 +35,7 @@ export function planFromAssumptions(
   return { gate, limit, from, ...(plan ?? hopeless(gate, limit)) };
 }
 
-/**
- * From a pilot: yes-or-no outcomes by their discordance and design effect; other metrics by the variance of the groups'
- * jackknife values G·θ − (G−1)·θ₋ᵢ (Tukey 1958), of which there are as many as groups.
- */
+/** From a pilot: the gate is tried on groups drawn from the pilot's, in which neither model is the better one. */
 export function planFromRecords(
   gate: string,
   limit: number,
@@ -54,35 +52,26 @@ export function planFromRecords(
     });
   }
   const groupSize = records.length / groups.length;
-  const limits = dropLimits(metric, records, { alpha, seed: 0 });
-  if (limits?.method === "tango") {
-    const { effectiveSamples } = limits;
-    const effect = records.length / effectiveSamples;
-    // A pilot without any difference is not one that can have none: at least one is taken for seen.
-    const discordance = Math.max(1, discordant(metric, records)) / records.length;
-    return planFromAssumptions(gate, limit, alpha, { discordance, effect, groupSize });
-  }
-  const plan = planFromPilot({ limit, alpha }, pseudoValues(metric, groups)) ?? hopeless(gate, limit);
+  const reduction = reductionOf(metric, groups) ?? pseudoValues(metric, groups);
+  const plan = planFromPilot({ limit, alpha }, reduction) ?? hopeless(gate, limit);
   const from = `the pilot's ${groups.length} groups of ${round(groupSize)} samples`;
-  return { gate, limit, from, ...plan, samples: Math.ceil(plan.groups * groupSize) };
+  return { gate, limit, from, ...plan };
 }
 
-function discordant(metric: Metric, records: readonly SampleRecord[]): number {
-  const top = (outcome: unknown, reference: unknown) => metric.ratio?.(outcome, reference)[0];
-  return records.filter(({ teacher, compiled }) => top(teacher, teacher) !== top(compiled, teacher)).length;
-}
-
-function pseudoValues(metric: Metric, groups: readonly (readonly SampleRecord[])[]): GroupSum[] {
+/** Of metrics that say nothing of single samples, from the groups' jackknife values (Tukey 1958): (G − 1)·(θ − θ₋ᵢ). */
+function pseudoValues(metric: Metric, groups: readonly (readonly SampleRecord[])[]) {
   const count = groups.length;
   const { value } = dropOver(metric, groups);
   const weights = new Int32Array(count).fill(1);
   const whole = value(weights);
-  return groups.map((_, at) => {
+  const parts = groups.map(({ length }, at) => {
     weights[at] = 0;
     const without = value(weights);
     weights[at] = 1;
-    return { sum: count * whole - (count - 1) * without, size: 1 };
+    const drop = Number.isNaN(without) ? 0 : (count - 1) * (whole - without);
+    return { size: length, drop, change: Math.abs(drop), changeSquared: 0, changed: length };
   });
+  return influenceReduction(parts, 0, count);
 }
 
 function checkLimit(gate: string, limit: number): void {

@@ -1,10 +1,12 @@
 /** What a first recipe should say, as far as the model's file and the data tell it. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import { type DataSpec, openDataset, type Sample } from "../data/dataset.ts";
-import { checkInputs } from "../data/fit.ts";
+import { openTeacher } from "../certify/teacher.ts";
+import { type DataArray, type DataSpec, openDataset, type Sample } from "../data/dataset.ts";
+import { checkInputs, fitSample } from "../data/fit.ts";
 import { CompileError } from "../error.ts";
-import { isStatic, type Type } from "../ir/graph.ts";
+import { rowsOf } from "../evidence/metric.ts";
+import { isStatic, type Tensor, type Type } from "../ir/graph.ts";
 import { readModel } from "../onnx/read.ts";
 
 export interface Proposal {
@@ -39,7 +41,7 @@ export async function propose(model: string, data: string, wanted: { metric?: st
   const samples = await countSplits(spec, fitting);
   const { metric, because } = wanted.metric
     ? { metric: wanted.metric, because: "as asked for" }
-    : metricOf(sample, ports(graph.outputs), shapes);
+    : metricOf(sample, await answerOf(model, shapes, fitSample(sample, fitting)));
   return { model, shapes, data: spec, samples, metric, because };
 }
 
@@ -76,14 +78,26 @@ function specOfFolder(path: string, inputs: readonly Port[]): DataSpec {
   if (!files.some((name) => PICTURE.test(name))) {
     throw unknownData(path, "the folder holds no pictures", "give the file itself, or a folder of PNG, JPEG or WebP");
   }
-  const input = inputs.find(({ type }) => type.shape?.length === 4 && [1, 3].some((axis) => type.shape?.[axis] === 3));
-  if (input === undefined) {
-    throw unknownData(path, "the model has no input for pictures in three colours", "save the inputs as an npz file");
+  for (const channels of [3, 1]) {
+    for (const layout of ["nchw", "nhwc"] as const) {
+      const [axis, ...sizes] = layout === "nchw" ? [1, 2, 3] : [3, 1, 2];
+      const input = inputs.find(({ type }) => type.shape?.length === 4 && type.shape[axis] === channels);
+      if (input === undefined) continue;
+      const [height, width] = sizes.map((size) => sizeOr(input.type.shape?.[size], PIXELS));
+      const grey = channels === 1;
+      const [mean, deviation] = grey ? [[0], [1]] : IMAGENET;
+      const order = grey ? "grey" : "rgb";
+      return { reader: "images", folder: path, input: input.name, width, height, layout, order, mean, deviation };
+    }
   }
-  const layout = input.type.shape?.[1] === 3 ? "nchw" : "nhwc";
-  const [height, width] = (layout === "nchw" ? [2, 3] : [1, 2]).map((axis) => sizeOr(input.type.shape?.[axis], PIXELS));
-  return { reader: "images", folder: path, input: input.name, width, height, layout };
+  throw unknownData(path, "the model has no input for pictures of one or three channels", "save the inputs as an npz");
 }
+
+/** Mean and deviation of each colour: what most models of pictures were trained with. */
+const IMAGENET = [
+  [0.485, 0.456, 0.406],
+  [0.229, 0.224, 0.225],
+] as const;
 
 /** What most classifiers of pictures take. */
 const PIXELS = 224;
@@ -124,7 +138,7 @@ function shapesOf(
       throw unknownData(
         name,
         `the data has nothing for the model's input "${name}"`,
-        `it has ${[...inData.keys()].join(", ")}; save each array under its input's name, or write the recipe's \`inputs\` by hand`,
+        `it has ${[...inData.keys()].join(", ")}; save each array under its input's name, and the answers as \`target\``,
       );
     }
     const rank = type.shape?.length ?? found.length;
@@ -157,20 +171,35 @@ async function countSplits(
   return counts;
 }
 
-function metricOf(
-  { target }: Sample,
-  outputs: readonly Port[],
+/** The teacher's first output on one sample. Throws what ONNX Runtime has against the model. */
+async function answerOf(
+  model: string,
   shapes: ReadonlyMap<string, readonly number[]>,
-): { metric: string; because: string } {
+  feeds: ReadonlyMap<string, DataArray>,
+): Promise<DataArray | undefined> {
+  const bindings = Object.fromEntries([...shapes].map(([name, shape]) => [name, { shape: [...shape] }]));
+  const teacher = await openTeacher(model, bindings);
+  try {
+    const outputs = await teacher.step(feeds as ReadonlyMap<string, Tensor>);
+    return [...outputs.values()][0] as DataArray | undefined;
+  } finally {
+    await teacher.release();
+  }
+}
+
+function metricOf({ target }: Sample, answer: DataArray | undefined): { metric: string; because: string } {
   if (target === undefined)
     return { metric: "agreement", because: "the data has no `target`: answers are compared with the teacher's" };
   if (typeof target === "string") {
     return { metric: "agreement", because: "targets are text; for readers of text say {name: cer, dictionary: FILE}" };
   }
-  const whole = !target.dtype.startsWith("float") && target.data.length === 1;
-  const classes = outputs[0]?.type.shape?.at(-1);
-  if (!whole) return { metric: "agreement", because: "targets are no class numbers" };
-  if (classes === 1) return { metric: "auc", because: "one output, and a class for every sample" };
-  const sized = shapes.size > 0 ? "" : ` of ${classes}`;
-  return { metric: "accuracy", because: `a class${sized} for every sample` };
+  if (target.dtype.startsWith("float")) return { metric: "agreement", because: "targets are no class numbers" };
+  const { count, width } = rowsOf(answer ?? target);
+  const found = target.data.length;
+  if (width === 1 && count === found) return { metric: "auc", because: "one output, and a class for every sample" };
+  if (count !== found || width === 1) {
+    const because = `the model gives ${count} answers for a sample, and the data ${found} targets: answers are compared with the teacher's`;
+    return { metric: "agreement", because };
+  }
+  return { metric: "accuracy", because: `a class of ${width} for every ${count === 1 ? "sample" : "answer"}` };
 }

@@ -1,6 +1,6 @@
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { stringify } from "yaml";
+import { Document, visit } from "yaml";
 import type { Proposal } from "./propose.ts";
 
 const schema = fileURLToPath(
@@ -29,7 +29,7 @@ export function writeRecipe(proposal: Proposal, { target, path }: Written): stri
       FILES.has(key) && typeof value === "string" ? near(value) : value,
     ]),
   );
-  const split = (name: string) => indent(stringify({ ...spec, split: name }), "    ");
+  const split = (name: string) => indent(blockOf({ ...spec, split: name }), "    ");
   const { calibration, selection, certification } = proposal.samples;
   return [
     `# yaml-language-server: $schema=${near(schema)}`,
@@ -42,6 +42,7 @@ export function writeRecipe(proposal: Proposal, { target, path }: Written): stri
     "",
     "# Three disjoint parts of the data, by a hash of each sample's `group` (its own content where it has none), so that",
     "# nothing the compiler saw is in what it is judged by. Samples from one page, speaker or document need one group.",
+    ...(proposal.data.reader === "images" ? PREPARED : []),
     "data:",
     `  calibration: # ${calibration} samples set the ranges of the int8 numbers`,
     split("calibration"),
@@ -69,7 +70,24 @@ export function writeRecipe(proposal: Proposal, { target, path }: Written): stri
   ].join("\n");
 }
 
+const PREPARED = [
+  "#",
+  "# A pixel x becomes (x / 255 - mean) / deviation, in the order of `order`. Nothing in the model tells how it was trained:",
+  "# where the teacher's own figure is bad, it was with other numbers than these usual ones.",
+];
+
 const FILES: ReadonlySet<string> = new Set(["npz", "path", "images", "labels", "folder"]);
+
+/** One key a line; lists stay on the line of their key. */
+function blockOf(spec: object): string {
+  const document = new Document(spec);
+  visit(document, {
+    Seq(_, list) {
+      list.flow = true;
+    },
+  });
+  return document.toString({ flowCollectionPadding: false });
+}
 
 const indent = (text: string, by: string): string => text.trimEnd().replace(/^/gm, by);
 const sentence = (text: string): string => `${text[0].toUpperCase()}${text.slice(1)}.`;

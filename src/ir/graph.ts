@@ -36,6 +36,17 @@ export type DType =
 export type Dim = number | string;
 
 /**
+ * Integer factors of codes, for weights of 4 bits: those of one output channel share a factor a block. With C = the size of
+ * the quantized axis and R = the number of elements that share an index of it, counted in row-major order of the other axes,
+ * element r of channel c stands for code · values[c·⌈R / block⌉ + ⌊r / block⌋] · scale[c].
+ */
+export interface Multipliers {
+  readonly block: number;
+  /** [C, ⌈R / block⌉], row-major, each in [1, 127]. */
+  readonly values: Uint8Array;
+}
+
+/**
  * real = (code − zeroPoint) · scale. One scale for the tensor, one a channel (`axis`), or one a block of `block`
  * elements along `axis` (scales are then laid out as the tensor with that axis divided by `block`, rounded up).
  */
@@ -45,6 +56,8 @@ export interface Quant {
   readonly zeroPoint: Int32Array;
   readonly axis?: number;
   readonly block?: number;
+  /** Absent: 1 everywhere. Only with `axis`, a zero point of 0 and no `block`. */
+  readonly multipliers?: Multipliers;
 }
 
 /**

@@ -1,4 +1,13 @@
-import { byteSize, elementCount, type Graph, type Quant, subgraphs, type Tensor, type Type } from "./graph.ts";
+import {
+  byteSize,
+  elementCount,
+  type Graph,
+  isStatic,
+  type Quant,
+  subgraphs,
+  type Tensor,
+  type Type,
+} from "./graph.ts";
 import { arrayLength, isLazy } from "./tensor.ts";
 
 /** The names that graphs around a subgraph have made so far, innermost first. */
@@ -100,11 +109,28 @@ function verifyQuant(type: Type, quant: Quant): string | undefined {
   if (zeroPoint.length !== 1 && zeroPoint.length !== scale.length) {
     return `has ${zeroPoint.length} zero points for ${scale.length} scales`;
   }
+  const unlike = verifyMultipliers(type, quant);
+  if (unlike !== undefined) return unlike;
   const wanted = scaleCount(type, axis, block);
   if (typeof wanted === "string") return wanted;
   return wanted === undefined || scale.length === wanted
     ? undefined
     : `has ${scale.length} scales where it needs ${wanted}`;
+}
+
+function verifyMultipliers({ shape }: Type, { axis, block, zeroPoint, multipliers }: Quant): string | undefined {
+  if (multipliers === undefined) return undefined;
+  if (axis === undefined || block !== undefined) return "has multipliers, but no scale a channel";
+  if (zeroPoint.some((zero) => zero !== 0)) return "has multipliers and a zero point";
+  if (!(Number.isSafeInteger(multipliers.block) && multipliers.block > 0)) {
+    return `has multipliers each ${multipliers.block} elements`;
+  }
+  if (!multipliers.values.every((value) => value >= 1 && value <= 127)) return "has a multiplier outside of 1 to 127";
+  const size = shape?.[axis];
+  if (!isStatic(shape) || typeof size !== "number") return undefined;
+  const wanted = size === 0 ? 0 : size * Math.ceil(elementCount(shape) / size / multipliers.block);
+  const found = multipliers.values.length;
+  return found === wanted ? undefined : `has ${found} multipliers where it needs ${wanted}`;
 }
 
 /** How many scales the shape asks for; undefined where a dimension is not known; a sentence where the axis is wrong. */

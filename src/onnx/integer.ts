@@ -28,7 +28,16 @@ import {
   sayTensorScatter,
   sayTranspose,
 } from "./integer/move.ts";
-import { sayLayerNorm, sayMaxPool, sayReduceExtreme, sayReduceL2, sayReduceSum, saySoftmax } from "./integer/reduce.ts";
+import {
+  sayLayerNorm,
+  sayMaxPool,
+  sayReduceExtreme,
+  sayReduceL2,
+  sayReduceMargin,
+  sayReduceSum,
+  saySoftmax,
+} from "./integer/reduce.ts";
+import { sayUnpackWeights } from "./integer/weights.ts";
 
 const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Add", sayAdd],
@@ -47,6 +56,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Mul", sayMul],
   ["Pad", sayPad],
   ["ReduceL2", sayReduceL2],
+  ["ReduceMargin", sayReduceMargin],
   ["ReduceMax", sayReduceExtreme("ReduceMax")],
   ["ReduceMin", sayReduceExtreme("ReduceMin")],
   ["ReduceSum", sayReduceSum],
@@ -57,6 +67,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Table", sayTable],
   ["TensorScatter", sayTensorScatter],
   ["Transpose", sayTranspose],
+  ["UnpackWeights", sayUnpackWeights],
 ]);
 
 /** The operators of the `npu` domain that the export knows. */
@@ -158,6 +169,7 @@ function sayNode(
       if (constant) constants.set(name, withoutQuant(constant));
       return describe(name);
     },
+    typeOf: (index) => describe(node.inputs[index]),
     has: (index) => (node.inputs[index] ?? "") !== "",
     tensor,
     integers: (index) => numbersOf(tensor(index) ?? bug(`input ${index} of npu.${node.op} is not constant`)),

@@ -11,11 +11,13 @@ import {
   type Type,
 } from "../ir/graph.ts";
 import { encode } from "../ir/numbers.ts";
+import { blockedWeights } from "./qdq/blocked.ts";
 
 /**
  * Says `quant` as ONNX says it, for export. A value `y` of a node becomes `y/real` (what the node computes),
  * `y/codes = QuantizeLinear(y/real)` and `y = DequantizeLinear(y/codes)`, so all its readers keep its name. A graph input
- * keeps its own name and its readers take `x/dequantized`. A constant becomes its codes and a DequantizeLinear.
+ * keeps its own name and its readers take `x/dequantized`. A constant becomes its codes and a DequantizeLinear, in blocks where
+ * it has multipliers.
  *
  * Returns the same graph where nothing is quantized, and where nodes are the chip's: those read codes.
  */
@@ -75,6 +77,12 @@ export function withQdq(graph: Graph): Graph {
       continue;
     }
     const codes = fresh(`${name}/codes`);
+    if (tensor.quant.multipliers) {
+      for (const [own, made] of blockedWeights(name, codes, tensor, tensor.quant.multipliers, fresh, nodes)) {
+        constants.set(own, made);
+      }
+      continue;
+    }
     constants.set(codes, { dtype: tensor.dtype, shape: tensor.shape, data: tensor.data });
     const inputs = [codes, ...parameters(name, tensor.dtype, tensor.quant)];
     const attrs = axisAttrs(tensor.quant);

@@ -29,8 +29,17 @@ export const NEWEST_OPSET = 25;
  */
 export function readModel(path: string): Graph {
   const { source, folder } = openModel(path);
-  return fromSource(source, folder);
+  try {
+    return fromSource(source, folder);
+  } catch (error) {
+    if (!(error instanceof CompileError) || !OF_THE_FILE.has(error.code)) throw error;
+    const { code, message, where, remedy = "", cause } = error;
+    throw new CompileError(code, message, { where: [path, where ?? []].flat().join(", "), remedy, cause });
+  }
 }
+
+/** What says that this may not be a model at all: then the file's name tells more than a place in it. */
+const OF_THE_FILE: ReadonlySet<string> = new Set(["model/malformed", "model/no-graph", "model/ir-version"]);
 
 /** The same for bytes in memory. External data is only allowed where `folder` says where it may lie. */
 export function decodeModel(bytes: Uint8Array, options: { folder?: string } = {}): Graph {

@@ -1,4 +1,5 @@
 import { intAttr } from "../ir/graph.ts";
+import { averagePoolGradient } from "./gradient/pool.ts";
 import { lowerAveragePool } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { pool } from "./shared/pool.ts";
@@ -11,6 +12,7 @@ const base: Op = pool((node) => {
 
 const op: Op = {
   ...base,
+  gradient: averagePoolGradient,
   integer: lowerAveragePool,
 };
 

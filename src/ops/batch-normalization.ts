@@ -1,4 +1,5 @@
 import { elementCount, floatAttr, intAttr, type Node, type Tensor } from "../ir/graph.ts";
+import { batchNormGradient } from "./gradient/normalise.ts";
 import type { Op } from "./op.ts";
 import { FLOATS, makeType, reject, requireRank, sizeOf, typeAt, unifyDims } from "./shared/types.ts";
 import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
@@ -28,6 +29,7 @@ function training(node: Node): boolean {
  * taken, and outputs 1 and 2 are the running ones: `momentum · running + (1 − momentum) · batch`.
  */
 const op: Op = {
+  gradient: batchNormGradient,
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     requireRank(node, type, 0, 1);

@@ -1,8 +1,9 @@
 import { type DType, intAttr, type Node } from "../ir/graph.ts";
+import { castTo } from "./gradient/elementwise.ts";
 import { lowerCast } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { castTensor, dtypeOfCode } from "./shared/cast.ts";
-import { makeType, reject, typeAt } from "./shared/types.ts";
+import { FLOATS, makeType, reject, typeAt } from "./shared/types.ts";
 import { tensorAt } from "./shared/values.ts";
 
 function target(node: Node): DType {
@@ -12,6 +13,11 @@ function target(node: Node): DType {
 
 /** Converts every element to the dtype that `to` names (TensorProto.DataType). The rules are in shared/cast.ts. */
 const op: Op = {
+  gradient(g) {
+    const dy = g.arriving(0);
+    const wanted = dy !== undefined && g.wants(0) && FLOATS.includes(dy.dtype);
+    return [wanted ? castTo(g, dy, g.input(0).dtype) : undefined];
+  },
   integer: lowerCast,
   operands: { data: [0] },
   passesThrough: true,

@@ -1,3 +1,5 @@
+import { masked } from "./gradient/elementwise.ts";
+import type { Gradient, GradientContext, Value } from "./gradient.ts";
 import type { RidingOf } from "./integer.ts";
 import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
@@ -11,11 +13,58 @@ const riding: RidingOf = (node, constant) => {
   return low === undefined || high === undefined ? undefined : { kind: "clamp", low, high };
 };
 
+/** Steep enough that one unit in the last place of a bound saturates, and a power of two, so that the bound itself gives 0. */
+const STEEP = 2 ** 120;
+/** Bounds up to here, times STEEP, are finite in float32. */
+const STEEP_BOUND = 128;
+
+/** 1 where y lies above (sign 1) or below (−1) a known bound, else 0, in one pass without booleans; undefined where it is not known. */
+function beyond(g: GradientContext, y: Value, index: number, sign: number): Value | undefined {
+  const known = g.constant(index);
+  const bound = known && Number(elementsOf(known)[0]);
+  if (bound === undefined || !(Math.abs(bound) <= STEEP_BOUND)) return undefined;
+  const attrs = { alpha: { f: sign * STEEP }, beta: { f: -sign * bound * STEEP } };
+  return g.emit("HardSigmoid", [y], { attrs });
+}
+
+/** With known bounds alone: y strictly between them is what passed. */
+function betweenKnown(g: GradientContext, dy: Value): Value | undefined {
+  if (g.wants(1) || g.wants(2)) return undefined;
+  const y = g.output(0);
+  const above = g.optional(1) && beyond(g, y, 1, 1);
+  const below = g.optional(2) && beyond(g, y, 2, -1);
+  if ((g.optional(1) && !above) || (g.optional(2) && !below)) return undefined;
+  return [above, below].reduce<Value>((value, mask) => (mask ? g.mul(value, mask) : value), dy);
+}
+
+/** What passes goes to x; what is held at a bound, to the bound. Where low ≥ high all is held at high. */
+const gradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const passed = betweenKnown(g, dy);
+  if (passed !== undefined) return [passed];
+  const [x, low, high] = [g.input(0), g.optional(1), g.optional(2)];
+  const above = high && g.emit("Greater", [low ? g.emit("Max", [x, low]) : x, high]);
+  const under = low && g.emit("Less", [x, low]);
+  const notAbove = above && g.emit("Not", [above]);
+  const notUnder = under && g.emit("Not", [under]);
+  const inside = notAbove && notUnder ? g.emit("And", [notAbove, notUnder]) : (notAbove ?? notUnder);
+  const heldLow = under && notAbove ? g.emit("And", [under, notAbove]) : under;
+  const held = (bound: Value | undefined, test: Value | undefined) =>
+    bound && test && g.sumTo(masked(g, dy, test), bound.shape);
+  return [
+    g.wants(0) ? (inside ? masked(g, dy, inside) : dy) : undefined,
+    g.wants(1) ? held(low, heldLow) : undefined,
+    g.wants(2) ? held(high, above) : undefined,
+  ];
+};
+
 /** `y = min(max(x, low), high)`; inputs 1 and 2 are scalars and may be absent. Where low > high, y is high. */
 const op: Op = {
   riding,
   integer: lowerUnary(riding),
   operands: { data: [0] },
+  gradient,
   infer(node, inputs) {
     requireSameDType(node, inputs, 0, 1);
     requireSameDType(node, inputs, 0, 2);

@@ -1,4 +1,5 @@
 import type { Dim, Tensor } from "../ir/graph.ts";
+import { concatGradient } from "./gradient/move.ts";
 import { lowerConcat } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { concatenate } from "./shared/concat.ts";
@@ -7,6 +8,7 @@ import { allTensors } from "./shared/values.ts";
 
 /** Tensors of one dtype laid end to end along `axis`; all other dimensions agree. */
 const op: Op = {
+  gradient: concatGradient,
   integer: lowerConcat,
   infer(node, inputs) {
     const types = node.inputs.map((_, index) => typeAt(node, inputs, index));

@@ -1,4 +1,5 @@
 import { type Dim, elementCount, intAttr, intsAttr, type Node } from "../ir/graph.ts";
+import { transposedGradient } from "./gradient/convolution.ts";
 import { lowerConvTranspose } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { kernelOf } from "./shared/convolution.ts";
@@ -61,6 +62,10 @@ function check(node: Node, input: readonly Dim[], weights: readonly Dim[]): numb
 
 /** The transpose of a convolution: every input element adds its filter, scaled, to the output. Weights: [c, m/group, …]. */
 const op: Op = {
+  gradient: transposedGradient((g) => {
+    const [input, weights] = [g.input(0).shape, g.input(1).shape];
+    return { ...geometryOf(g.node, input, weights), groups: check(g.node, input, weights) };
+  }),
   integer: lowerConvTranspose,
   carries: true,
   operands: { data: [0, 1], weights: { input: 1, axis: () => 1 } },

@@ -1,4 +1,5 @@
 import { elementCount } from "../ir/graph.ts";
+import { convGradient } from "./gradient/convolution.ts";
 import { lowerConv } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { convolutionMacs, convolve, inferConvolution } from "./shared/convolution.ts";
@@ -9,6 +10,7 @@ import { doublesOf, fromDoubles, optionalTensorAt, tensorAt } from "./shared/val
 const op: Op = {
   integer: lowerConv,
   carries: true,
+  gradient: convGradient,
   operands: { data: [0, 1], weights: { input: 1, axis: () => 0 } },
   infer(node, inputs) {
     const [input, weights] = [typeAt(node, inputs, 0, FLOATS), typeAt(node, inputs, 1, FLOATS)];

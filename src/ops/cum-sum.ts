@@ -1,4 +1,5 @@
 import { intAttr } from "../ir/graph.ts";
+import { cumSumGradient } from "./gradient/move.ts";
 import type { Op } from "./op.ts";
 import { axisView } from "./shared/index.ts";
 import { INDICES, NUMBERS, resolveAxis, typeAt } from "./shared/types.ts";
@@ -6,6 +7,7 @@ import { elementsOf, fromElements, room, scalarOf, tensorAt } from "./shared/val
 
 /** Running sums along the axis of input 1: with the element itself or without (`exclusive`), from either end (`reverse`). */
 const op: Op = {
+  gradient: cumSumGradient,
   infer(node, inputs) {
     typeAt(node, inputs, 1, INDICES);
     return [typeAt(node, inputs, 0, NUMBERS)];

@@ -1,5 +1,6 @@
 import { intAttr, type Node, stringAttr } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { depthToSpaceGradient } from "./gradient/move.ts";
 import { lowerDepthToSpace } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { stridedOffsets } from "./shared/index.ts";
@@ -19,6 +20,7 @@ function blockOf(node: Node, channels: number): number {
  * column outermost (b, b, c/b²), CRD innermost (c/b², b, b).
  */
 const op: Op = {
+  gradient: depthToSpaceGradient,
   integer: lowerDepthToSpace,
   operands: { data: [0] },
   infer(node, inputs) {

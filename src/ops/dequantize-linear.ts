@@ -1,5 +1,6 @@
 import { type DType, elementCount, intAttr, type Node, type Tensor } from "../ir/graph.ts";
 import { decodeSmallFloat, isSmallFloat } from "../ir/numeric.ts";
+import { dequantizeGradient } from "./gradient/quantize.ts";
 import type { Op } from "./op.ts";
 import { dtypeOfCode } from "./shared/cast.ts";
 import { scalePlaces } from "./shared/quantize.ts";
@@ -34,6 +35,7 @@ const CODES: readonly DType[] = [
  * result has the scale's dtype (or `output_dtype`).
  */
 const op: Op = {
+  gradient: dequantizeGradient,
   infer(node, inputs) {
     const scale = typeAt(node, inputs, 1, FLOATS);
     const wanted = dtypeOfCode(intAttr(node, "output_dtype", 0));

@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { binaryGradient } from "./gradient/elementwise.ts";
 import { lowerDiv, ridingGain } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
@@ -14,6 +15,10 @@ const base: Op = binary(divide, (a, b) => (b === 0n ? 0n : a / b), NUMBERS);
 
 const op: Op = {
   ...base,
+  gradient: binaryGradient(
+    (g, dy, _a, b) => g.div(dy, b),
+    (g, dy, _a, b) => g.neg(g.div(g.mul(dy, g.output(0)), b)),
+  ),
   integer: lowerDiv,
   carries: true,
   riding: ridingGain(false),

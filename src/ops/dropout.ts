@@ -1,3 +1,5 @@
+import { castTo } from "./gradient/elementwise.ts";
+import type { Gradient } from "./gradient.ts";
 import type { IntegerLowering } from "./integer.ts";
 import { scalarOf as numberAt } from "./lowering/elementwise.ts";
 import { lowerReshape } from "./lowering/move.ts";
@@ -11,11 +13,23 @@ const integer: IntegerLowering = (context) => {
   return lowerReshape(context);
 };
 
+/** What was kept, and by how much it was raised, follows from the mask; outside training everything is kept as it is. */
+const gradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined || !g.wants(0)) return [];
+  const [ratio, mode] = [g.optional(1), g.optional(2)];
+  if (mode === undefined) return [dy];
+  const kept = castTo(g, g.output(1), dy.dtype);
+  const raised = g.div(g.mul(dy, kept), ratio ? g.sub(1, castTo(g, ratio, dy.dtype)) : 0.5);
+  return [g.emit("Where", [mode, raised, dy])];
+};
+
 /**
  * In training mode (input 2) every element is dropped with probability `ratio` (input 1) and the rest are divided by
  * 1 − ratio; otherwise the data pass unchanged. Output 1 tells what was kept.
  */
 const op: Op = {
+  gradient,
   integer,
   operands: { data: [0] },
   infer(node, inputs) {

@@ -1,5 +1,6 @@
 import { type Dim, elementCount, type Node, stringAttr } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import type { Gradient, Operand } from "./gradient.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex, offsetOf } from "./shared/index.ts";
 import { makeType, NUMBERS, reject, requireSameDType, sizeOf, typeAt, unifyDims } from "./shared/types.ts";
@@ -55,8 +56,41 @@ function sizesOf(node: Node, { inputs }: Equation, shapes: readonly (readonly Di
   return sizes;
 }
 
+/**
+ * By input k: dy times the other inputs, summed to k's labels. A label that only k has was summed over: its gradient repeats,
+ * which a factor of ones along it says.
+ */
+const gradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const values = g.node.inputs.map((_, index) => g.input(index));
+  const { inputs, output } = parse(
+    g.node,
+    values.map(({ shape }) => shape.length),
+  );
+  const plain = inputs.flat().every((label) => /^[A-Za-z]$/.test(label));
+  if (!plain || inputs.some((labels) => new Set(labels).size !== labels.length)) {
+    reject(g.node, "the gradient is known for equations without '...' and without a label twice in one term");
+  }
+  return values.map((value, k) => {
+    if (!g.wants(k)) return undefined;
+    const others = values.filter((_, index) => index !== k);
+    const terms = [output, ...inputs.filter((_, index) => index !== k)];
+    const alone = inputs[k].filter((label) => !terms.flat().includes(label));
+    const operands: Operand[] = [dy, ...others];
+    if (alone.length > 0) {
+      terms.push(alone);
+      const shape = alone.map((label) => value.shape[inputs[k].indexOf(label)]);
+      operands.push(g.add(g.zeros(value.dtype, shape), 1));
+    }
+    const equation = `${terms.map((labels) => labels.join("")).join(",")}->${inputs[k].join("")}`;
+    return g.emit("Einsum", operands, { attrs: { equation: { s: equation } } });
+  });
+};
+
 /** Sum of products over every label that the output does not have: `y[output] = Σ Π xₖ[labels of k]`. */
 const op: Op = {
+  gradient,
   infer(node, inputs) {
     const types = node.inputs.map((_, index) => typeAt(node, inputs, index, NUMBERS));
     types.forEach((_, index) => {

@@ -1,3 +1,4 @@
+import { expandGradient } from "./gradient/move.ts";
 import { lowerExpand } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { broadcastOffsets, broadcastShapes } from "./shared/index.ts";
@@ -6,6 +7,7 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
 
 /** Input 0 broadcast together with the shape that input 1 spells (so the result may be larger than that shape). */
 const op: Op = {
+  gradient: expandGradient,
   integer: lowerExpand,
   operands: { data: [0] },
   infer(node, inputs, context) {

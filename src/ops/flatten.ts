@@ -1,4 +1,5 @@
 import { elementCount } from "../ir/graph.ts";
+import { reshapeGradient } from "./gradient/move.ts";
 import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { axisAttr, makeType, multiplyDims, typeAt, unknownShape } from "./shared/types.ts";
@@ -6,6 +7,7 @@ import { reshaped, tensorAt } from "./shared/values.ts";
 
 /** A matrix: the dimensions before `axis` multiplied together, then those from it on. */
 const op: Op = {
+  gradient: reshapeGradient,
   integer: lowerReshape,
   operands: { data: [0] },
   infer(node, inputs) {

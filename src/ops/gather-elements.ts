@@ -1,5 +1,6 @@
 import { elementCount } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { gatherElementsGradient } from "./gradient/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex, offsetOf } from "./shared/index.ts";
 import { axisAttr, INDICES, makeType, reject, typeAt } from "./shared/types.ts";
@@ -7,6 +8,7 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
 
 /** `y[i] = x[i with i[axis] replaced by indices[i]]`: x and the indices have one rank, the result the indices' shape. */
 const op: Op = {
+  gradient: gatherElementsGradient,
   hostOnly: "it reads each element from a place of its own; Gather along one axis is what the chip moves",
   infer(node, inputs) {
     const { dtype, shape } = typeAt(node, inputs, 0);

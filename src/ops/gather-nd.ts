@@ -1,5 +1,6 @@
 import { elementCount, intAttr } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { gatherNdGradient } from "./gradient/move.ts";
 import type { Op } from "./op.ts";
 import { INDICES, makeType, reject, requireRank, typeAt } from "./shared/types.ts";
 import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
@@ -9,6 +10,7 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
  * data; the first `batch_dims` axes of both run side by side.
  */
 const op: Op = {
+  gradient: gatherNdGradient,
   hostOnly: "it reads each element from a place of its own; Gather along one axis is what the chip moves",
   infer(node, inputs) {
     const data = typeAt(node, inputs, 0);

@@ -1,3 +1,4 @@
+import { gatherGradient } from "./gradient/move.ts";
 import { lowerGather } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { axisView } from "./shared/index.ts";
@@ -6,6 +7,7 @@ import { gatherOffsets, integersOf, tensorAt } from "./shared/values.ts";
 
 /** The slices of input 0 along `axis` that the indices name; the indices' shape takes the axis's place. */
 const op: Op = {
+  gradient: gatherGradient,
   integer: lowerGather,
   operands: { data: [0] },
   infer(node, inputs) {

@@ -1,4 +1,5 @@
 import { type Dim, floatAttr, intAttr, type Node } from "../ir/graph.ts";
+import { gemmGradient } from "./gradient/matmul.ts";
 import { lowerGemm } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { spread } from "./shared/elementwise.ts";
@@ -24,6 +25,7 @@ function sides<D extends Dim>(node: Node, name: "transA" | "transB", shape: read
 const op: Op = {
   integer: lowerGemm,
   carries: true,
+  gradient: gemmGradient,
   operands: { data: [0, 1], weights: { input: 1, axis: (node) => (intAttr(node, "transB", 0) === 0 ? 1 : 0) } },
   infer(node, inputs) {
     const [a, b] = [typeAt(node, inputs, 0, NUMBERS), typeAt(node, inputs, 1, NUMBERS)];

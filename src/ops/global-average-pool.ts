@@ -1,3 +1,4 @@
+import { globalAverageGradient } from "./gradient/pool.ts";
 import { lowerReduce, spatialAxes } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { globalPool, mean } from "./shared/pool.ts";
@@ -7,6 +8,7 @@ const base: Op = globalPool(() => mean);
 
 const op: Op = {
   ...base,
+  gradient: globalAverageGradient,
   integer: lowerReduce("mean", spatialAxes),
   carries: true,
 };

@@ -1,4 +1,5 @@
 import { elementCount, floatAttr, intAttr, type Node } from "../ir/graph.ts";
+import { groupNormGradient } from "./gradient/normalise.ts";
 import type { Op } from "./op.ts";
 import { standardised } from "./shared/normalise.ts";
 import { FLOATS, reject, requireRank, sizeOf, typeAt } from "./shared/types.ts";
@@ -12,6 +13,7 @@ function groupsOf(node: Node, channels: number): number {
 
 /** The channels of each image fall into `num_groups` runs that are standardised as one; scale and bias are a channel's. */
 const op: Op = {
+  gradient: groupNormGradient(groupsOf),
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     requireRank(node, type, 0, 3);

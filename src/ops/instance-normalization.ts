@@ -1,4 +1,5 @@
 import { elementCount, floatAttr } from "../ir/graph.ts";
+import { groupNormGradient } from "./gradient/normalise.ts";
 import type { Op } from "./op.ts";
 import { standardised } from "./shared/normalise.ts";
 import { FLOATS, reject, requireRank, sizeOf, typeAt } from "./shared/types.ts";
@@ -6,6 +7,7 @@ import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
 
 /** `y = scale · (x − mean) / √(variance + epsilon) + bias`, with the mean and variance of each image's channel plane. */
 const op: Op = {
+  gradient: groupNormGradient((_, channels) => channels),
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     requireRank(node, type, 0, 3);

@@ -1,4 +1,5 @@
 import { elementCount, floatAttr } from "../ir/graph.ts";
+import { layerNormGradient } from "./gradient/normalise.ts";
 import { lowerNorm } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { spread } from "./shared/elementwise.ts";
@@ -11,6 +12,7 @@ import { doublesOf, fromDoubles, optionalTensorAt, tensorAt } from "./shared/val
  * 1/√(variance + epsilon), in float32, with those axes kept as 1. Scale and bias broadcast to x.
  */
 const op: Op = {
+  gradient: layerNormGradient,
   integer: lowerNorm(true),
   operands: { data: [0] },
   infer(node, inputs) {

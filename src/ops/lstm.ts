@@ -1,4 +1,5 @@
 import { intAttr } from "../ir/graph.ts";
+import { lstmGradient } from "./gradient/recurrent.ts";
 import type { Op } from "./op.ts";
 import { evaluateRecurrent, gateSums, inferRecurrent, type Recurrent, recurrentMacs } from "./shared/recurrent.ts";
 
@@ -29,6 +30,7 @@ const kind: Recurrent = {
 };
 
 const op: Op = {
+  gradient: lstmGradient,
   hostOnly:
     "it is unrolled for constant weights and at most 128 steps of one length, without peepholes, clipping or coupled gates",
   infer: (node, inputs) => inferRecurrent(kind, node, inputs),

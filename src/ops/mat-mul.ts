@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { matMulGradient } from "./gradient/matmul.ts";
 import { lowerMatMul } from "./lowering/linear.ts";
 import type { Op } from "./op.ts";
 import { multiply, multiplyExactly, productDims, productMacs } from "./shared/matmul.ts";
@@ -11,6 +12,7 @@ const INTEGERS: readonly DType[] = ["int32", "uint32", "int64", "uint64"];
 const op: Op = {
   integer: lowerMatMul,
   carries: true,
+  gradient: matMulGradient,
   operands: { data: [0, 1], weights: { input: 1, axis: (_node, rank) => rank - 1 } },
   infer(node, inputs) {
     const [a, b] = [0, 1].map((index) => typeAt(node, inputs, index, [...FLOATS, ...INTEGERS]));

@@ -1,5 +1,6 @@
 import { type DType, elementCount, intAttr } from "../ir/graph.ts";
 import { int64 } from "../ir/tensor.ts";
+import { maxPoolGradient } from "./gradient/pool.ts";
 import { lowerMaxPool } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { lowestOf } from "./shared/limits.ts";
@@ -25,6 +26,7 @@ function columnMajor(offset: number, sizes: readonly number[]): number {
 
 /** The greatest element of each window, and where in the whole tensor it lies; the first wins a tie. */
 const op: Op = {
+  gradient: maxPoolGradient,
   integer: lowerMaxPool,
   passesThrough: true,
   infer(node, inputs, context) {

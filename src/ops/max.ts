@@ -1,3 +1,4 @@
+import { extremeGradient } from "./gradient/elementwise.ts";
 import { lowerExtreme } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { variadic } from "./shared/elementwise.ts";
@@ -12,6 +13,7 @@ const base: Op = variadic(
 
 const op: Op = {
   ...base,
+  gradient: extremeGradient,
   integer: lowerExtreme("Max"),
 };
 

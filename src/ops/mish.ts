@@ -1,3 +1,4 @@
+import { square } from "./gradient/elementwise.ts";
 import type { Op } from "./op.ts";
 import { unary } from "./shared/elementwise.ts";
 
@@ -6,6 +7,12 @@ function softplus(x: number): number {
 }
 
 /** `y = x · tanh(ln(1 + eˣ))`. */
-const op: Op = unary((x) => x * Math.tanh(softplus(x)));
+const op: Op = unary((x) => x * Math.tanh(softplus(x)), {
+  // With t = tanh(softplus x): y' = t + x·(1 − t²)·σ(x).
+  gradient(g, dy, x) {
+    const t = g.emit("Tanh", [g.emit("Softplus", [x])]);
+    return g.mul(dy, g.add(t, g.mul(g.mul(x, g.sub(1, square(g, t))), g.emit("Sigmoid", [x]))));
+  },
+});
 
 export default op;

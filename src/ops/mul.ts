@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { binaryGradient } from "./gradient/elementwise.ts";
 import { lowerMul, ridingGain } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
@@ -14,6 +15,10 @@ const base: Op = binary(multiply, (a, b) => a * b, NUMBERS);
 
 const op: Op = {
   ...base,
+  gradient: binaryGradient(
+    (g, dy, _a, b) => g.mul(dy, b),
+    (g, dy, a) => g.mul(dy, a),
+  ),
   integer: lowerMul,
   carries: true,
   riding: ridingGain(true),

@@ -1,3 +1,4 @@
+import { likelihoodGradient } from "./gradient/loss.ts";
 import type { Op } from "./op.ts";
 import { likelihoodLoss, lossType } from "./shared/loss.ts";
 import { FLOATS, INDICES, requireRank, requireSameDType, typeAt } from "./shared/types.ts";
@@ -5,6 +6,7 @@ import { optionalTensorAt, tensorAt } from "./shared/values.ts";
 
 /** The negated log probabilities (input 0, classes on axis 1) of the target classes, weighted and reduced. */
 const op: Op = {
+  gradient: likelihoodGradient,
   infer(node, inputs) {
     const logs = typeAt(node, inputs, 0, FLOATS);
     requireRank(node, logs, 0, 2);

@@ -1,4 +1,5 @@
 import type { Dim, Graph, Node, RuntimeValue, Tensor, Type } from "../ir/graph.ts";
+import type { Gradient } from "./gradient.ts";
 import type { IntegerLowering, RidingOf } from "./integer.ts";
 
 /** What an operator may ask while its output types are worked out. */
@@ -28,6 +29,8 @@ export interface Op {
   evaluate(node: Node, inputs: readonly RuntimeValue[], context: EvaluateContext): RuntimeValue[];
   /** Multiply-accumulates of one run; absent means none. */
   macs?(node: Node, inputs: readonly (Type | undefined)[], outputs: readonly Type[]): number;
+  /** How the loss's gradient goes back through it; absent where none is known, which ends a training before its first step. */
+  readonly gradient?: Gradient;
   /**
    * Outputs take their numbers unchanged from input 0 (from all of `operands.data` where there are several): quantization
    * passes through (Reshape, Transpose, MaxPool…).

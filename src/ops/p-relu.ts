@@ -1,3 +1,4 @@
+import { binaryGradient } from "./gradient/elementwise.ts";
 import type { RidingOf } from "./integer.ts";
 import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
@@ -17,8 +18,14 @@ const riding: RidingOf = (_node, constant) => {
     : { kind: "table", apply: (x) => (x < 0 ? slope * x : x), range: Number.POSITIVE_INFINITY };
 };
 
+const gradient = binaryGradient(
+  (g, dy, x, slope) => g.emit("Where", [g.emit("Less", [x, 0]), g.mul(dy, slope), dy]),
+  (g, dy, x) => g.mul(dy, g.emit("Min", [x, 0])),
+);
+
 /** `y = x` for x ≥ 0, `slope · x` below; the slope is broadcast to x. */
 const op: Op = {
+  gradient,
   riding,
   integer: lowerUnary(riding),
   operands: { data: [0] },

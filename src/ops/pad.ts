@@ -1,5 +1,6 @@
 import { type Dim, elementCount, type Node, stringAttr, type Tensor } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { padGradient } from "./gradient/move.ts";
 import { lowerPad } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex } from "./shared/index.ts";
@@ -47,6 +48,7 @@ function grown(node: Node, dim: Dim, [before, after]: readonly [number, number])
 
 /** Adds elements at the ends of axes (input 1, by `axes` in input 3): a constant, or the border repeated, mirrored or wrapped; negative pads crop. */
 const op: Op = {
+  gradient: padGradient,
   integer: lowerPad,
   operands: { data: [0] },
   infer(node, inputs, context) {

@@ -1,10 +1,11 @@
-import type { DType } from "../ir/graph.ts";
+import { type DType, elementCount } from "../ir/graph.ts";
+import { type BinaryGradient, binaryGradient, castTo } from "./gradient/elementwise.ts";
 import type { RidingOf } from "./integer.ts";
 import { lowerUnary } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { zip } from "./shared/elementwise.ts";
 import { broadcastDims, FLOATS, INTEGERS, makeType, NUMBERS, SIGNED, typeAt } from "./shared/types.ts";
-import { type Element, tensorAt } from "./shared/values.ts";
+import { type Element, elementsOf, tensorAt } from "./shared/values.ts";
 
 const BASES: readonly DType[] = [...FLOATS, ...SIGNED];
 
@@ -38,11 +39,27 @@ const riding: RidingOf = (_node, constant) => {
     : { kind: "table", apply: (x) => x ** exponent, range: Number.POSITIVE_INFINITY };
 };
 
+const byBase: BinaryGradient = (g, dy, a, b) => {
+  const known = g.constant(1);
+  const exponent = known !== undefined && elementCount(known.shape) === 1 ? Number(elementsOf(known)[0]) : undefined;
+  if (exponent === 2) return g.mul(dy, g.mul(a, 2));
+  const real = castTo(g, b, a.dtype);
+  return g.mul(dy, g.mul(real, g.emit("Pow", [a, g.sub(real, 1)])));
+};
+
+/** z · ln a, which is 0 at a = 0 (z ln a tends to 0 there for b > 0). */
+const byExponent: BinaryGradient = (g, dy, a, b) => {
+  const positive = g.emit("Greater", [a, 0]);
+  const log = g.emit("Log", [g.emit("Where", [positive, a, 1])]);
+  return castTo(g, g.mul(dy, g.mul(g.output(0), log)), b.dtype);
+};
+
 /** `z = aᵇ` with broadcasting, in the dtype of a. Integers wrap; a fractional or negative power is truncated. */
 const op: Op = {
   riding,
   integer: lowerUnary(riding),
   operands: { data: [0] },
+  gradient: binaryGradient(byBase, byExponent),
   infer(node, inputs) {
     const [base, exponent] = [typeAt(node, inputs, 0, BASES), typeAt(node, inputs, 1, NUMBERS)];
     return [makeType(base.dtype, broadcastDims(node, [base.shape, exponent.shape]))];

@@ -1,5 +1,6 @@
 import { type DType, intAttr, type Node, type Type } from "../ir/graph.ts";
 import { decodeSmallFloat, encodeSmallFloat, isSmallFloat } from "../ir/numeric.ts";
+import { quantizeGradient } from "./gradient/quantize.ts";
 import type { Op } from "./op.ts";
 import { dtypeOfCode } from "./shared/cast.ts";
 import { quantizeNumber, requireSameShape, scalePlaces } from "./shared/quantize.ts";
@@ -36,6 +37,7 @@ function targetOf(node: Node, zero: DType | undefined): DType {
  * of `axis`, or one a block of `block_size` along it. Small floats are rounded to the nearest, `saturate` or not.
  */
 const op: Op = {
+  gradient: quantizeGradient,
   infer(node, inputs): Type[] {
     const x = typeAt(node, inputs, 0, [...FLOATS, "int32"]);
     const scale = typeAt(node, inputs, 1, [...FLOATS, "int32"]);

@@ -1,3 +1,4 @@
+import { rootGradient } from "./gradient/reduce.ts";
 import { lowerReduceL2 } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { reduction } from "./shared/reduce.ts";
@@ -7,6 +8,7 @@ const base: Op = reduction({ number: (values) => Math.sqrt(values.reduce((sum, x
 
 const op: Op = {
   ...base,
+  gradient: rootGradient,
   integer: lowerReduceL2,
   // Magnitudes span decades: what is quiet is still there in 16 bits.
   wantsWide: true,

@@ -1,3 +1,4 @@
+import { logSumExpGradient } from "./gradient/reduce.ts";
 import type { Op } from "./op.ts";
 import { reduction } from "./shared/reduce.ts";
 
@@ -9,6 +10,9 @@ function logSumExp(values: readonly number[]): number {
 }
 
 /** `ln ∑ eˣ` along axes, as `m + ln ∑ e^(x − m)` with the greatest element m, so that nothing overflows. */
-const op: Op = reduction({ number: logSumExp });
+const op: Op = {
+  ...reduction({ number: logSumExp }),
+  gradient: logSumExpGradient,
+};
 
 export default op;

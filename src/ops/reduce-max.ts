@@ -1,3 +1,4 @@
+import { extremeOfGradient } from "./gradient/reduce.ts";
 import { lowerReduce } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { lowestOf } from "./shared/limits.ts";
@@ -15,6 +16,7 @@ const base: Op = reduction(
 
 const op: Op = {
   ...base,
+  gradient: extremeOfGradient,
   integer: lowerReduce("max"),
   operands: { data: [0] },
 };

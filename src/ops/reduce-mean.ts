@@ -1,3 +1,4 @@
+import { meanGradient } from "./gradient/reduce.ts";
 import { lowerReduce } from "./lowering/pool.ts";
 import type { Op } from "./op.ts";
 import { reduction } from "./shared/reduce.ts";
@@ -10,6 +11,7 @@ const base: Op = reduction({
 
 const op: Op = {
   ...base,
+  gradient: meanGradient,
   integer: lowerReduce("mean"),
   carries: true,
   operands: { data: [0] },

@@ -1,4 +1,5 @@
 import type { DType } from "../ir/graph.ts";
+import { productGradient } from "./gradient/reduce.ts";
 import type { Op } from "./op.ts";
 import { reduction } from "./shared/reduce.ts";
 
@@ -12,9 +13,12 @@ function wrap(value: bigint, dtype: DType): bigint {
 }
 
 /** Product along axes; integers wrap. */
-const op: Op = reduction({
-  number: (values, dtype) => values.reduce((product, x) => multiply(product, x, dtype), 1),
-  big: (values, dtype) => values.reduce((product, x) => wrap(product * x, dtype), 1n),
-});
+const op: Op = {
+  ...reduction({
+    number: (values, dtype) => values.reduce((product, x) => multiply(product, x, dtype), 1),
+    big: (values, dtype) => values.reduce((product, x) => wrap(product * x, dtype), 1n),
+  }),
+  gradient: productGradient,
+};
 
 export default op;

@@ -1,4 +1,5 @@
 import { type Dim, elementCount, intAttr, isStatic, type Node } from "../ir/graph.ts";
+import { reshapeGradient } from "./gradient/move.ts";
 import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { constantIntegers, makeType, reject, typeAt, unknownShape } from "./shared/types.ts";
@@ -43,6 +44,7 @@ function mismatch(node: Node, from: readonly Dim[], wanted: readonly number[]): 
 
 /** The same elements under the shape of input 1, in which 0 copies a dimension (unless `allowzero`) and −1 is the rest. */
 const op: Op = {
+  gradient: reshapeGradient,
   integer: lowerReshape,
   operands: { data: [0] },
   passesThrough: true,

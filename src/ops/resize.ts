@@ -1,5 +1,7 @@
 import { type Dim, elementCount, floatAttr, intsAttr, type Node, stringAttr, type Tensor } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { resampleBack } from "./gradient/resample.ts";
+import type { Gradient } from "./gradient.ts";
 import { lowerResize } from "./lowering/resize.ts";
 import type { Op } from "./op.ts";
 import { axisView, forEachIndex } from "./shared/index.ts";
@@ -140,8 +142,30 @@ function extrapolated(node: Node, result: Tensor, taps: readonly (readonly Taps[
   return fromElements(result.dtype, result.shape, target);
 }
 
+function allTaps(node: Node, axes: readonly Axis[]): (readonly Taps[])[] {
+  const chosen = new Set(resizedAxes(node, axes.length));
+  return axes.map((axis, at) =>
+    chosen.has(at) && !(axis.scale === 1 && axis.input === axis.output && axis.start === 0 && axis.end === 1)
+      ? tapsAlong(node, axis)
+      : Array.from({ length: axis.input }, (_, x) => ({ positions: [x], weights: [1], outside: false })),
+  );
+}
+
+const gradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined || !g.wants(0)) return [];
+  const { shape } = g.input(0);
+  const [roi, scales, sizes] = [1, 2, 3].map((index) => listOf(g.optional(index) && g.constant(index)));
+  if (!scales && !sizes)
+    reject(g.node, "its sizes are computed while the model runs, so its gradient cannot be laid out");
+  const taps = allTaps(g.node, axesOf(g.node, shape, { roi, scales, sizes }));
+  if (taps.some((along) => along.some((tap) => tap.outside))) reject(g.node, "no gradient is known beyond the input");
+  return [taps.reduce((value, along, axis) => resampleBack(g, value, axis, shape[axis], along), dy)];
+};
+
 /** Stretches or shrinks axes, by scales or to sizes, taking the nearest element or interpolating. */
 const op: Op = {
+  gradient,
   integer: lowerResize,
   operands: { data: [0] },
   infer(node, inputs, context) {
@@ -155,12 +179,7 @@ const op: Op = {
     const data = tensorAt(node, inputs, 0);
     const [roi, scales, sizes] = [1, 2, 3].map((index) => listOf(optionalTensorAt(node, inputs, index)));
     const axes = axesOf(node, data.shape, { roi, scales, sizes });
-    const order = new Set(resizedAxes(node, data.shape.length));
-    const taps = axes.map((axis, at): readonly Taps[] =>
-      order.has(at) && !(axis.scale === 1 && axis.input === axis.output && axis.start === 0 && axis.end === 1)
-        ? tapsAlong(node, axis)
-        : Array.from({ length: axis.input }, (_, x) => ({ positions: [x], weights: [1], outside: false })),
-    );
+    const taps = allTaps(node, axes);
     const shape = axes.map((axis) => axis.output);
     const nearest = stringAttr(node, "mode", "nearest") === "nearest";
     return [extrapolated(node, nearest ? picked(data, shape, taps) : interpolated(data, taps), taps)];

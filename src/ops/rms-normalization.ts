@@ -1,4 +1,5 @@
 import { elementCount, floatAttr } from "../ir/graph.ts";
+import { rmsNormGradient } from "./gradient/normalise.ts";
 import { lowerNorm } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { broadcastOffsets } from "./shared/index.ts";
@@ -7,6 +8,7 @@ import { doublesOf, fromDoubles, tensorAt } from "./shared/values.ts";
 
 /** `x / √(mean(x²) + epsilon) · scale`, the mean over the axes from `axis` to the last. */
 const op: Op = {
+  gradient: rmsNormGradient,
   integer: lowerNorm(false),
   operands: { data: [0] },
   infer(node, inputs) {

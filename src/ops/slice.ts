@@ -1,5 +1,6 @@
 import type { Dim, Node, Tensor } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { sliceGradient } from "./gradient/move.ts";
 import { lowerSlice } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { offsetOf, stridedOffsets } from "./shared/index.ts";
@@ -44,6 +45,7 @@ function cutsOf(node: Node, shape: readonly Dim[], inputs: readonly (Tensor | un
 
 /** Every step-th element from start up to end along axes; all may be negative, and ends beyond the tensor are clamped. */
 const op: Op = {
+  gradient: sliceGradient,
   integer: lowerSlice,
   operands: { data: [0] },
   passesThrough: true,

@@ -1,3 +1,4 @@
+import { crossEntropyGradient } from "./gradient/loss.ts";
 import type { Op } from "./op.ts";
 import { alongAxis, logSoftmax } from "./shared/along.ts";
 import { likelihoodLoss, lossType } from "./shared/loss.ts";
@@ -6,6 +7,7 @@ import { optionalTensorAt, tensorAt } from "./shared/values.ts";
 
 /** The negative log likelihood of the targets under the softmax of the scores (classes on axis 1); also the log softmax. */
 const op: Op = {
+  gradient: crossEntropyGradient,
   infer(node, inputs) {
     const scores = typeAt(node, inputs, 0, FLOATS);
     requireRank(node, scores, 0, 2);

@@ -1,3 +1,4 @@
+import { softmaxGradient } from "./gradient/along.ts";
 import { lowerSoftmax } from "./lowering/normalise.ts";
 import type { Op } from "./op.ts";
 import { alongAxis, softmax } from "./shared/along.ts";
@@ -6,6 +7,7 @@ import { tensorAt } from "./shared/values.ts";
 
 /** `eˣ / ∑ eˣ` along an axis. */
 const op: Op = {
+  gradient: softmaxGradient,
   integer: lowerSoftmax,
   wantsWide: true,
   infer(node, inputs) {

@@ -1,5 +1,6 @@
 import { elementCount, intAttr, type Node } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { spaceToDepthGradient } from "./gradient/move.ts";
 import { lowerSpaceToDepth } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex } from "./shared/index.ts";
@@ -17,6 +18,7 @@ function divided(node: Node, size: number, block: number): number {
 
 /** Output channel (y·block + x)·C + c at (h, w) is input channel c at (h·block + y, w·block + x). */
 const op: Op = {
+  gradient: spaceToDepthGradient,
   integer: lowerSpaceToDepth,
   operands: { data: [0] },
   passesThrough: true,

@@ -1,5 +1,6 @@
 import { type Dim, intAttr, type Node } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { splitGradient } from "./gradient/move.ts";
 import { lowerSplit } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { stridedOffsets } from "./shared/index.ts";
@@ -25,6 +26,7 @@ function sizesOf(node: Node, dim: number, given: readonly number[] | undefined):
 
 /** Parts of an axis, one an output: of the sizes in input 1, or all of one size with a smaller last one. */
 const op: Op = {
+  gradient: splitGradient,
   integer: lowerSplit,
   operands: { data: [0] },
   passesThrough: true,

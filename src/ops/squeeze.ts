@@ -1,4 +1,5 @@
 import type { Dim, Node, Tensor } from "../ir/graph.ts";
+import { reshapeGradient } from "./gradient/move.ts";
 import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { makeType, reject, resolveAxis, typeAt, unknownShape } from "./shared/types.ts";
@@ -17,6 +18,7 @@ function squeezed<D extends Dim>(node: Node, shape: readonly D[], axes: Tensor |
 
 /** The same elements without axes of size 1: those in input 1, or all of them. */
 const op: Op = {
+  gradient: reshapeGradient,
   integer: lowerReshape,
   operands: { data: [0] },
   passesThrough: true,

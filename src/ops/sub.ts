@@ -1,3 +1,4 @@
+import { binaryGradient } from "./gradient/elementwise.ts";
 import { lowerAdd, ridingScalar } from "./lowering/elementwise.ts";
 import type { Op } from "./op.ts";
 import { binary } from "./shared/elementwise.ts";
@@ -12,6 +13,10 @@ const base: Op = binary(
 
 const op: Op = {
   ...base,
+  gradient: binaryGradient(
+    (_g, dy) => dy,
+    (g, dy) => g.neg(dy),
+  ),
   integer: lowerAdd(-1),
   carries: true,
   riding: ridingScalar(

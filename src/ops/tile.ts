@@ -1,6 +1,7 @@
 import type { Node } from "../ir/graph.ts";
 import { elementCount } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { tileGradient } from "./gradient/move.ts";
 import { lowerTile } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { forEachIndex } from "./shared/index.ts";
@@ -16,6 +17,7 @@ function checked(node: Node, repeats: readonly number[], rank: number): readonly
 
 /** The tensor repeated along each axis as often as input 1 says. */
 const op: Op = {
+  gradient: tileGradient,
   integer: lowerTile,
   operands: { data: [0] },
   passesThrough: true,

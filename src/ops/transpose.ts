@@ -1,5 +1,6 @@
 import { intsAttr, type Node } from "../ir/graph.ts";
 import { stridesOf } from "../ir/tensor.ts";
+import { transposeGradient } from "./gradient/move.ts";
 import { lowerTranspose } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { stridedOffsets } from "./shared/index.ts";
@@ -18,6 +19,7 @@ function permutation(node: Node, rank: number): number[] {
 
 /** The axes in another order. */
 const op: Op = {
+  gradient: transposeGradient,
   integer: lowerTranspose,
   passesThrough: true,
   infer(node, inputs) {

@@ -1,4 +1,5 @@
 import { elementCount, intAttr } from "../ir/graph.ts";
+import { triluGradient } from "./gradient/move.ts";
 import type { Op } from "./op.ts";
 import { axisView } from "./shared/index.ts";
 import { requireRank, typeAt } from "./shared/types.ts";
@@ -6,6 +7,7 @@ import { gatherOffsets, optionalTensorAt, scalarOf, tensorAt } from "./shared/va
 
 /** The upper (column ≥ row + k) or lower (column ≤ row + k) triangle of each matrix; the rest is 0. */
 const op: Op = {
+  gradient: triluGradient,
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0);
     requireRank(node, type, 0, 2);

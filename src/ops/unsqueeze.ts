@@ -1,4 +1,5 @@
 import type { Dim, Node } from "../ir/graph.ts";
+import { reshapeGradient } from "./gradient/move.ts";
 import { lowerReshape } from "./lowering/move.ts";
 import type { Op } from "./op.ts";
 import { constantIntegers, makeType, reject, resolveAxis, typeAt, unknownShape } from "./shared/types.ts";
@@ -15,6 +16,7 @@ function unsqueezed<D extends Dim>(node: Node, shape: readonly D[], axes: readon
 
 /** The same elements with axes of size 1 put in. */
 const op: Op = {
+  gradient: reshapeGradient,
   integer: lowerReshape,
   operands: { data: [0] },
   passesThrough: true,

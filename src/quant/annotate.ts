@@ -1,38 +1,50 @@
-import { CompileError } from "../error.ts";
 import { quantize } from "../ir/codes.ts";
-import { type DType, type Graph, intAttr, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import { type DType, type Graph, intAttr, type Node, type Quant, type Tensor, type Type, typeOf } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import { countUses, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import { linearOutputs } from "./bias.ts";
+import { classHistogram, classRange } from "./class-ranges.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
+import type { WeightPlan } from "./format.ts";
+import { ARRAY } from "./formats.ts";
 import { fusionGroups, isReal } from "./groups.ts";
-import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
-import { type Calibrator, chooseRange, quantOf } from "./ranges.ts";
-import { quantizeWeights } from "./weights.ts";
+import type { Histogram } from "./histogram.ts";
+import type { Wanted } from "./probe.ts";
+import { quantOf, type Range, type RangeRule } from "./ranges.ts";
+import { quantizeWeights, quantizeWeightsAs } from "./weights.ts";
 
 export interface Plan {
-  readonly calibrator: Calibrator;
+  readonly calibrator: RangeRule;
   readonly percentile: number;
+  /** Ranges that are decided already, by the first member of their class. */
+  readonly ranges?: ReadonlyMap<string, Range>;
   readonly activations: "int8" | "int16";
   /** Stored as int16 whatever the rule: value names, or teacher nodes' names (their outputs). */
   readonly int16: ReadonlySet<string>;
+  /** Stored as int8 where the rule says int16, but neither `int16` nor what they are does. */
+  readonly int8: ReadonlySet<string>;
+  /** How the weights of a node are stored and rounded. */
+  readonly weights: (node: Node) => WeightPlan;
   /** The graph's outputs and what only a Softmax or a graph output reads: int16 unless told otherwise. */
   readonly outputs: "int8" | "int16";
 }
 
 /**
- * Values whose ranges calibration must see: one for each class of stored values where the numbers are new, and what a
+ * What calibration must see: the numbers of each class of stored values where they are new; and the extremes of what a
  * linear operator holds before a function rides on it. What is only moved, or never stored, has no range of its own.
  */
-export function valuesToObserve(graph: Graph): string[] {
+export function valuesToObserve(graph: Graph): Pick<Wanted, "values" | "extremes"> {
   const groups = [...fusionGroups(graph).byAnchor.values()];
   const classes = valueClasses(graph, new Set(groups.flatMap(({ hidden }) => hidden)));
-  const wanted = new Set(groups.map(({ inner }) => inner));
-  for (const { roots } of new Set(classes.values())) for (const name of roots) wanted.add(name);
-  for (const { value } of linearOutputs(graph)) wanted.add(value);
+  const wide = new Set([...groups.map(({ inner }) => inner), ...linearOutputs(graph).map(({ value }) => value)]);
+  const roots = new Set([...new Set(classes.values())].flatMap((entry) => entry.roots));
   const names = [...graph.inputs, ...graph.nodes.flatMap((node) => node.outputs)];
-  return names.filter((name) => wanted.has(name) && isReal(typeOf(graph, name)));
+  const real = names.filter((name) => isReal(typeOf(graph, name)));
+  return {
+    values: real.filter((name) => roots.has(name)),
+    extremes: real.filter((name) => wide.has(name) && !roots.has(name)),
+  };
 }
 
 /**
@@ -41,17 +53,15 @@ export function valuesToObserve(graph: Graph): string[] {
  */
 export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram>, plan: Plan): Graph {
   const groups = fusionGroups(graph);
-  const hidden = new Set([...groups.byAnchor.values()].flatMap((group) => group.hidden));
-  const classes = valueClasses(graph, hidden);
   const types = new Map(graph.types);
   const constants = new Map(graph.constants);
   const uses = countUses(graph);
   const readers = readersOf(graph);
-  const wide = wideWishes(graph, plan);
-  for (const entry of new Set(classes.values())) {
-    const given = entry.members.map((name) => typeOf(graph, name)).find((type) => type?.quant);
-    const dtype = (given?.dtype ?? dtypeOf(entry, graph, plan, readers, wide)) as DType;
-    const quant = given?.quant ?? classQuant(entry, graph, histograms, plan, dtype);
+  for (const { entry, dtype, given } of storedClasses(graph, plan)) {
+    const decided = plan.ranges?.get(entry.members[0]);
+    const rangeOf = () =>
+      classRange(classHistogram(entry, graph, histograms), plan.calibrator, plan.percentile, narrow(dtype));
+    const quant = given ?? quantOf(decided ?? rangeOf(), dtype);
     for (const name of entry.members) {
       const constant = constants.get(name);
       if (constant) constants.set(name, constant.quant ? constant : quantize(constant, dtype, quant));
@@ -63,10 +73,32 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   const gains = [...groups.byAnchor.values()].flatMap(({ riding, activations }) =>
     riding.gains ? activations.slice(-1) : [],
   );
-  return quantizeConstants(annotated, graph, new Set(gains));
+  return quantizeConstants(annotated, graph, new Set(gains), plan);
 }
 
-function readersOf(graph: Graph): Map<string, Node[]> {
+const narrow = (dtype: DType): "int8" | "int16" => (dtype === "int16" ? "int16" : "int8");
+
+/** A class of values with how it is stored; `given` where the model came with a quantization of it. */
+export interface StoredClass {
+  readonly entry: ValueClass;
+  readonly dtype: DType;
+  readonly given?: Quant;
+}
+
+/** The classes of values that are stored, in the order of the graph, with the type of each. */
+export function storedClasses(graph: Graph, plan: Plan): StoredClass[] {
+  const hidden = new Set([...fusionGroups(graph).byAnchor.values()].flatMap((group) => group.hidden));
+  const readers = readersOf(graph);
+  const wide = wideWishes(graph, plan);
+  return [...new Set(valueClasses(graph, hidden).values())].map((entry) => {
+    const type = entry.members.map((name) => typeOf(graph, name)).find((found) => found?.quant);
+    if (type?.quant) return { entry, dtype: type.dtype, given: type.quant };
+    return { entry, dtype: dtypeOf(entry, graph, plan, readers, wide) };
+  });
+}
+
+/** Who reads each value, in the order of the graph. */
+export function readersOf(graph: Graph): Map<string, Node[]> {
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const name of node.inputs) {
@@ -77,9 +109,6 @@ function readersOf(graph: Graph): Map<string, Node[]> {
   }
   return readers;
 }
-
-/** Operators whose operands go into the multiplier array, where 16 bits cost a second pass. */
-const ARRAY = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
 /**
  * Values that would rather be int16: graph outputs, arguments that span decades, and what element-wise operators make
@@ -106,7 +135,8 @@ function dtypeOf(
   readers: ReadonlyMap<string, Node[]>,
   wide: ReadonlySet<string>,
 ): "int8" | "int16" {
-  if (plan.activations === "int16" || entry.members.some((name) => plan.int16.has(name))) return "int16";
+  if (entry.members.some((name) => plan.int16.has(name))) return "int16";
+  if (plan.activations === "int16" && !entry.members.some((name) => plan.int8.has(name))) return "int16";
   // A state is summed into at every step: 8 bits would round it away. A cache only has rows replaced.
   const summed = graph.states.filter((state) => !isCache(graph, state.output));
   if (summed.some((state) => entry.members.includes(state.input))) return "int16";
@@ -116,39 +146,6 @@ function dtypeOf(
 
 function isCache(graph: Graph, state: string): boolean {
   return graph.nodes.some(({ op, outputs }) => op === "TensorScatter" && outputs[0] === state);
-}
-
-function classQuant(
-  entry: ValueClass,
-  graph: Graph,
-  histograms: ReadonlyMap<string, Histogram>,
-  plan: Plan,
-  dtype: DType,
-) {
-  const histogram = emptyHistogram();
-  for (const name of entry.roots) {
-    const constant = graph.constants.get(name);
-    if (constant) observe(histogram, Float32Array.from(decode(constant) as ArrayLike<number>));
-    const seen = histograms.get(name);
-    if (seen) merge(histogram, seen);
-    if (!constant && !seen) {
-      throw new CompileError("usage/not-calibrated", `"${name}" has no range: calibration did not see it`, {
-        where: `value ${name}`,
-        remedy: "give the recipe a calibration split that reaches this value",
-      });
-    }
-  }
-  for (const state of graph.states) {
-    if (entry.members.includes(state.input)) {
-      observe(histogram, Float32Array.from(decode(state.init) as ArrayLike<number>));
-    }
-  }
-  const symmetric = dtype === "int16";
-  const calibrator = symmetric ? "min-max" : plan.calibrator;
-  const range = chooseRange(histogram, { calibrator, percentile: plan.percentile, levels: 256, symmetric });
-  // 16 bits are never short of steps, so room for what calibration did not see costs nothing that shows.
-  const margin = symmetric ? 1.25 : 1;
-  return quantOf({ low: range.low * margin, high: range.high * margin }, dtype);
 }
 
 /** Softmax's results have a scale by definition; before a product they stay unnormalised (docs/integer-semantics.md). */
@@ -176,10 +173,10 @@ function fixSoftmax(
 }
 
 /**
- * Weights: int8 a channel. Other real constants that are operands: int8 a single number, int16 otherwise. Those of `gains` go
+ * Weights: as the plan says, with a scale a channel. Other real constants that are operands: int8 a single number, int16 otherwise. Those of `gains` go
  * into multipliers and stay as they are.
  */
-function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>): Graph {
+function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>, plan: Plan): Graph {
   const constants = new Map(graph.constants);
   const nodes = graph.nodes.map((node) => {
     const op = findOp(node.domain, node.op);
@@ -192,11 +189,15 @@ function quantizeConstants(graph: Graph, before: Graph, gains: ReadonlySet<Node>
       if (!name || !tensor || tensor.quant || !isReal({ dtype: tensor.dtype })) continue;
       if (constants.get(name)?.quant && weights?.input !== index) continue;
       const axis = weights?.input === index ? weights.axis(node, tensor.shape.length) : undefined;
-      const role = weights?.input === index ? `weights${axis}` : "operand";
+      const stored = plan.weights(node);
+      const role = weights?.input === index ? `weights${axis}${stored.weights === "int4" ? "/int4" : ""}` : "operand";
       // One tensor may be weights here and an operand there: each role has codes of its own.
       const made = `${name}/${role}`;
       if (!constants.has(made)) {
-        constants.set(made, role === "operand" ? quantizeOperand(tensor) : quantizeWeights(real(tensor), axis));
+        constants.set(
+          made,
+          role === "operand" ? quantizeOperand(tensor) : quantizeWeightsAs(real(tensor), axis, stored),
+        );
       }
       inputs = inputs.map((input, at) => (at === index ? made : input));
     }

@@ -3,10 +3,8 @@ import { floatAttr, type Graph, intAttr, type Node, type Tensor, type Type, type
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
-import { codeRange } from "../ops/lowering/post.ts";
-import type { ChannelStatistics } from "./calibrate.ts";
 import { fusionGroups } from "./groups.ts";
-import type { ChannelRequest } from "./observe.ts";
+import type { ChannelRequest, Grid } from "./probe.ts";
 
 /** Nodes whose weights are rounded, and so shift the mean of what they make. */
 const LINEAR = new Set(["Conv", "Gemm"]);
@@ -31,7 +29,7 @@ export function meanRequests(graph: Graph): ChannelRequest[] {
   for (const node of graph.nodes) {
     const value = node.inputs[0];
     const axis = isLinear(graph, node) ? channelAxis(graph, node) : undefined;
-    if (axis !== undefined && !graph.constants.has(value)) requests.set(value, { value, axis });
+    if (axis !== undefined && !graph.constants.has(value)) requests.set(value, { value, axis, moment: 1 });
   }
   return [...requests.values()].flatMap((request) => {
     const grid = gridOf(graph.types.get(request.value));
@@ -45,15 +43,16 @@ export function linearOutputs(graph: Graph): (ChannelRequest & { readonly output
   return graph.nodes.flatMap((node) => {
     if (!isLinear(graph, node) || (node.op === "Gemm" && channelAxis(graph, node) === undefined)) return [];
     const group = byAnchor.get(node);
-    return [{ value: node.outputs[0], axis: 1, output: group?.output ?? node.outputs[0] }];
+    return [{ value: node.outputs[0], axis: 1, moment: 1, output: group?.output ?? node.outputs[0] }];
   });
 }
 
-function gridOf(type: Type | undefined) {
+function gridOf(type: Type | undefined): Grid | undefined {
   const quant = type?.quant;
   if (quant?.scale.length !== 1) return undefined;
-  const [low, high] = codeRange(type?.dtype ?? "int8");
-  return { scale: quant.scale[0], zero: quant.zeroPoint[0], low, high };
+  const { dtype } = type ?? {};
+  if (dtype !== "int8" && dtype !== "int16" && dtype !== "uint8") return undefined;
+  return { dtype, scale: quant.scale[0], zero: quant.zeroPoint[0] };
 }
 
 /** Mean of each channel of a linear node's input: exact, and after rounding. */
@@ -72,11 +71,11 @@ export function correctBias(
   graph: Graph,
   before: Graph,
   requests: readonly ChannelRequest[],
-  statistics: readonly ChannelStatistics[],
+  statistics: readonly Float64Array[],
 ): Graph {
   const means = new Map<string, Means>();
   for (let index = 0; index < requests.length; index += 2) {
-    means.set(requests[index].value, { exact: statistics[index].means, rounded: statistics[index + 1].means });
+    means.set(requests[index].value, { exact: statistics[index], rounded: statistics[index + 1] });
   }
   const constants = new Map(graph.constants);
   const nodes = graph.nodes.map((node, index) => {

@@ -4,18 +4,21 @@ import type { Samples } from "../pass.ts";
 import { createPool } from "../run/pool.ts";
 import { emptyHistogram, type Histogram, merge } from "./histogram.ts";
 import {
-  type ChannelRequest,
   type ChannelSums,
   mergeSums,
+  NO_PEAK,
   NO_SUMS,
   type Observation,
   type ObserveInit,
   type ObserveTask,
-  observedModel,
+  observerOf,
   observeTask,
   openObserver,
+  type Peak,
   requireFinite,
 } from "./observe.ts";
+import type { Wanted } from "./probe.ts";
+import { mergePeaks } from "./warnings.ts";
 
 export interface CalibrateOptions {
   /** At most this many samples, spread evenly over the split. */
@@ -28,44 +31,36 @@ export interface CalibrateOptions {
 /** Samples that one task runs: small enough to share out, large enough to pay for its histograms. */
 const CHUNK = 16;
 
-/** What calibration is to look at. */
-export interface Wanted {
-  /** Values whose histograms are wanted. */
-  readonly values: readonly string[];
-  /** Values whose channels are wanted one by one. */
-  readonly channels: readonly ChannelRequest[];
-}
-
 /** What calibration found out about the float graph. */
 export interface Calibration {
   readonly histograms: ReadonlyMap<string, Histogram>;
-  /** In the order in which they were wanted. */
-  readonly channels: readonly ChannelStatistics[];
-}
-
-export interface ChannelStatistics {
-  readonly means: Float64Array;
-  /** (E|x|⁸)^⅛ of each channel: close to its largest magnitude, but not at the mercy of a single one. */
-  readonly magnitudes: Float64Array;
+  readonly peaks: ReadonlyMap<string, Peak>;
+  /** The wanted moment of each channel, in the order of the requests; empty where the shape is not known beforehand. */
+  readonly channels: readonly Float64Array[];
 }
 
 /** Runs the graph over the calibration samples; the result is equal for any number of workers. */
 export async function calibrate(
   graph: Graph,
-  { values, channels }: Wanted,
+  wanted: Wanted,
   samples: Samples,
   options: CalibrateOptions,
 ): Promise<Calibration> {
+  const { channels } = wanted;
+  const values = [...wanted.values, ...wanted.extremes];
   // A graph of integers alone has nothing to calibrate.
-  if (values.length === 0 && channels.length === 0) return { histograms: new Map(), channels: [] };
-  const model = observedModel(graph, [...values, ...channels.map(({ value }) => value)]);
-  const init: ObserveInit = { model, values, channels, states: graph.states };
+  if (values.length === 0 && channels.length === 0) return { histograms: new Map(), peaks: new Map(), channels: [] };
+  const init = observerOf(graph, wanted, Math.min(options.samples, samples.size));
   const merged = values.map(emptyHistogram);
+  const highest = values.map(() => NO_PEAK);
   const totals = channels.map(() => NO_SUMS);
   let any = false;
-  for await (const { histograms, sums } of observations(init, tasksOf(samples, options.samples), options)) {
+  for await (const { histograms, peaks, sums } of observations(init, tasksOf(samples, options.samples), options)) {
     histograms.forEach((histogram, index) => {
       merge(merged[index], histogram);
+    });
+    peaks.forEach((peak, index) => {
+      highest[index] = mergePeaks(highest[index], peak);
     });
     sums.forEach((sum, index) => {
       totals[index] = mergeSums(totals[index], sum);
@@ -75,15 +70,12 @@ export async function calibrate(
   if (!any) throw new CompileError("usage/no-calibration", "the calibration split is empty");
   const found = new Map(values.map((name, index) => [name, merged[index]]));
   requireFinite(found);
-  return { histograms: found, channels: totals.map(summarise) };
+  const peaks = new Map(values.map((name, index) => [name, highest[index]]));
+  return { histograms: found, peaks, channels: totals.map(meansOf) };
 }
 
-function summarise({ sums, eighths, count }: ChannelSums): ChannelStatistics {
-  return {
-    means: sums.map((sum) => sum / count),
-    // Three square roots, since Math.pow is not the same on every machine.
-    magnitudes: eighths.map((eighth) => Math.sqrt(Math.sqrt(Math.sqrt(eighth / count)))),
-  };
+function meansOf({ sums, count }: ChannelSums): Float64Array {
+  return sums.map((sum) => sum / count);
 }
 
 async function* observations(
@@ -108,20 +100,22 @@ async function* observations(
 }
 
 /** Samples of one sequence stay together and in order; others go by chunks. Cut by index, never by worker. */
-async function* tasksOf(samples: Samples, limit: number): AsyncGenerator<ObserveTask> {
+export async function* tasksOf(samples: Samples, limit: number): AsyncGenerator<ObserveTask> {
   let task: ObserveTask["samples"][number][] = [];
+  let first = 0;
   let sequence: string | undefined;
   for (const index of chosen(samples, limit)) {
     const of = samples.sequence?.(index);
     const ends = of === undefined ? task.length >= CHUNK : of !== sequence;
     if (ends && task.length > 0) {
-      yield { samples: task };
+      yield { first, samples: task };
+      first += task.length;
       task = [];
     }
     sequence = of;
     task.push(await samples.feeds(index));
   }
-  if (task.length > 0) yield { samples: task };
+  if (task.length > 0) yield { first, samples: task };
 }
 
 /** Evenly spread indices; sequences are taken from the front, whole as far as the limit goes. */

@@ -3,9 +3,8 @@ import { EMPTY_ATTRS, freshName, type Graph, intAttr, isStatic, type Node, type 
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
-import type { ChannelStatistics } from "./calibrate.ts";
 import { fusionGroups } from "./groups.ts";
-import type { ChannelRequest } from "./observe.ts";
+import type { ChannelRequest } from "./probe.ts";
 
 /** A value that one convolution makes and only convolutions read: its channels may be scaled freely between them. */
 export interface Link {
@@ -56,8 +55,11 @@ function readsAsConvolution(graph: Graph, node: Node, value: string): boolean {
 
 /** What `equalize` must know of each link, in their order. */
 export function channelRequests(links: readonly Link[]): ChannelRequest[] {
-  return links.map(({ value }) => ({ value, axis: 1 }));
+  return links.map(({ value }) => ({ value, axis: 1, moment: 8 }));
 }
+
+/** (E|x|⁸)^⅛: close to the largest magnitude, but not at the mercy of one number. Math.pow differs between machines. */
+const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
 
 /** Channels whose ranges differ by more than this are not brought closer: rounding error would take over elsewhere. */
 const SPREAD = 256;
@@ -69,14 +71,14 @@ const SPREAD = 256;
  * shares one scale over its inputs, so there half of the imbalance stays in the activation: s_c = √(a_c / w_c)
  * (SmoothQuant, Xiao et al. 2022, α = ½).
  */
-export function equalize(graph: Graph, links: readonly Link[], statistics: readonly ChannelStatistics[]): Graph {
+export function equalize(graph: Graph, links: readonly Link[], eighths: readonly Float64Array[]): Graph {
   const names = namesOf(graph);
   const constants = new Map(graph.constants);
   const types = new Map(graph.types);
   const scaled = new Map<Node, Node>();
   const added = new Map<string, Node>();
   for (const [index, link] of links.entries()) {
-    const factors = factorsOf(link, statistics[index]?.magnitudes, constants, scaled);
+    const factors = factorsOf(link, eighths[index]?.map(eighthRoot), constants, scaled);
     if (!factors) continue;
     const fresh = (hint: string) => {
       const name = freshName(hint, names);

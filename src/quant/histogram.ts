@@ -38,16 +38,28 @@ export function binCentre(histogram: Histogram, index: number): number {
   return (index - HALF + 0.5) * binWidth(histogram);
 }
 
-export function observe(histogram: Histogram, values: Float32Array): void {
+/** Counts every value `weight` times: a whole number, so that counts are exact. Gives the largest finite magnitude. */
+export function observe(histogram: Histogram, values: Float32Array, weight = 1): number {
   const { low, high, broken } = extent(values);
   histogram.broken += broken;
-  if (low > high) return;
+  if (low > high) return 0;
+  widen(histogram, low, high);
+  const factor = HALF / 2 ** histogram.exponent;
+  if (broken === 0) countAll(histogram.counts, values, factor, weight);
+  else countAll(histogram.counts, values.filter(Number.isFinite), factor, weight);
+  return Math.max(high, -low);
+}
+
+/** Takes note of two values that were there, both finite, without counting them. */
+export function widen(histogram: Histogram, low: number, high: number): void {
+  const isEmpty = histogram.minimum > histogram.maximum;
   histogram.minimum = Math.min(histogram.minimum, low);
   histogram.maximum = Math.max(histogram.maximum, high);
-  growTo(histogram, Math.max(high, -low));
-  const factor = HALF / 2 ** histogram.exponent;
-  if (broken === 0) countAll(histogram.counts, values, factor);
-  else countAll(histogram.counts, values.filter(Number.isFinite), factor);
+  let { exponent } = histogram;
+  // The larger magnitude itself must lie strictly inside, so that the largest value has a bin.
+  while (2 ** exponent <= Math.max(high, -low)) exponent++;
+  if (isEmpty) histogram.exponent = exponent;
+  else raise(histogram, exponent);
 }
 
 /** Smallest and largest finite value, and how many are not finite. */
@@ -67,12 +79,12 @@ function extent(values: Float32Array): { low: number; high: number; broken: numb
   return { ...extent(finite), broken: values.length - finite.length };
 }
 
-function countAll(counts: Float64Array, values: Float32Array, factor: number): void {
+function countAll(counts: Float64Array, values: Float32Array, factor: number, weight: number): void {
   for (let index = 0; index < values.length; index++) {
     const place = values[index] * factor;
     // The floor, by truncation: the product is exact, and |place| stays below 2,048.
     const whole = place | 0;
-    counts[(place < whole ? whole - 1 : whole) + HALF]++;
+    counts[(place < whole ? whole - 1 : whole) + HALF] += weight;
   }
 }
 
@@ -81,24 +93,23 @@ export function merge(histogram: Histogram, other: Histogram): void {
   histogram.minimum = Math.min(histogram.minimum, other.minimum);
   histogram.maximum = Math.max(histogram.maximum, other.maximum);
   histogram.broken += other.broken;
-  while (histogram.exponent < other.exponent) double(histogram);
+  raise(histogram, other.exponent);
   const steps = 2 ** (histogram.exponent - other.exponent);
   for (let index = 0; index < BINS; index++) {
     if (other.counts[index] !== 0) histogram.counts[Math.floor((index - HALF) / steps) + HALF] += other.counts[index];
   }
 }
 
-function growTo(histogram: Histogram, magnitude: number): void {
-  // `magnitude` itself must lie strictly inside, so that the largest value has a bin.
-  while (2 ** histogram.exponent <= magnitude) double(histogram);
-}
-
-function double(histogram: Histogram): void {
-  const { counts } = histogram;
+/** Merges neighbours until the range is 2^exponent; keeps a range that is as large. */
+function raise(histogram: Histogram, exponent: number): void {
+  if (exponent <= histogram.exponent) return;
+  const steps = 2 ** (exponent - histogram.exponent);
   const merged = new Float64Array(BINS);
-  for (let index = 0; index < BINS; index++) merged[Math.floor((index - HALF) / 2) + HALF] += counts[index];
-  counts.set(merged);
-  histogram.exponent += 1;
+  histogram.counts.forEach((count, index) => {
+    if (count !== 0) merged[Math.floor((index - HALF) / steps) + HALF] += count;
+  });
+  histogram.counts.set(merged);
+  histogram.exponent = exponent;
 }
 
 export function total(histogram: Histogram): number {

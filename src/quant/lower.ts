@@ -57,6 +57,7 @@ class Emitter {
   private readonly constants: Map<string, Tensor>;
   private readonly names: Set<string>;
   private readonly shared = new Map<string, string>();
+  private readonly sharedData = new Map<unknown, string>();
   private readonly graph: Graph;
 
   constructor(graph: Graph) {
@@ -161,6 +162,9 @@ class Emitter {
   }
 
   private add(tensor: Tensor, hint: string): string {
+    const same = this.sharedData.get(tensor.data);
+    const held = same === undefined ? undefined : this.constants.get(same);
+    if (same !== undefined && held?.dtype === tensor.dtype && String(held.shape) === String(tensor.shape)) return same;
     const content = Buffer.from(bytesOf(tensor));
     const key = content.length > 4096 ? undefined : `${tensor.dtype}[${tensor.shape}]${content.toString("latin1")}`;
     const known = key === undefined ? undefined : this.shared.get(key);
@@ -168,6 +172,7 @@ class Emitter {
     const name = freshName(hint, this.names);
     this.names.add(name);
     this.constants.set(name, tensor);
+    this.sharedData.set(tensor.data, name);
     if (key !== undefined) this.shared.set(key, name);
     return name;
   }

@@ -1,132 +1,126 @@
 import { CompileError } from "../error.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { decode, isFloat } from "../ir/numbers.ts";
-import { encodeModel } from "../onnx/write.ts";
+import { makeTensor } from "../ir/tensor.ts";
 import { createSession, type Session } from "../run/ort.ts";
-import { emptyHistogram, type Histogram, observe } from "./histogram.ts";
-
-/** The float graph with every value to observe made an output, as a model for ONNX Runtime. */
-export function observedModel(graph: Graph, values: readonly string[]): Uint8Array {
-  const inputs = new Set(graph.inputs);
-  const outputs = [
-    ...new Set([...values.filter((name) => !inputs.has(name)), ...graph.states.map((state) => state.output)]),
-  ];
-  return encodeModel({ ...graph, outputs, states: [], metadata: new Map(), extra: undefined });
-}
+import { emptyHistogram, type Histogram, observe, widen } from "./histogram.ts";
+import { type ChannelProbe, type Probes, probedModel, type ValueProbe, type Wanted } from "./probe.ts";
+import { higher } from "./warnings.ts";
 
 /** One unit of calibration work: samples that run one after the other, states carried over. */
 export interface ObserveTask {
+  /** Number of the first sample, counted over all tasks. */
+  readonly first: number;
   readonly samples: readonly ReadonlyMap<string, Tensor>[];
 }
 
 /** What a task saw: a histogram of each value, and sums for every channel of those in `channels`. */
 export interface Observation {
   readonly histograms: readonly Histogram[];
+  readonly peaks: readonly Peak[];
   readonly sums: readonly ChannelSums[];
 }
 
-/** Sums over everything but the channel axis, in the order of the samples: Σx and Σx⁸. */
+/** The two largest magnitudes that a value has in different samples, and the number of the sample that has the largest. */
+export interface Peak {
+  readonly largest: number;
+  readonly second: number;
+  readonly sample: number;
+}
+
+export const NO_PEAK: Peak = { largest: 0, second: 0, sample: 0 };
+
+/** Σx or Σ|x|⁸ over everything but the channel axis, in the order of the samples. */
 export interface ChannelSums {
   readonly sums: Float64Array;
-  readonly eighths: Float64Array;
   readonly count: number;
 }
 
-export const NO_SUMS: ChannelSums = { sums: new Float64Array(0), eighths: new Float64Array(0), count: 0 };
+export const NO_SUMS: ChannelSums = { sums: new Float64Array(0), count: 0 };
 
-/** A value whose channels are wanted one by one; with `grid`, as they come back from its codes. */
-export interface ChannelRequest {
-  readonly value: string;
-  readonly axis: number;
-  readonly grid?: Grid;
-}
-
-/** Codes [low, high] of step `scale` around `zero`. */
-export interface Grid {
-  readonly scale: number;
-  readonly zero: number;
-  readonly low: number;
-  readonly high: number;
-}
-
+/** What an observer is set up with, in this thread or in a worker. */
 export interface ObserveInit {
   readonly model: Uint8Array;
-  readonly values: readonly string[];
-  readonly channels: readonly ChannelRequest[];
+  readonly probes: Probes;
   readonly states: readonly { readonly input: string; readonly output: string; readonly init: Tensor }[];
 }
 
-/** Runs a task's samples and gives the histograms of the observed values. Inputs are observed too. */
+/** The graph with its probes, for so many samples, ready to be sent to workers. */
+export function observerOf(graph: Graph, wanted: Wanted, samples: number): ObserveInit {
+  return { ...probedModel(graph, wanted, samples), states: graph.states };
+}
+
+/** Runs a task's samples and gives what the probes saw. Inputs are observed too. */
 export async function observeTask(session: Session, init: ObserveInit, task: ObserveTask): Promise<Observation> {
-  const histograms = init.values.map(emptyHistogram);
-  const sums = init.channels.map(() => NO_SUMS);
+  const { probes } = init;
+  const histograms = probes.values.map(emptyHistogram);
+  const peaks = probes.values.map(() => NO_PEAK);
+  const sums = probes.channels.map(() => NO_SUMS);
   const state = new Map(init.states.map((entry) => [entry.input, entry.init]));
-  for (const sample of task.samples) {
+  for (const [index, sample] of task.samples.entries()) {
     const feeds = new Map([...state, ...sample]);
-    // Where only inputs are looked at there is nothing to run.
+    if (probes.shift) feeds.set(probes.shift, makeTensor("int64", [1], BigInt64Array.of(BigInt(task.first + index))));
+    // Where only small inputs are looked at there is nothing to run.
     const outputs = session.outputs.length === 0 ? new Map<string, Tensor>() : await session.run(feeds);
-    const seen = (name: string) => outputs.get(name) ?? feeds.get(name);
-    init.values.forEach((name, index) => {
-      const values = floatsOf(seen(name));
-      if (values) observe(histograms[index], values);
+    const summary = (probes.summary ? outputs.get(probes.summary)?.data : undefined) as Float32Array | undefined;
+    probes.values.forEach((probe, at) => {
+      const seen =
+        probe.kind === "sampled"
+          ? observeSampled(histograms[at], probe, summary as Float32Array)
+          : observeWhole(histograms[at], outputs.get(probe.value) ?? feeds.get(probe.value));
+      peaks[at] = higher(peaks[at], seen, task.first + index);
     });
-    init.channels.forEach(({ value, axis, grid }, index) => {
-      const tensor = seen(value);
-      const values = floatsOf(tensor);
-      if (!tensor || !values) return;
-      sums[index] = addChannels(sums[index], grid ? throughGrid(values, grid) : values, tensor.shape, axis);
+    probes.channels.forEach((probe, at) => {
+      if (probe && summary) sums[at] = mergeSums(sums[at], channelSums(probe, summary));
     });
     for (const entry of init.states) {
       const next = outputs.get(entry.output);
       if (next) state.set(entry.input, next);
     }
   }
-  return { histograms, sums };
+  return { histograms, peaks, sums };
 }
 
-function floatsOf(tensor: Tensor | undefined): Float32Array | undefined {
-  if (tensor === undefined || !isFloat(tensor.dtype)) return undefined;
-  return tensor.dtype === "float32"
-    ? (tensor.data as Float32Array)
-    : Float32Array.from(decode(tensor) as ArrayLike<number>);
+/** Gives the largest magnitude. */
+function observeWhole(histogram: Histogram, tensor: Tensor | undefined): number {
+  if (tensor === undefined || !isFloat(tensor.dtype)) return 0;
+  const values = tensor.dtype === "float32" ? tensor.data : Float32Array.from(decode(tensor) as ArrayLike<number>);
+  return observe(histogram, values as Float32Array);
 }
 
-/** The numbers as their codes tell them: rounded, and cut at the ends. */
-function throughGrid(values: Float32Array, { scale, zero, low, high }: Grid): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let index = 0; index < values.length; index++) {
-    const code = Math.floor(values[index] / scale + 0.5) + zero;
-    result[index] = ((code < low ? low : code > high ? high : code) - zero) * scale;
-  }
-  return result;
+/** The sum is NaN where a number is; extremes are infinite where one of them is. */
+function observeSampled(
+  histogram: Histogram,
+  { at, count, step, sum }: Extract<ValueProbe, { kind: "sampled" }>,
+  summary: Float32Array,
+): number {
+  const [least, largest] = [summary[at], summary[at + 1]];
+  const hasNaN = sum !== undefined && Number.isNaN(summary[sum]);
+  if (hasNaN || !Number.isFinite(least) || !Number.isFinite(largest)) histogram.broken += 1;
+  else widen(histogram, least, largest);
+  if (count > 0) observe(histogram, summary.subarray(at + 2, at + 2 + count), step);
+  return Math.max(largest, -least);
 }
 
-function addChannels(into: ChannelSums, values: Float32Array, shape: readonly number[], axis: number): ChannelSums {
-  const channels = shape[axis];
-  const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
-  const isNew = into.sums.length !== channels;
-  const sums = isNew ? new Float64Array(channels) : into.sums;
-  const eighths = isNew ? new Float64Array(channels) : into.eighths;
-  for (let start = 0; start < values.length; start += inner) {
-    let sum = 0;
-    let eighth = 0;
-    for (let index = start; index < start + inner; index++) {
-      const value = values[index];
-      const fourth = value * value * value * value;
-      sum += value;
-      eighth += fourth * fourth;
+function channelSums(
+  { sums, largest, channels, size, unit, offset }: ChannelProbe,
+  summary: Float32Array,
+): ChannelSums {
+  const found = Float64Array.from(summary.subarray(sums, sums + channels), (sum) => sum * unit + offset);
+  if (largest !== undefined) {
+    for (let channel = 0; channel < channels; channel++) {
+      const square = summary[largest + channel] ** 2;
+      found[channel] *= square * square * square * square;
     }
-    sums[(start / inner) % channels] += sum;
-    eighths[(start / inner) % channels] += eighth;
   }
-  return { sums, eighths, count: into.count + values.length / channels };
+  return { sums: found, count: size };
 }
 
 /** Adds in the order of the tasks: floating-point sums depend on it. */
 export function mergeSums(a: ChannelSums, b: ChannelSums): ChannelSums {
   if (a.count === 0) return b;
-  const add = (x: Float64Array, y: Float64Array) => x.map((sum, channel) => sum + (y[channel] ?? 0));
-  return { sums: add(a.sums, b.sums), eighths: add(a.eighths, b.eighths), count: a.count + b.count };
+  if (b.count === 0) return a;
+  return { sums: a.sums.map((sum, channel) => sum + b.sums[channel]), count: a.count + b.count };
 }
 
 export async function openObserver(init: ObserveInit): Promise<Session> {
@@ -137,7 +131,7 @@ export async function openObserver(init: ObserveInit): Promise<Session> {
 export function requireFinite(histograms: ReadonlyMap<string, Histogram>): void {
   for (const [name, { broken }] of histograms) {
     if (broken === 0) continue;
-    throw new CompileError("model/not-finite", `${broken} numbers of "${name}" are NaN or infinite`, {
+    throw new CompileError("model/not-finite", `"${name}" has numbers that are NaN or infinite`, {
       where: `value ${name}, on the calibration data`,
       remedy: "check the calibration data and the teacher: a range cannot be chosen for such values",
     });

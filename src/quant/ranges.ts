@@ -2,8 +2,11 @@ import type { DType, Quant } from "../ir/graph.ts";
 import { binCentre, binWidth, type Histogram, total } from "./histogram.ts";
 
 /** How a range of reals is chosen from a histogram. */
-export const CALIBRATORS = ["min-max", "percentile", "mse"] as const;
-export type Calibrator = (typeof CALIBRATORS)[number];
+export const RANGE_RULES = ["min-max", "percentile", "entropy", "mse"] as const;
+export type RangeRule = (typeof RANGE_RULES)[number];
+
+/** A rule for all values, or for each value the one whose range costs the layers behind it least. */
+export const CALIBRATORS = [...RANGE_RULES, "auto"] as const;
 
 export interface Range {
   readonly low: number;
@@ -11,7 +14,7 @@ export interface Range {
 }
 
 export interface RangeOptions {
-  readonly calibrator: Calibrator;
+  readonly calibrator: RangeRule;
   /** For `percentile`: the share kept, in percent, split over both tails. */
   readonly percentile: number;
   /** Levels of the grid the range is for: 256 for int8. */
@@ -29,8 +32,12 @@ export function chooseRange(histogram: Histogram, options: RangeOptions): Range 
       return widest;
     case "percentile":
       return byPercentile(histogram, options, widest);
-    case "mse":
-      return byError(histogram, options, widest);
+    case "entropy":
+      return leastCost(widest, options.symmetric, (range) => divergence(histogram, range, options.levels));
+    case "mse": {
+      const bins = occupied(histogram);
+      return leastCost(widest, options.symmetric, (range) => squaredError(bins, range, options.levels));
+    }
   }
 }
 
@@ -60,22 +67,21 @@ function byPercentile(histogram: Histogram, options: RangeOptions, widest: Range
 const SHARES = Array.from({ length: 81 }, (_, step) => 1 - step / 100);
 
 /**
- * The range with the least squared error of rounding and clipping, over the histogram. Both ends shrink together first,
- * then each alone, since a long tail is mostly on one side.
+ * The range of least cost among shares of the widest: both ends shrink together first, then each alone, since a long tail is
+ * mostly on one side. Of equals the widest.
  */
-function byError(histogram: Histogram, options: RangeOptions, widest: Range): Range {
-  const bins = occupied(histogram);
+function leastCost(widest: Range, symmetric: boolean, cost: (range: Range) => number): Range {
   let best = widest;
-  let least = squaredError(bins, best, options.levels);
+  let least = cost(widest);
   const consider = (range: Range) => {
-    const error = squaredError(bins, range, options.levels);
-    if (error < least) {
-      least = error;
+    const found = cost(range);
+    if (found < least) {
+      least = found;
       best = range;
     }
   };
   for (const share of SHARES) consider({ low: widest.low * share, high: widest.high * share });
-  if (options.symmetric || widest.low === 0 || widest.high === 0) return best;
+  if (symmetric || widest.low === 0 || widest.high === 0) return best;
   const { low, high } = best;
   for (const share of SHARES) consider({ low: low * share, high });
   const lowest = best.low;
@@ -110,6 +116,55 @@ function squaredError({ centres, counts }: Bins, { low, high }: Range, levels: n
     error += counts[index] * (beyond * beyond + inside);
   }
   return error;
+}
+
+/**
+ * How much is lost by telling values by their codes: the Kullback-Leibler divergence of the histogram, with what lies outside
+ * the range added to its ends, from the same with each code's count spread evenly over the occupied bins that have this code
+ * (Migacz, "8-bit inference with TensorRT", 2017). What lies outside is only in the former, so clipping costs.
+ */
+function divergence(histogram: Histogram, { low, high }: Range, levels: number): number {
+  const counts = withoutZero(histogram.counts);
+  const width = binWidth(histogram);
+  const indexOf = (value: number) =>
+    Math.min(counts.length - 1, Math.max(0, Math.floor(value / width) + counts.length / 2));
+  const [first, last] = [indexOf(low), indexOf(high)];
+  const step = (high - low) / (levels - 1);
+  const codeOf = (index: number) =>
+    Math.min(levels - 1, Math.max(0, Math.round((binCentre(histogram, index) - low) / step)));
+  const [sums, occupied] = [new Float64Array(levels), new Float64Array(levels)];
+  let [below, above, inside] = [0, 0, 0];
+  counts.forEach((count, index) => {
+    if (count === 0) return;
+    if (index < first) below += count;
+    else if (index > last) above += count;
+    else {
+      const code = codeOf(index);
+      sums[code] += count;
+      occupied[code] += 1;
+      inside += count;
+    }
+  });
+  const whole = inside + below + above;
+  let sum = 0;
+  for (let index = first; index <= last; index++) {
+    const count = counts[index] + (index === first ? below : 0) + (index === last ? above : 0);
+    if (count === 0) continue;
+    const code = codeOf(index);
+    // An end that only holds what was cut off has no count of its own: as if one number were there.
+    const told = sums[code] > 0 ? sums[code] / occupied[code] : 1;
+    sum += (count / whole) * Math.log(count / whole / (told / Math.max(1, inside)));
+  }
+  return sum;
+}
+
+/** A Relu makes half of all numbers exactly 0, and 0 has a code of its own: the bins beside it count as much as the next ones. */
+function withoutZero(counts: Float64Array): Float64Array {
+  const zero = counts.length / 2;
+  const without = Float64Array.from(counts);
+  without[zero] = counts[zero + 1];
+  without[zero - 1] = counts[zero - 2];
+  return without;
 }
 
 /** Scale and zero point of a range: int8 asymmetric, int16 symmetric. Scales are single precision. */

@@ -2,6 +2,7 @@ import { attrs, type Graph, type Node, type Tensor, typeOf } from "../ir/graph.t
 import { makeTensor, valuesOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
 import { multiplierOf } from "../ops/lowering/multiplier.ts";
+import { unpackedConstant, unpacksConstants } from "../ops/shared/npu/unpacked.ts";
 import type { Execute } from "../pass.ts";
 
 /** What the float model makes at a linear operator, before any activation: what the integers are compared with. */
@@ -32,7 +33,14 @@ export function sweepBias(
   const lastUse = lastReads(graph);
   const values = samples.map((feeds) => new Map(feeds));
   const nodes: Node[] = [];
+  const unpacked: string[] = [];
   for (const [index, node] of graph.nodes.entries()) {
+    if (unpacksConstants(node, graph)) {
+      constants.set(node.outputs[0], unpackedConstant(node, graph));
+      unpacked.push(node.outputs[0]);
+      nodes.push(node);
+      continue;
+    }
     const mean =
       LINEAR.has(node.op) && node.domain === "npu" && node.inputs[2] ? means.get(node.outputs[0]) : undefined;
     const corrected = mean ? correct(graph, node, mean, constants, values, execute) : node;
@@ -42,6 +50,7 @@ export function sweepBias(
       if (lastUse.get(name) === index) for (const held of values) held.delete(name);
     }
   }
+  for (const name of unpacked) constants.delete(name);
   const used = new Set([...nodes.flatMap(readsOf), ...graph.outputs]);
   for (const name of constants.keys()) if (!used.has(name)) constants.delete(name);
   return { ...graph, nodes, constants };

@@ -1,5 +1,13 @@
 import { elementCount, type Quant, type Tensor } from "../ir/graph.ts";
 import { makeTensor, valuesOf } from "../ir/tensor.ts";
+import type { WeightPlan } from "./format.ts";
+import { quantizeInt4 } from "./int4.ts";
+
+/** Weights as a plan stores them: a symmetric scale for each index of `axis`. */
+export function quantizeWeightsAs(tensor: Tensor, axis: number | undefined, plan: WeightPlan): Tensor {
+  if (plan.weights === "int4") return quantizeInt4(tensor, axis, plan.block, plan.scales);
+  return quantizeWeights(tensor, axis);
+}
 
 /**
  * Symmetric int8 weights in [−127, 127], one scale for each index of `axis` (the whole tensor without one): the largest

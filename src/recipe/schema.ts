@@ -74,14 +74,33 @@ export const gates = z.strictObject({
 });
 
 const quantize = z.strictObject({
-  weights: z.enum(["int8"]).default("int8"),
+  weights: z.enum(["int8", "int4"]).default("int8").describe("bits of the weights, where `formats` says nothing else"),
   activations: z.enum(["int8", "int16"]).default("int8"),
+  formats: z
+    .record(z.string().min(1), z.enum(["W8A8", "W8A16", "W4A8", "W4A16"]))
+    .default({})
+    .describe(
+      "a layer's name in the teacher, or a pattern with *, → bits of its weights and of what it reads; the last match holds",
+    ),
+  block: z
+    .union([z.literal(32), z.literal(64), z.literal(128), z.literal("all")])
+    .default(64)
+    .describe("neighbouring 4-bit weights that share an integer factor"),
+  weightScales: z.enum(["max", "mse"]).default("mse").describe("whether 4-bit weights clip nothing or err least"),
+  rounding: z
+    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
+    .default("auto")
+    .describe("how weights are rounded; auto: 4-bit weights by gptq, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
-  calibrator: z.enum(["min-max", "percentile", "mse"]).default("min-max").describe("how ranges are found"),
+  calibrator: z
+    .enum(["min-max", "percentile", "entropy", "mse", "auto"])
+    .default("min-max")
+    .describe("how ranges are found"),
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
+  smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
 });
 
@@ -118,6 +137,12 @@ export const recipeSchema = z.strictObject({
     .default("default")
     .describe("a preset, or the list of passes in order"),
   quantize: quantize.prefault({}),
+  confidence: z
+    .enum(["auto", "margin", "mean-margin", "none"])
+    .default("auto")
+    .describe(
+      "how sure the program says it is, as one more output: the least margin between its two largest codes, or the mean over the rows; auto is margin for the metrics accuracy and cer",
+    ),
   gates: gates.default({}),
   licenses: z
     .strictObject({

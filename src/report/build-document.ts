@@ -69,6 +69,8 @@ export interface BuildNotes {
   readonly signatures: { readonly build?: string; readonly certifier?: string };
   /** Nodes on the CPU: `Softmax "name": why`. */
   readonly onCpu: readonly string[];
+  /** What was not made again, since nothing that it depends on changed: passes, schedule, golden, outcomes of samples. */
+  readonly kept: readonly string[];
   readonly teacherBytes: number;
   /** What the chip and whoever rebuilds it need. */
   readonly sealedBytes: number;

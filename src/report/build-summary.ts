@@ -39,9 +39,10 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
       placed(document),
     ],
   ]; // prettier-ignore
+  const kept = notes.kept.length === 0 ? "" : `  unchanged since an earlier build: ${notes.kept.join(", ")}\n`;
   const cpu = notes.onCpu.map((line) => `  on the CPU: ${printable(line)}\n`).join("");
   const gates = notes.gates.map(({ gate, verdict, reason }) => `  ${MARKS[verdict]} ${gate}: ${reason}\n`).join("");
-  return `\n${formatTable(rows)}${cpu}\n${gates}${gates && "\n"}${closing(document, notes)}`;
+  return `\n${formatTable(rows)}${cpu}${kept}\n${gates}${gates && "\n"}${closing(document, notes)}`;
 }
 
 const MARKS = { pass: "✓", fail: "✗", incomplete: "?" } as const;
@@ -74,6 +75,7 @@ function closing({ artifact, digest, verdict }: BuildDocument, { signatures }: B
     lines.push(`${missing} (\`optimus-compile keygen\` makes keys)`);
     lines.push("", `next: optimus-compile verify ${path} --unsigned`);
   }
+  lines.push(`      optimus-compile report ${path} -o report.html`);
   lines.push(`      optimus-compile emulate ${path} --input X.npz --output Y.npz`);
   return `${lines.join("\n")}\n`;
 }

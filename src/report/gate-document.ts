@@ -64,6 +64,8 @@ export interface GateDocument {
   /** The file that the limits stand in; absent where they are the recipe's, as the evidence has them. */
   readonly budgets?: { readonly file: string; readonly digest: string };
   readonly artifacts: readonly ArtifactLine[];
+  /** Fingerprint of the key that signed each verdict into its artifact; absent where none was signed. */
+  readonly attestedBy?: string;
   readonly refusedWaivers: readonly RefusedWaiver[];
 }
 

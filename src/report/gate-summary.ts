@@ -5,7 +5,7 @@ const MARKS: Readonly<Record<GateLine["verdict"], string>> = { pass: "✓", fail
 const WORDS = { pass: "pass", fail: "fail", incomplete: "not enough evidence" } as const;
 
 /** What a gate decided, for a person at a terminal. */
-export function summariseGate({ artifacts, verdict, refusedWaivers }: GateDocument): string {
+export function summariseGate({ artifacts, verdict, attestedBy, refusedWaivers }: GateDocument): string {
   const lines: string[] = [];
   for (const { artifact, name, verified, baseline, gates, verdict: own } of artifacts) {
     const signed = verified ? "" : ", evidence unsigned";
@@ -19,6 +19,7 @@ export function summariseGate({ artifacts, verdict, refusedWaivers }: GateDocume
   }
   for (const { file, code, says } of refusedWaivers)
     lines.push(`! ${code}: ${printable(says, 500)} (${printable(file, 4096)})`);
+  if (attestedBy !== undefined) lines.push(`signed into each artifact by ${attestedBy}`);
   lines.push(`verdict: ${WORDS[verdict]}`, "");
   return lines.join("\n");
 }

@@ -62,7 +62,13 @@ export async function createSession(model: Uint8Array | string, options: Session
     interOpNumThreads: 1,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 4,
-    ...(disableQdqFusion && { extra: { session: { disable_quant_qdq: "1" } } }),
+    extra: {
+      session: {
+        // Otherwise a product with int4 weights is one of int4 and int8: activations would be rounded that the model does not round.
+        qdq_matmulnbits_accuracy_level: "1",
+        ...(disableQdqFusion && { disable_quant_qdq: "1" }),
+      },
+    },
   };
   let session: ort.InferenceSession;
   try {

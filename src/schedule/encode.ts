@@ -5,7 +5,7 @@ import type {
   ConvMapping,
   Engine,
   Entry,
-  Operand,
+  Multipliers,
   Port,
   PortQuant,
   Post,
@@ -13,12 +13,12 @@ import type {
   Program,
   Round,
   Sections,
-  Storage,
+  WeightOperand,
 } from "./program.ts"; // prettier-ignore
 import { Writer } from "./writer.ts";
 
 /*
- * The bytes of a Program, little-endian, version 2. Sizes and addresses are u64 below 2^53; an integer of an operator
+ * The bytes of a Program, little-endian, version 3. Sizes and addresses are u64 below 2^53; an integer of an operator
  * is an i64; a list is its length (u32) and its items; a string is UTF-8 behind its length (u32).
  *
  *   program  "DOPTPROG" u32 version, name, target, u32 npus, u64 sramBytes, u64 dramBytes, u64 weightBytes,
@@ -31,7 +31,7 @@ import { Writer } from "./writer.ts";
  *
  * decode.ts reads this from its own tables, so that neither can hide the other's mistake.
  */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const KINDS: Readonly<Record<CommandKind, number>> = {
   stop: 0,
@@ -54,7 +54,7 @@ const KINDS: Readonly<Record<CommandKind, number>> = {
   scatter: 17,
 }; // prettier-ignore
 const ENGINES: Readonly<Record<Engine, number>> = { array: 0, vector: 1, "dma-in": 2, "dma-out": 3, cpu: 4 };
-const STORAGES: Readonly<Record<Storage, number>> = {
+const STORAGES: Readonly<Record<WeightOperand["dtype"], number>> = {
   int8: 0,
   uint8: 1,
   int16: 2,
@@ -68,15 +68,16 @@ const STORAGES: Readonly<Record<Storage, number>> = {
   float16: 10,
   bfloat16: 11,
   bool: 12,
+  int4: 13,
 }; // prettier-ignore
 const ROUNDS: Readonly<Record<Round, number>> = { "tosa-single": 0, "tosa-double": 1, "ort-f32-rne": 2 };
 const MAPPINGS: Readonly<Record<ConvMapping, number>> = { dense: 0, column: 1, toeplitz: 2, vector: 3 };
 const ELTWISE = { add: 0, mul: 1, max: 2, min: 3 } as const;
 const POOLS = { max: 0, average: 1 } as const;
-const REDUCES = { sum: 0, max: 1, min: 2, l2: 3 } as const;
+const REDUCES = { sum: 0, max: 1, min: 2, l2: 3, margin: 4, "ctc-margin": 5 } as const;
 const SPACES = { sram: 0, dram: 1 } as const;
 
-function writeOperand(out: Writer, operand: Operand): void {
+function writeOperand(out: Writer, operand: WeightOperand): void {
   if (operand.shape.length !== operand.strides.length) bug("an operand has as many strides as axes");
   out.u8(SPACES[operand.space]);
   out.u8(STORAGES[operand.dtype]);
@@ -89,6 +90,11 @@ function writeOperand(out: Writer, operand: Operand): void {
 function writeOptional<T>(out: Writer, value: T | undefined, write: (out: Writer, value: T) => void): void {
   out.u8(value === undefined ? 0 : 1);
   if (value !== undefined) write(out, value);
+}
+
+function writeMultipliers(out: Writer, { values, block }: Multipliers): void {
+  writeOperand(out, values);
+  out.i64(block);
 }
 
 function writeTable(out: Writer, { knots, multiplier, shift }: PostTable): void {
@@ -105,7 +111,7 @@ function writePost(out: Writer, post: Post): void {
 }
 
 function writeFields(out: Writer, command: Command): void {
-  const operands = (...list: Operand[]) => {
+  const operands = (...list: WeightOperand[]) => {
     for (const operand of list) writeOperand(out, operand);
   };
   const integers = (...list: number[]) => {
@@ -119,6 +125,7 @@ function writeFields(out: Writer, command: Command): void {
       return;
     case "conv":
       operands(command.x, command.w);
+      writeOptional(out, command.multipliers, writeMultipliers);
       writeOptional(out, command.bias, writeOperand);
       operands(command.y);
       integers(command.xZero, ...command.strides, ...command.pads, ...command.dilations, command.groups);
@@ -128,6 +135,7 @@ function writeFields(out: Writer, command: Command): void {
       return;
     case "deconv":
       operands(command.x, command.w);
+      writeOptional(out, command.multipliers, writeMultipliers);
       writeOptional(out, command.bias, writeOperand);
       operands(command.y);
       integers(command.xZero, ...command.strides, ...command.pads, ...command.dilations, command.groups);
@@ -135,6 +143,7 @@ function writeFields(out: Writer, command: Command): void {
       return;
     case "matmul":
       operands(command.a, command.b);
+      writeOptional(out, command.multipliers, writeMultipliers);
       writeOptional(out, command.bias, writeOperand);
       operands(command.y);
       integers(command.aZero, command.bZero);

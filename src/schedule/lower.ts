@@ -141,6 +141,7 @@ function chipJobs(
       return [poolJob(node, views, roots.home(output))];
     case "ReduceSum":
     case "ReduceL2":
+    case "ReduceMargin":
     case "ReduceMax":
     case "ReduceMin":
       return [reduceJob(node, views, roots.home(output))];

@@ -9,6 +9,7 @@ import type { CpuJob, Job, TileJob } from "./job.ts";
 import { type Lowered, lowerGraph } from "./lower.ts";
 import { type Divisible, divisibleLayers, mappingsOf } from "./mapping.ts";
 import { bestSequence, type Sequence } from "./order.ts";
+import { packWeights } from "./packed.ts";
 import { likeProducer, type ProducerGrids, recordGrid } from "./pipeline.ts";
 import type { Engine } from "./program.ts";
 import { chooseResidents, isIdle, placesOf, type Residency, tooLarge } from "./residency.ts";
@@ -42,8 +43,8 @@ export interface Prepared {
 }
 
 /** The graph as jobs, loads and stores among them, all on one NPU. Throws model/cpu-fallback. */
-export function prepare(name: string, graph: Graph, target: Target, allowCpu: boolean): Prepared {
-  const placed = placement(graph, target, { allowCpu });
+export function prepare(name: string, given: Graph, target: Target, allowCpu: boolean): Prepared {
+  const { graph, placed } = packWeights(given, placement(given, target, { allowCpu }), target);
   const first = lowerGraph(graph, placed, new Map());
   const layers = divisibleLayers(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
   const entryOf = (lowered: Lowered): Prepared => {

@@ -1,13 +1,17 @@
 /** A Program as text, a command a line, for people and golden tests. */
-import type { Command, CommandBody, Operand, Post, Program } from "./program.ts";
+import type { Command, CommandBody, Multipliers, Operand, Post, Program, WeightOperand } from "./program.ts";
 
-function operand({ space, address, dtype, shape, strides }: Operand): string {
+function operand({ space, address, dtype, shape, strides }: WeightOperand): string {
   const contiguous = strides.every((stride, axis) => {
     const rest = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
     return shape[axis] === 1 || stride === rest;
   });
   const steps = contiguous ? "" : ` by ${strides.join(",")}`;
   return `${space}@${address}:${dtype}[${shape.join(",")}]${steps}`;
+}
+
+function weights(codes: WeightOperand, multipliers: Multipliers | undefined): string {
+  return multipliers ? `${operand(codes)}·${operand(multipliers.values)} each ${multipliers.block}` : operand(codes);
 }
 
 function stage(post: Post | undefined): string {
@@ -34,18 +38,18 @@ function body(command: CommandBody): string {
       const window = `strides ${list(command.strides)} pads ${list(command.pads)} dilations ${list(command.dilations)}`;
       const bias = command.bias ? ` + ${operand(command.bias)}` : "";
       const how = command.block > 1 ? `${command.mapping} ${command.block}` : command.mapping;
-      const factors = `(${operand(command.x)} − ${command.xZero}) ∗ ${operand(command.w)}`;
+      const factors = `(${operand(command.x)} − ${command.xZero}) ∗ ${weights(command.w, command.multipliers)}`;
       return `${operand(command.y)} = ${factors}${bias}; ${window} groups ${command.groups} ${how}${stage(command.post)}`;
     }
     case "deconv": {
       const window = `strides ${list(command.strides)} pads ${list(command.pads)} dilations ${list(command.dilations)}`;
       const bias = command.bias ? ` + ${operand(command.bias)}` : "";
-      const factors = `(${operand(command.x)} − ${command.xZero}) ∗ᵀ ${operand(command.w)}`;
+      const factors = `(${operand(command.x)} − ${command.xZero}) ∗ᵀ ${weights(command.w, command.multipliers)}`;
       return `${operand(command.y)} = ${factors}${bias}; ${window} groups ${command.groups}${stage(command.post)}`;
     }
     case "matmul": {
       const bias = command.bias ? ` + ${operand(command.bias)}` : "";
-      const factors = `(${operand(command.a)} − ${command.aZero}) · (${operand(command.b)} − ${command.bZero})`;
+      const factors = `(${operand(command.a)} − ${command.aZero}) · (${weights(command.b, command.multipliers)} − ${command.bZero})`;
       return `${operand(command.y)} = ${factors}${bias}${command.normalise ? " / Σa" : ""}${stage(command.post)}`;
     }
     case "eltwise": {

@@ -6,64 +6,13 @@
  * `waits`: a command starts when every command that it waits for has ended. Waits name earlier commands only, so the
  * program order itself is a legal execution.
  */
-import type { DType } from "../ir/graph.ts";
+import type { Multipliers, Operand, Post, Space, Storage, WeightOperand } from "./operand.ts";
 
-/** Types that memory can hold: whole bytes, fixed size. */
-export type Storage = Extract<
-  DType,
-  | "int8"
-  | "uint8"
-  | "int16"
-  | "uint16"
-  | "int32"
-  | "uint32"
-  | "int64"
-  | "uint64"
-  | "float32"
-  | "float64"
-  | "float16"
-  | "bfloat16"
-  | "bool"
->; // prettier-ignore
-
-/** Where bytes live. SRAM is the command's own NPU's. */
-export type Space = "sram" | "dram";
+export type { Multipliers, Operand, Post, PostTable, Round, Space, Storage, WeightOperand } from "./operand.ts";
+export { STORAGE_BYTES } from "./operand.ts";
 
 /** What executes a command. */
 export type Engine = "array" | "vector" | "dma-in" | "dma-out" | "cpu";
-
-/** A strided view. `address` in bytes (a multiple of the element's size), `strides` in elements (0: broadcast). */
-export interface Operand {
-  readonly space: Space;
-  readonly address: number;
-  readonly dtype: Storage;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
-
-export type Round = "tosa-single" | "tosa-double" | "ort-f32-rne";
-
-/** From accumulator to stored code: docs/integer-semantics.md, "The post stage". */
-export interface Post {
-  /** One element, or one an output channel. float32 under ort-f32-rne. */
-  readonly multiplier: Operand;
-  readonly shift: Operand;
-  /** The activation between requantization and storage. */
-  readonly table?: PostTable;
-  readonly round: Round;
-  readonly wide: boolean;
-  readonly yZero: number;
-  readonly yMin: number;
-  readonly yMax: number;
-}
-
-/** An activation's samples, and the second requantization, from sample to code: one element, or one an output channel. */
-export interface PostTable {
-  /** int16[513]. */
-  readonly knots: Operand;
-  readonly multiplier: Operand;
-  readonly shift: Operand;
-}
 
 interface Common {
   readonly engine: Engine;
@@ -99,7 +48,9 @@ export type ConvMapping = "dense" | "column" | "toeplitz" | "vector";
 export interface ConvCommand extends Common {
   readonly kind: "conv";
   readonly x: Operand;
-  readonly w: Operand;
+  readonly w: WeightOperand;
+  /** Of weights of 4 bits; absent: 1. */
+  readonly multipliers?: Multipliers;
   readonly bias?: Operand;
   readonly y: Operand;
   readonly xZero: number;
@@ -118,7 +69,9 @@ export interface ConvCommand extends Common {
 export interface DeconvCommand extends Common {
   readonly kind: "deconv";
   readonly x: Operand;
-  readonly w: Operand;
+  readonly w: WeightOperand;
+  /** Of weights of 4 bits; absent: 1. */
+  readonly multipliers?: Multipliers;
   readonly bias?: Operand;
   readonly y: Operand;
   readonly xZero: number;
@@ -134,7 +87,9 @@ export interface DeconvCommand extends Common {
 export interface MatMulCommand extends Common {
   readonly kind: "matmul";
   readonly a: Operand;
-  readonly b: Operand;
+  readonly b: WeightOperand;
+  /** Of weights of 4 bits; absent: 1. */
+  readonly multipliers?: Multipliers;
   readonly bias?: Operand;
   readonly y: Operand;
   readonly aZero: number;
@@ -190,10 +145,10 @@ export interface PoolCommand extends Common {
   readonly post?: Post;
 }
 
-/** x [kept…, reduced…], y [kept…]: the last `x.rank − y.rank` axes go. `sum` and `l2` have a post stage. */
+/** x [kept…, reduced…], y [kept…]: the last `x.rank − y.rank` axes go. `sum` and `l2` have a post stage; a margin's y is int16. */
 export interface ReduceCommand extends Common {
   readonly kind: "reduce";
-  readonly operation: "sum" | "max" | "min" | "l2";
+  readonly operation: "sum" | "max" | "min" | "l2" | "margin" | "ctc-margin";
   readonly x: Operand;
   readonly y: Operand;
   readonly xZero: number;
@@ -373,23 +328,6 @@ export interface Sections {
   readonly weights: Uint8Array;
   readonly plan: Uint8Array;
 }
-
-/** Bytes of one element. */
-export const STORAGE_BYTES: Readonly<Record<Storage, number>> = {
-  int8: 1,
-  uint8: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  uint64: 8,
-  float32: 4,
-  float64: 8,
-  float16: 2,
-  bfloat16: 2,
-  bool: 1,
-}; // prettier-ignore
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A command before the scheduler gave it its place: what it computes, and on which engine. */

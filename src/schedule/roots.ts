@@ -6,7 +6,7 @@ import { type Root, sliceView, type View, viewOfRoot } from "./view.ts";
 import { type Codes, codesOf } from "./weights.ts";
 
 function isStorage(dtype: string): dtype is Storage {
-  return Object.hasOwn(STORAGE_BYTES, dtype);
+  return Object.hasOwn(STORAGE_BYTES, dtype) && dtype !== "int4";
 }
 
 /** Storage and static shape of a value. Throws model/unsupported-type, model/symbolic-shape. */

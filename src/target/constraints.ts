@@ -17,6 +17,7 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["Conv", "array"],
   ["ConvTranspose", "array"],
   ["MatMul", "array"],
+  ["UnpackWeights", "array"],
   ["Add", "vector"],
   ["Mul", "vector"],
   ["Rescale", "vector"],
@@ -25,6 +26,7 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["AveragePool", "vector"],
   ["ReduceSum", "vector"],
   ["ReduceL2", "vector"],
+  ["ReduceMargin", "vector"],
   ["ReduceMax", "vector"],
   ["ReduceMin", "vector"],
   ["Max", "vector"],
@@ -98,6 +100,14 @@ export function constraintsOf(op: string, target: Target): Constraint[] {
     },
   ];
   switch (op) {
+    case "UnpackWeights":
+      return [
+        ...common.slice(0, -1),
+        {
+          says: "weights of 4 bits, and their multipliers, are constants",
+          holds: (node, graph) => node.inputs.every((name) => name === "" || graph.constants.has(name)),
+        },
+      ];
     case "Conv":
     case "ConvTranspose":
       return [

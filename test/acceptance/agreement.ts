@@ -12,17 +12,27 @@ import { type AcceptanceOptions, attempt, type Outcome } from "./check.ts";
 
 /** Of recipes other than the quick start, whose samples are all run. */
 const USUAL_SAMPLES = 200;
+/** What the recipes do not say themselves, on fewer samples: other arithmetic, no matter how good. */
+const FORMAT_SAMPLES = 20;
+const FORMATS = [
+  ["W4A8", ["quantize.weights=int4", "quantize.block=32"]],
+  ["W4A16", ["quantize.weights=int4", "quantize.block=128", "quantize.activations=int16"]],
+] as const;
 const worker = new URL("./agree-worker.ts", import.meta.url);
 
 export async function* agreement({ samples }: AcceptanceOptions): AsyncIterable<Outcome> {
   for (const file of readdirSync("recipes").filter((name) => name.endsWith(".yaml"))) {
     const limit = samples ?? (file === "quickstart.yaml" ? Number.POSITIVE_INFINITY : USUAL_SAMPLES);
     yield await attempt(file, () => compare(`recipes/${file}`, limit));
+    for (const [format, set] of FORMATS) {
+      const few = Math.min(limit, FORMAT_SAMPLES);
+      yield await attempt(`${file} ${format}`, () => compare(`recipes/${file}`, few, ["quantize.samples=16", ...set]));
+    }
   }
 }
 
-async function compare(path: string, limit: number): Promise<Omit<Outcome, "name">> {
-  const recipe = loadRecipe(path);
+async function compare(path: string, limit: number, set: readonly string[] = []): Promise<Omit<Outcome, "name">> {
+  const recipe = loadRecipe(path, { set });
   const { integer, scheduled, teacher } = await make(recipe);
   const { certification: data } = recipe.data;
   const dataset = await openDataset(data, recipe.folder);
@@ -45,7 +55,7 @@ async function compare(path: string, limit: number): Promise<Omit<Outcome, "name
 }
 
 /** The first samples; sequences keep their beginnings. */
-function cut(tasks: readonly CertifyTask[], limit: number): CertifyTask[] {
+export function cut(tasks: readonly CertifyTask[], limit: number): CertifyTask[] {
   const kept: CertifyTask[] = [];
   let left = limit;
   for (const { start, length } of tasks) {

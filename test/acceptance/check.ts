@@ -4,11 +4,19 @@ export interface Outcome {
   readonly good: boolean;
   /** The figures, in one line. */
   readonly says: string;
+  /** The figures as data, where the check is a table: then its line is JSON. */
+  readonly figures?: Readonly<Record<string, unknown>>;
 }
 
 export interface AcceptanceOptions {
   /** At most this many samples of each recipe; absent: as many as the check wants. */
   readonly samples?: number;
+  /** Of `quantization`: one teacher, one format, so many calibration sets, another split, settings over the recipe. */
+  readonly teacher?: string;
+  readonly format?: string;
+  readonly seeds?: number;
+  readonly split?: "selection" | "certification";
+  readonly set?: readonly string[];
 }
 
 /** A named check of `npm run acceptance`; outcomes are printed as they come. */

@@ -4,7 +4,7 @@
  * `--samples`: simulated certifications of each row (10,000).
  */
 import { splitMix } from "../../src/data/random.ts";
-import { type Decision, learnThreshold } from "../../src/evidence/escalation/learn-then-test.ts";
+import { type Decision, escalationLimits, learnThreshold } from "../../src/evidence/escalation/learn-then-test.ts";
 import type { AcceptanceOptions, Outcome } from "./check.ts";
 
 const DELTA = 0.05;
@@ -55,16 +55,18 @@ function trueRisk({ escalatedLoss, bad, largest }: Case, threshold: number | nul
 export async function* escalation({ samples = 10_000 }: AcceptanceOptions): AsyncGenerator<Outcome> {
   for (const [at, row] of CASES.entries()) {
     const random = splitMix(7919 + at);
-    let [broken, kept] = [0, 0];
+    let [broken, kept, beyond] = [0, 0, 0];
     for (let run = 0; run < samples; run++) {
-      const found = learnThreshold(draw(random, row), { ...row, delta: DELTA });
+      const decisions = draw(random, row);
+      const found = learnThreshold(decisions, { ...row, delta: DELTA });
       if (found && trueRisk(row, found.margin) > row.alpha) broken++;
       kept += 1 - (found?.escalationRate ?? 1);
+      if (found && (found.margin ?? LEVELS) / LEVELS > escalationLimits(decisions, found, DELTA).upper) beyond++;
     }
     yield {
       name: `alpha ${row.alpha}, ${row.groups} groups, ${row.bad * 100} % of them bad and of ${row.largest}`,
       good: broken <= DELTA * samples,
-      says: `${broken} of ${samples} certifications promised what was not kept; ${((100 * kept) / samples).toFixed(1)} % of calls avoided`,
+      says: `${broken} of ${samples} certifications promised what was not kept, ${beyond} escalate more than they say at most; ${((100 * kept) / samples).toFixed(1)} % of calls avoided`,
     };
   }
 }

@@ -2,7 +2,7 @@
  * `verify --rebuild` makes artifacts again byte for byte: from the recipe in another checkout, with one worker and two, on
  * two versions of Node; from the record on two other CPUs as well.
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { attempt, type Outcome } from "./check.ts";
@@ -10,8 +10,11 @@ import { complaint, main, optimus, root, runProgram } from "./command.ts";
 import { installNode } from "./node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rebuild-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
 const checkout = join(folder, "another/checkout");
 const QEMU = "qemu-x86_64-static";
+/** An emulated CPU is some fifty times slower, and the machine may be busy. */
+const EMULATED_S = 4 * 3600;
 /** The certification data takes no part in what is sealed: few samples will do. */
 const MODELS: readonly (readonly [name: string, set: string])[] = [
   ["quickstart", "data.certification.limit=500"],
@@ -46,7 +49,7 @@ export async function* rebuild(): AsyncIterable<Outcome> {
     for (const cpu of found.code === 0 ? ["Haswell", "Nehalem"] : []) {
       const before = ["-cpu", cpu, process.execPath, main];
       yield await attempt(`${name} from the record on a ${cpu}`, () =>
-        verify(QEMU, [...before, "verify", artifact, "--unsigned", "--rebuild"], "rebuild from the record"),
+        verify(QEMU, [...before, "verify", artifact, "--unsigned", "--rebuild"], "rebuild from the record", EMULATED_S),
       );
     }
   }
@@ -72,8 +75,13 @@ async function build(name: string, set: string, artifact: string): Promise<Omit<
   return { good: true, says: `${done.seconds.toFixed(0)} s, ${readFileSync(artifact).length} bytes` };
 }
 
-async function verify(program: string, args: readonly string[], wanted: string): Promise<Omit<Outcome, "name">> {
-  const done = await runProgram(program, [...args, "--json"]);
+async function verify(
+  program: string,
+  args: readonly string[],
+  wanted: string,
+  seconds?: number,
+): Promise<Omit<Outcome, "name">> {
+  const done = await runProgram(program, [...args, "--json"], seconds);
   if (done.code !== 0) return { good: false, says: complaint(done) };
   const { checks } = JSON.parse(done.stdout) as { checks: { name: string; says: string }[] };
   const check = checks.find(({ name }) => name === wanted);
@@ -83,7 +91,9 @@ async function verify(program: string, args: readonly string[], wanted: string):
 /** The files that are under version control, and what is built from them, in another place. */
 async function makeCheckout(): Promise<void> {
   const { stdout } = await runProgram("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-  const built = ["dist", "src/emulate/kernels/kernels.wasm"].filter((path) => existsSync(join(root, path)));
+  const built = ["dist", "src/emulate/kernels/kernels.wasm", "src/quant/kernels/kernels.wasm"].filter((path) =>
+    existsSync(join(root, path)),
+  );
   for (const path of [...stdout.split("\0").filter((name) => name !== ""), ...built]) {
     const [from, to] = [join(root, path), join(checkout, path)];
     if (!existsSync(from)) continue;

@@ -1,17 +1,19 @@
 /**
- * The slow checks: `npm run acceptance -- [names] [--samples N]`. One line a check; the last says how many passed.
+ * The slow checks: `npm run acceptance -- [names] [--samples N]`, and options of single checks. One line a check; the last says how many passed.
  */
 import { parseArgs } from "node:util";
 import { agreement } from "./agreement.ts";
 import { allocation } from "./allocate.ts";
 import { backend } from "./backend.ts";
-import type { AcceptanceCheck } from "./check.ts";
+import type { AcceptanceCheck, AcceptanceOptions } from "./check.ts";
 import { checker } from "./checker.ts";
 import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
+import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
 import { lowering } from "./lowering.ts";
 import { optimum } from "./optimum.ts";
+import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
 import { statistics } from "./statistics.ts";
@@ -26,8 +28,10 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   checker,
   determinism,
   escalation,
+  gradients,
   lowering,
   optimum,
+  quantization,
   rebuild,
   recipes,
   hostile,
@@ -37,7 +41,28 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   "worst-case": worstCase,
 };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { samples: { type: "string" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    samples: { type: "string" },
+    teacher: { type: "string" },
+    format: { type: "string" },
+    seeds: { type: "string" },
+    split: { type: "string" },
+    set: { type: "string", multiple: true },
+  },
+});
+const { samples, seeds, split, ...named } = values;
+if (split !== undefined && split !== "selection" && split !== "certification") {
+  console.error("--split is selection or certification");
+  process.exit(2);
+}
+const options: AcceptanceOptions = {
+  ...named,
+  ...(samples !== undefined && { samples: Number(samples) }),
+  ...(seeds !== undefined && { seeds: Number(seeds) }),
+  ...(split !== undefined && { split }),
+};
 const wanted = positionals.length === 0 ? Object.keys(checks) : positionals;
 const unknown = wanted.filter((name) => !Object.hasOwn(checks, name));
 if (unknown.length > 0) {
@@ -47,10 +72,9 @@ if (unknown.length > 0) {
 
 let [passed, failed] = [0, 0];
 for (const name of wanted) {
-  for await (const { name: what, good, says } of checks[name](
-    values.samples ? { samples: Number(values.samples) } : {},
-  )) {
-    console.log(`${good ? "ok  " : "FAIL"} ${name}: ${what}: ${says}`);
+  for await (const { name: what, good, says, figures } of checks[name](options)) {
+    if (figures) console.log(JSON.stringify({ check: name, good, ...figures, says }));
+    else console.log(`${good ? "ok  " : "FAIL"} ${name}: ${what}: ${says}`);
     if (good) passed++;
     else failed++;
   }

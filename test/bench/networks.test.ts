@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { Network } from "../../bench/backend/builder.ts";
 import { calibrated, seededInputs, shareUsed } from "../../bench/backend/calibrate.ts";
+import { withInt4Weights } from "../../bench/backend/int4.ts";
 import { decoderStep, gptDecode } from "../../bench/backend/networks/transformers.ts";
 import { loadInteger } from "../../src/emulate/integer.ts";
 import type { AnyArray } from "../../src/emulate/machine/memory.ts";
 import { createMachine } from "../../src/emulate/machine.ts";
+import { timeProgram } from "../../src/emulate/timing.ts";
 import type { Graph, LazyBytes } from "../../src/ir/graph.ts";
 import { isLazy, makeTensor, numbersOf } from "../../src/ir/tensor.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
@@ -30,8 +32,10 @@ function sealed(graph: Graph): Graph {
 
 const SMALL = { layers: 2, width: 96, heads: 3, context: 8, vocabulary: 50 };
 
-test("a decoder's step writes its caches in place, on one NPU and on three", () => {
-  const graph = decoderStep("small", SMALL);
+test.each([
+  ["8", decoderStep("small", SMALL)],
+  ["4", withInt4Weights(decoderStep("small", SMALL), 32)],
+])("a decoder's step with weights of %s bits writes its caches in place, on one NPU and on three", (_, graph) => {
   for (const [npus, sharing] of [[1, "faster"] as const, [3, "always"] as const]) {
     const { program } = schedule(graph, ai4, { npus, sharing });
     const scatters = program.entries[0].commands.filter(({ kind }) => kind === "scatter");
@@ -57,6 +61,18 @@ test("a decoder's step writes its caches in place, on one NPU and on three", () 
       }
     }
   }
+});
+
+test("weights of 4 bits take half the bytes, and the time of a step that waits for them", () => {
+  const graph = gptDecode(2);
+  const [eight, four] = [graph, withInt4Weights(graph, 128)].map(
+    (one) => schedule(sealed(one), ai4, { npus: 3, sharing: "always" }).program,
+  );
+  // Of the rows of two tables only one each is read.
+  const tables = (50_257 + 512) * 1600;
+  expect((four.weightBytes - tables) / (eight.weightBytes - tables)).toBeLessThan(0.53);
+  const [slow, fast] = [eight, four].map((program) => timeProgram(program, ai4).cycles);
+  expect(slow / fast).toBeGreaterThan(1.7);
 });
 
 test("hundreds of millions of weights are planned without being made", () => {

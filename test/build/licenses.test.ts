@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { licensesOf, packageOf, requireLicenses, satisfies } from "../../src/build/licenses.ts";
-import { parseRecipe } from "../../src/recipe.ts";
+import { loadRecipe, parseRecipe } from "../../src/recipe.ts";
 
 const recipe = (licenses: string) =>
   parseRecipe(`model: m.onnx\ndata: { calibration: { npz: a }, certification: { npz: b } }\n${licenses}`, "r.yaml");
@@ -52,6 +52,15 @@ describe("licences", () => {
     ["licenses: { teacher: MIT, data: MIT, allowed: [] }", "gate/license"],
   ])("a recipe with %j: %s", (licenses, expected) => {
     expect(codeOf(licenses)).toBe(expected);
+  });
+
+  it.each(readdirSync("recipes"))("the recipe %s names both, and allows them", (file) => {
+    const { licenses, ...rest } = loadRecipe(join("recipes", file));
+    expect(licenses).toEqual({ teacher: expect.any(String), data: expect.any(String), allowed: expect.any(Array) });
+    expect(() => requireLicenses({ ...rest, licenses }, licensesOf({ ...rest, licenses }))).not.toThrow();
+    expect(() => requireLicenses({ ...rest, licenses: { ...licenses, allowed: [] } }, licenses ?? {})).toThrow(
+      /licence is/,
+    );
   });
 
   it("of a package's file is what its package.json says", () => {

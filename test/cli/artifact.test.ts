@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { unzipSync } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeArtifact } from "../../src/artifact/container.ts";
 import { optimus, root } from "./command.ts";
@@ -206,9 +207,14 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     expect(code).toBe(0);
     const point = JSON.parse(stdout) as { margin: number };
     expect(point).toMatchObject({ schema: "optimus-compile/escalate@1", escalationRate: 0, decisions: 200 });
-    expect(point.margin >= 0 && point.margin <= 65_535 && Number.isInteger(point.margin)).toBe(true);
+    expect(point.margin >= 0 && point.margin <= 32_767 && Number.isInteger(point.margin)).toBe(true);
     const verified = await optimus(["verify", copy, ...keys]);
     expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining("0 of all go to System 2")]);
+    const prices = ["--decisions", "1e6", "--call-cost", "0.002", "--call-ms", "400"];
+    const priced = await optimus(["escalate", copy, "--alpha", "0.9", ...prices]);
+    expect(priced.stdout).toMatch(/^certified +0 +0\.00 [\s\S]*^all to System 2 +1,000,000 +2,000\.00 +400 ms/m);
+    const lacking = await optimus(["escalate", copy, "--alpha", "0.9", "--call-ms", "400"]);
+    expect([lacking.code, lacking.stderr]).toEqual([2, expect.stringContaining("usage/prices")]);
     const outside = await optimus(["escalate", copy, "--alpha", "2"]);
     expect([outside.code, outside.stderr]).toEqual([2, expect.stringContaining("usage/risk-limit")]);
   });
@@ -250,6 +256,9 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     expect(JSON.parse(stdout)).toMatchObject({ redundancy: { frames: 3, allowedSkewMs: 2 } });
     expect((await run("fast", second)).code).toBe(0);
     expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
+    // What a threshold is compared with: codes, one a sample.
+    const confidence = Buffer.from(unzipSync(readFileSync(first))["confidence.npy"]).toString("latin1");
+    expect(confidence).toMatch(/'descr': '<i2'.*'shape': \(3,\)/);
     const parked = await optimus(["emulate", artifact, "--profile", "drivin"]);
     expect([parked.code, parked.stderr]).toEqual([2, expect.stringContaining('did you mean "driving"?')]);
   });

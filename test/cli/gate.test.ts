@@ -93,6 +93,40 @@ describe("gate, on an artifact that was built and signed", { timeout: 120_000 },
     expect((await gate("--budgets", at("unknown.yaml"), ...keys)).code).toBe(5);
   });
 
+  test("signs its verdict into the artifact, for verify and the certificate", async () => {
+    await optimus(["keygen", "gate", "--out", folder]);
+    copyFileSync(at("small.dopt"), at("signed.dopt"));
+    const by = (...args: string[]) => optimus(["gate", at("signed.dopt"), ...args], { cwd: folder });
+    expect(await by("--unsigned", "--attest", at("gate.pem"))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("usage/attest-unsigned"),
+    });
+    expect(await by(...keys, "--attest", at("build.pem"))).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining("trust/same-key"),
+    });
+    expect(readFileSync(at("signed.dopt"))).toEqual(readFileSync(at("small.dopt")));
+    const { code, stdout } = await by(...keys, "--attest", at("gate.pem"));
+    expect([code, stdout]).toEqual([0, expect.stringContaining("signed into each artifact by")]);
+    const gateKey = ["--gate-key", at("gate.pub.pem")];
+    const verified = await optimus(["verify", at("signed.dopt"), ...keys, ...gateKey]);
+    expect(verified).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("passed urn:optimus-compile:policy:budgets"),
+    });
+    const trust = ["--trust", at("build.pub.pem"), "--trust", at("certifier.pub.pem")];
+    const shown = await optimus(["certificate", "show", at("signed.dopt"), ...trust, ...gateKey]);
+    expect(shown.stdout).toMatch(/the gate .*policy:budgets: PASSED/);
+    // What it passed was the certification before this one.
+    await optimus(["certify", at("signed.dopt"), "--recipe", at("small.yaml")]);
+    const stale = await optimus(["verify", at("signed.dopt"), ...keys, ...gateKey]);
+    expect(stale).toMatchObject({ code: 4, stderr: expect.stringContaining("trust/stale-summary") });
+    writeFileSync(at("never.yaml"), "budgets: [{ artifact: small, gates: { maxCycles: 1 } }]");
+    expect((await by(...keys, "--budgets", at("never.yaml"), "--attest", at("gate.pem"))).code).toBe(1);
+    const failed = await optimus(["verify", at("signed.dopt"), ...keys, ...gateKey]);
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/gate\/summary[\s\S]*maxCycles/) });
+  });
+
   test("negative control: certified on permuted labels, it fails", async () => {
     const labels = gunzipSync(readFileSync(join(images, "t10k-labels-idx1-ubyte.gz")));
     for (let byte = 8; byte < labels.length; byte++) labels[byte] = (labels[byte] + 3) % 10;

@@ -2,6 +2,8 @@
 import { elementCount } from "../../src/ir/graph.ts";
 import { makeTensor } from "../../src/ir/tensor.ts";
 import { build, type Case, codes, type Draw, post, type Variant } from "./cases.ts";
+import { anyShape, gather, tensorScatter } from "./generators-rows.ts";
+import { int4Weights, withInt4Weights } from "./int4.ts";
 
 const NARROW: readonly Variant[] = ["tosa-single", "tosa-double", "ort-f32-rne"];
 const ALL: readonly Variant[] = [...NARROW, "wide"];
@@ -139,8 +141,6 @@ function extreme(draw: Draw, op: "Max" | "Min"): Case {
   });
 }
 
-const anyShape = (draw: Draw, most = 4) => Array.from({ length: draw.int(1, most) }, () => draw.int(1, 7));
-
 function pool(draw: Draw, average: boolean): Case {
   const axes = draw.pick([1, 2, 2, 3]);
   const kernel = Array.from({ length: axes }, () => draw.int(1, 3));
@@ -178,6 +178,18 @@ function reduce(draw: Draw, op: "ReduceSum" | "ReduceMax" | "ReduceMin"): Case {
       keepdims: { i: draw.int(0, 1) },
     },
   });
+}
+
+/** Few different codes, so that the largest is often there twice. */
+function reduceMargin(draw: Draw): Case {
+  const given = anyShape(draw, 3);
+  const at = draw.int(0, given.length);
+  const shape = [...given.slice(0, at), draw.int(2, 6), ...given.slice(at)];
+  const dtype = draw.pick(["int8", "int16"] as const);
+  const feeds = { x: draw.maybe() ? codes(draw, dtype, shape, -2, 2) : codes(draw, dtype, shape) };
+  const axes = { ints: [draw.maybe() ? at : at - shape.length] };
+  const attributes = { axes, keepdims: { i: draw.int(0, 1) }, ctc: { i: draw.int(0, 1) } };
+  return build({ op: "ReduceMargin", feeds, inputs: ["x"], attributes });
 }
 
 /** Few enough codes for their squares: three of 16 bits. */
@@ -320,31 +332,14 @@ function concat(draw: Draw): Case {
   return build({ op: "Concat", feeds, inputs: [...names, ...names.slice(0, 1)], attributes: { axis: { i: axis } } });
 }
 
-function gather(draw: Draw): Case {
-  const shape = anyShape(draw);
-  const axis = draw.int(0, shape.length - 1);
-  const size = shape[axis];
-  const indices = codes(draw, "int32", draw.pick([[], [3], [2, 2]]), -size - 2, size + 2);
-  const constant = draw.maybe();
-  return build({
-    op: "Gather",
-    feeds: { x: codes(draw, "int8", shape), ...(constant ? {} : { i: indices }) },
-    inputs: ["x", constant ? indices : "i"],
-    attributes: { axis: { i: draw.maybe() ? axis : axis - shape.length } },
-  });
-}
-
-function tensorScatter(draw: Draw): Case {
-  const shape = [draw.int(1, 2), draw.int(1, 3), draw.int(2, 6), draw.int(1, 5)].slice(0, draw.int(3, 4));
-  const axis = draw.int(1, shape.length - 1);
-  const update = shape.map((size, at) => (at === axis ? draw.int(1, size) : size));
-  const indices = codes(draw, "int32", [shape[0]], -2, shape[axis] + 2);
-  return build({
-    op: "TensorScatter",
-    feeds: { x: codes(draw, "int8", shape), u: codes(draw, "int8", update), i: indices },
-    inputs: ["x", "u", "i"],
-    attributes: { axis: { i: axis }, mode: { s: draw.pick(["linear", "circular"]) } },
-  });
+/** Weights of 4 bits, alone or under the operator that reads them. */
+function unpackWeights(draw: Draw): Case {
+  if (draw.int(0, 3) === 0) {
+    const { w, factors, attributes } = int4Weights(draw);
+    return build({ op: "UnpackWeights", feeds: {}, inputs: [w, factors], attributes });
+  }
+  const { graph, feeds } = draw.pick([() => conv(draw, false), () => conv(draw, true), () => matMul(draw)])();
+  return { graph: withInt4Weights(graph, draw), feeds };
 }
 
 export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
@@ -359,6 +354,7 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   AveragePool: (draw) => pool(draw, true),
   ReduceSum: (draw) => reduce(draw, "ReduceSum"),
   ReduceL2: reduceL2,
+  ReduceMargin: reduceMargin,
   ReduceMax: (draw) => reduce(draw, "ReduceMax"),
   ReduceMin: (draw) => reduce(draw, "ReduceMin"),
   Max: (draw) => extreme(draw, "Max"),
@@ -379,5 +375,6 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
     })),
   Expand: (draw) =>
     moved(draw, "Expand", (shape) => ({ shape: { ints: [2, ...shape.map((size) => (size === 1 ? 3 : 1))] } })),
+  UnpackWeights: unpackWeights,
   Cast: (draw) => moved(draw, "Cast", () => ({ to: { s: draw.pick(["int8", "int16", "uint8", "int32"]) } })),
 };

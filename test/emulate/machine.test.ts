@@ -14,6 +14,7 @@ import { loadTarget } from "../../src/target/load.ts";
 import type { Target } from "../../src/target/schema.ts";
 import { drawFrom } from "./cases.ts";
 import { GENERATORS } from "./generators.ts";
+import { withInt4Weights } from "./int4.ts";
 import { randomGraph } from "./random-graph.ts";
 
 function feedsOf(feeds: ReadonlyMap<string, Tensor>): Map<string, AnyArray> {
@@ -28,7 +29,7 @@ function runOnMachine(graph: Graph, feeds: ReadonlyMap<string, Tensor>, target: 
 
 /** Windows over three axes have no place on the array. */
 function isMapped(graph: Graph): boolean {
-  const [node] = graph.nodes;
+  const node = graph.nodes[graph.nodes.length - 1];
   const windowed = ["Conv", "ConvTranspose", "MaxPool", "AveragePool"].includes(node.op);
   return !windowed || (graph.types.get(node.inputs[0])?.shape?.length ?? 0) <= 4;
 }
@@ -65,7 +66,8 @@ describe("graphs of several layers", () => {
       let ran = 0;
       for (let seed = 0; seed < 60; seed++) {
         const draw = drawFrom(seededRandom(`graph ${seed}`));
-        const { graph, feeds } = randomGraph(draw, draw.int(2, 12), 2);
+        const { graph: drawn, feeds } = randomGraph(draw, draw.int(2, 12), 2);
+        const graph = draw.maybe() ? withInt4Weights(drawn, draw, false) : drawn;
         let machine: Machine;
         try {
           machine = createMachine(encodeProgram(schedule(graph, target).program));
@@ -121,7 +123,8 @@ test("any order that the engines and the waits allow gives the same bits", () =>
     const target = loadTarget("ai4", { set });
     for (let seed = 0; seed < 24; seed++) {
       const draw = drawFrom(seededRandom(`order ${seed}`));
-      const { graph, feeds } = randomGraph(draw, draw.int(3, 12), 2);
+      const { graph: drawn, feeds } = randomGraph(draw, draw.int(3, 12), 2);
+      const graph = draw.maybe() ? withInt4Weights(drawn, draw, false) : drawn;
       let program: Program;
       try {
         ({ program } = schedule(graph, target));

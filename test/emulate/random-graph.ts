@@ -218,6 +218,14 @@ export const STEPS: Readonly<Record<string, Step>> = {
       keepdims: { i: draw.int(0, 1) },
     });
   },
+  margin(builder) {
+    const { draw } = builder;
+    const x = builder.find((value) => isActivation(value) && value.shape.some((size) => size > 1));
+    if (!x) return;
+    const axis = draw.pick(x.shape.flatMap((size, at) => (size > 1 ? [at] : [])));
+    const [keepdims, ctc] = [{ i: draw.int(0, 1) }, { i: draw.int(0, 1) }];
+    builder.add("ReduceMargin", [x.name], { axes: { ints: [axis] }, keepdims, ctc });
+  },
   reshape(builder) {
     const { draw } = builder;
     const x = builder.find(({ shape }) => shape.length >= 2);

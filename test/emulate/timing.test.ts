@@ -53,10 +53,10 @@ function timed(graph: Graph, set: readonly string[] = []) {
 }
 
 /** Residual blocks, some of them separable. */
-function network(): Graph {
+function network(blocks = 4): Graph {
   const net = new Network("timing");
   let x = net.conv(net.input("x", [1, 3, 64, 64]), 32, 3, { stride: 2 });
-  for (let block = 0; block < 4; block++) {
+  for (let block = 0; block < blocks; block++) {
     const wide = net.conv(x, 96, 1);
     const deep = net.conv(wide, 96, 3, { groups: block % 2 === 0 ? 96 : 1 });
     x = net.sum(net.conv(deep, 32, 1), x);
@@ -102,9 +102,8 @@ describe("timing of a program", () => {
       const target = loadTarget("ai4", { set: ["sram=256KiB", better] });
       expect(timeProgram(program, target).cycles).toBeLessThanOrEqual(base.timing.cycles);
     }
-    expect(timed(graph, ["sram=1MiB"]).timing.dramBytes).toBeLessThanOrEqual(
-      timed(graph, ["sram=64KiB"]).timing.dramBytes,
-    );
+    const one = network(1);
+    expect(timed(one, ["sram=1MiB"]).timing.dramBytes).toBeLessThan(timed(one, ["sram=64KiB"]).timing.dramBytes);
   });
 
   test("the schedule comes near the bound where the work is large enough", () => {
@@ -116,14 +115,15 @@ describe("timing of a program", () => {
   });
 
   test("energy grows with the work and has a range", () => {
-    const small = timed(network());
+    // One block: with so little memory a schedule is sought long.
+    const small = timed(network(1));
     const { mJ, parts } = energyOf(small.program, small.timing, small.target);
     expect(mJ.low).toBeLessThan(mJ.mid);
     expect(mJ.mid).toBeLessThan(mJ.high);
-    const { macsInt16, ...used } = parts;
-    expect(macsInt16.high).toBe(0);
+    const { macsInt16, macsInt4, ...used } = parts;
+    expect([macsInt16.high, macsInt4.high]).toEqual([0, 0]);
     for (const part of Object.values(used)) expect(part.mid).toBeGreaterThan(0);
-    const starved = timed(network(), ["sram=48KiB"]);
+    const starved = timed(network(1), ["sram=48KiB"]);
     expect(energyOf(starved.program, starved.timing, starved.target).parts.dram.mid).toBeGreaterThan(parts.dram.mid);
   });
 });

@@ -22,6 +22,7 @@ const measured: Measured = {
   energy: { mJ: { low: 1, mid: 2, high: 3 } },
   floatTensors: 0,
   artifactBytes: 5000,
+  escalation: { rate: 0.1, upper: 0.12 },
 };
 
 describe("judge", () => {
@@ -72,8 +73,8 @@ describe("judge", () => {
     expect(gates[3].where).toBe("font = Roboto, 900 samples");
   });
 
-  it("knows exactly the gates that a recipe may name, and reads a figure for each", () => {
-    expect(Object.keys(GATES).sort()).toEqual(Object.keys(gateSchema.shape).sort());
+  it("knows exactly the gates that a recipe may name and the one of what is certified later, and reads a figure for each", () => {
+    expect(Object.keys(GATES).sort()).toEqual([...Object.keys(gateSchema.shape), "maxEscalationRate"].sort());
     for (const gate of Object.values(GATES)) expect(typeof gate.value(measured)).toBe("number");
   });
 });

@@ -1,44 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { lossOf } from "../../src/evidence/escalation/loss.ts";
 import type { Evidence } from "../../src/findings/evidence.ts";
-import { calibrationOf, lossOf, riskCurve, riskOf } from "../../src/findings/risk.ts";
-
-describe("risk over coverage", () => {
-  test("is the mean loss of the surest answers, whose mean over all shares is the area", () => {
-    const rows = [
-      { confidence: 0.9, loss: 0 },
-      { confidence: 0.1, loss: 1 },
-      { confidence: 0.5, loss: 1 },
-      { confidence: 0.7, loss: 0 },
-    ];
-    const { points, area } = riskCurve(rows);
-    expect(points.map(({ coverage, risk }) => [coverage, risk])).toEqual([
-      [0.25, 0],
-      [0.5, 0],
-      [0.75, 1 / 3],
-      [1, 0.5],
-    ]);
-    expect(area).toBeCloseTo((0 + 0 + 1 / 3 + 1 / 2) / 4, 12);
-  });
-
-  test("takes answers of equal confidence together, in whatever order they came", () => {
-    const rows = [1, 0, 0, 1, 0].map((loss) => ({ confidence: 0.5, loss }));
-    expect(riskCurve(rows)).toEqual({ points: [{ coverage: 1, risk: 0.4 }], area: expect.closeTo(0.4, 12) });
-  });
-
-  test("ends at the whole, however many points are left out", () => {
-    const rows = Array.from({ length: 5000 }, (_, at) => ({ confidence: -at, loss: at % 2 }));
-    const { points } = riskCurve(rows);
-    expect(points.length).toBeLessThanOrEqual(121);
-    expect(points.at(-1)).toEqual({ coverage: 1, risk: 0.5 });
-  });
-});
+import { calibrationOf, riskOf } from "../../src/findings/risk.ts";
 
 describe("losses", () => {
   test.each([
     [{ correct: 1, labels: [3] }, 0],
     [{ correct: 1, labels: [3, 4] }, 0.5],
     [{ errors: 3, length: 12, text: "" }, 0.25],
-    [{ errors: 2, length: 0, text: "" }, 2],
+    [{ errors: 2, length: 0, text: "" }, 1],
     [{ score: 0.3 }, undefined],
   ])("%j", (outcome, loss) => expect(lossOf(outcome)).toBe(loss));
 });
@@ -72,6 +42,17 @@ describe("of evidence", () => {
       before: 0.1,
       bins: { compiled: [{ count: 2, right: 0.5, probability: 0.985 }], teacher: [{ count: 1 }, { count: 1 }] },
     });
+  });
+
+  test("answers are ranked by the program's margin where each sample has one", () => {
+    const rows = Array.from({ length: 5000 }, (_, at) => ({ ...sample, margin: at, compiled: at % 2 ? right : wrong }));
+    const risk = riskOf(evidence(rows));
+    expect(risk).toMatchObject({ by: "margin", augrc: { teacher: 0 }, n: 5000 });
+    const { compiled } = risk as Extract<typeof risk, { by: unknown }>;
+    expect(compiled.length).toBeLessThanOrEqual(121);
+    expect(compiled.at(-1)).toEqual({ coverage: 1, risk: 0.5 });
+    const without = riskOf(evidence([...rows, sample]));
+    expect(without).toMatchObject({ by: "outputs", compiled: [{ coverage: 1, risk: 2500 / 5001 }] });
   });
 
   test("a sentence stands where samples say too little", () => {

@@ -18,6 +18,7 @@ import { type ScheduleOptions, schedule } from "../../src/schedule/schedule.ts";
 import { loadTarget } from "../../src/target/load.ts";
 import type { Target } from "../../src/target/schema.ts";
 import { drawFrom } from "../emulate/cases.ts";
+import { withInt4Weights } from "../emulate/int4.ts";
 import { randomGraph } from "../emulate/random-graph.ts";
 import { legalOrder } from "./legal-order.ts";
 import { HARD_STEPS, hardInputs } from "./steps.ts";
@@ -76,7 +77,9 @@ function requireEqual(who: string, actual: Codes, expected: Codes, explain: () =
 /** Throws where two of them differ, or where the checker finds a fault. */
 export function agree(drawn: Drawn): Outcome {
   const draw = drawFrom(seededRandom(`fuzz ${drawn.seed}`));
-  const { graph, feeds } = randomGraph(draw, drawn.steps, 2, { inputsOf: hardInputs, grow: HARD_STEPS });
+  const random = randomGraph(draw, drawn.steps, 2, { inputsOf: hardInputs, grow: HARD_STEPS });
+  const { feeds } = random;
+  const graph = draw.maybe() ? withInt4Weights(random.graph, draw, false) : random.graph;
   const target = chipOf(drawn.chip);
   const sramBytes = SRAM[drawn.sram];
   const options: ScheduleOptions = {

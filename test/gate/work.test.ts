@@ -108,6 +108,11 @@ describe("bisect", () => {
     expect(inputs({ teacher: { digest: "t2", external: [] } })).toEqual(["teacher"]);
     expect(inputs({ data: { calibration: { digest: "d2", samples: [] } } })).toEqual(["data"]);
     expect(inputs({ passes: [{ ...lineage.passes[0], options: { bits: 4 } }] })).toEqual(["options"]);
+    const options = { passes: [{ ...lineage.passes[0], options: { bits: 4, wide: true } }] };
+    const others = { passes: [{ ...lineage.passes[0], options: { bits: 8, wide: true } }] };
+    expect(suspectsOf({ ...lineage, ...options }, { ...lineage, ...others })).toEqual([
+      { input: "options", before: '["fuse/a: bits 4"]', after: '["fuse/a: bits 8"]' },
+    ]);
     expect(inputs({ passes: [], recipe: { name: "r", digest: "r2" } })).toEqual(["passes"]);
     expect(inputs({ target: { name: "ai4", digest: "x", profile: "parked" } })).toEqual(["target"]);
     expect(inputs({ compiler: { ...lineage.compiler, version: "2" } })).toEqual(["version"]);

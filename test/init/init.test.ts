@@ -1,10 +1,13 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createCanvas } from "@napi-rs/canvas";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type DataArray, openDataset } from "../../src/data/dataset.ts";
 import { encodeNpz } from "../../src/data/write-npz.ts";
-import { loadRecipe } from "../../src/recipe.ts";
+import { propose } from "../../src/init/propose.ts";
+import { writeRecipe } from "../../src/init/write.ts";
+import { loadRecipe, parseRecipe } from "../../src/recipe.ts";
 import { optimus } from "../cli/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "newcomer-"));
@@ -77,6 +80,36 @@ describe("init", { timeout: 120_000 }, () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ metric: "agreement", shapes: { image: [1, 1, 28, 28] } });
     expect(loadRecipe(join(folder, "blind.yaml")).gates).toEqual({ minAgreement: 0.95 });
+  });
+
+  test("looks at the teacher's answer for the metric: these targets are no classes of it", async () => {
+    const spread = { dtype: "int64", shape: [SAMPLES, 3], data: new BigInt64Array(3 * SAMPLES) } as const;
+    const pixels = Float32Array.from({ length: SAMPLES * 784 }, (_, at) => ((at * 7919) % 256) / 255);
+    const image = { dtype: "float32", shape: [SAMPLES, 1, 28, 28], data: pixels } as const;
+    const arrays: [string, DataArray][] = [
+      ["image", image],
+      ["target", spread],
+    ];
+    writeFileSync(join(folder, "spread.npz"), encodeNpz(new Map(arrays)));
+    const { metric, because } = await propose(join(folder, "mine.onnx"), join(folder, "spread.npz"), {});
+    expect([metric, because]).toEqual(["agreement", expect.stringContaining("1 answers for a sample, and the data 3")]);
+  });
+
+  test("takes a folder of grey pictures for a model of one channel", async () => {
+    for (let index = 0; index < 40; index++) {
+      const canvas = createCanvas(28, 28);
+      const context = canvas.getContext("2d");
+      context.fillStyle = `rgb(${index * 6}, 0, 0)`;
+      context.fillRect(0, 0, 28, 28);
+      const place = join(folder, "pictures", index % 2 === 0 ? "even" : "odd");
+      mkdirSync(place, { recursive: true });
+      writeFileSync(join(place, `${index}.png`), canvas.toBuffer("image/png"));
+    }
+    const proposal = await propose(join(folder, "mine.onnx"), join(folder, "pictures"), {});
+    expect(proposal).toMatchObject({ metric: "accuracy", data: { reader: "images", order: "grey", width: 28 } });
+    const text = writeRecipe(proposal, { target: "ai4", path: join(folder, "pictures.yaml") });
+    expect(text).toMatch(/Nothing in the model tells how it was trained[\s\S]*order: grey/);
+    expect(parseRecipe(text, join(folder, "pictures.yaml"), { strict: true }).metric).toBe("accuracy");
   });
 
   test("takes IDX files with the labels beside them", async () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dequantize, quantize, scaleIndex } from "../../src/ir/codes.ts";
 import type { Quant } from "../../src/ir/graph.ts";
+import { decode, encode } from "../../src/ir/numbers.ts";
 import { float32 } from "../../src/ir/tensor.ts";
 
 const quant = (scale: number[], zero: number[], rest: Partial<Quant> = {}): Quant => ({
@@ -27,6 +28,22 @@ describe("scaleIndex", () => {
     expect(Array.from({ length: 6 }, (_, index) => channels(index))).toEqual([0, 1, 2, 0, 1, 2]);
     const blocks = scaleIndex([5, 2], quant([1, 2, 3, 4, 5, 6], [0], { axis: 0, block: 2 }));
     expect(Array.from({ length: 10 }, (_, index) => blocks(index))).toEqual([0, 1, 0, 1, 2, 3, 2, 3, 4, 5]);
+  });
+});
+
+describe("multipliers", () => {
+  const multipliers = { block: 2, values: Uint8Array.of(1, 3, 2, 5) };
+  it("scale the codes of a block of each channel, counted along the other axes", () => {
+    const rows = quant([1, 0.5], [0], { axis: 0, multipliers });
+    const real = float32([2, 3], [1, -8, 6, 3, 7, -15]);
+    const codes = quantize(real, "int4", rows);
+    expect([...(decode(codes) as Int8Array)]).toEqual([1, -8, 2, 3, 7, -6]);
+    expect([...(dequantize(codes).data as Float32Array)]).toEqual([1, -8, 6, 3, 7, -15]);
+  });
+  it("go with a channel on the last axis", () => {
+    const columns = { dtype: "int4", shape: [3, 2], data: encode("int4", [1, 1, 1, 1, 1, 1]) } as const;
+    const real = dequantize({ ...columns, quant: quant([1, 0.5], [0], { axis: 1, multipliers }) });
+    expect([...(real.data as Float32Array)]).toEqual([1, 1, 1, 1, 3, 2.5]);
   });
 });
 

@@ -26,6 +26,7 @@ describe("print(parse(text))", () => {
     ["a strange operator", 'y = "a b::c.d"(x)\nreturn y\n'],
     ["quantized types", "input x: int8[2,4]{scale=[0.1, 0.2], zero=[1, -3], axis=0}\nreturn x\n"],
     ["blocks", "const w: int4[1,4]{scale=[0.5, 2], axis=1, block=2} = [-8, 7, 0, 1]\nreturn w\n"],
+    ["multipliers", "const w: int4[1,4]{scale=0.5, axis=0, multipliers=[3, 17], each=2} = [-8, 7, 0, 1]\nreturn w\n"],
     ["a state", "input h: float32[2]\nstate hN -> h = zeros\nhN = Relu(h)\nreturn hN\n".replace("zeros", "[0, 0]")],
     ["a state of another type", "input h: float32[N]\nstate hN -> h: float32[2] = [1, 2]\nhN = Relu(h)\nreturn hN\n"],
     ["origin", 'y = Relu(x)  # origin: /conv1/Conv, "two words"\nreturn y\n'],

@@ -17,6 +17,10 @@ describe("verify", () => {
     ["a state", "input h: float32[1]\nstate g -> h = zeros\ng = Relu(h)\nreturn g"],
     ["scales by channel", "const w: int8[2,3]{scale=[1, 2], axis=0} = zeros\nreturn w"],
     ["scales by block", "const w: int4[2,5]{scale=[1, 2, 3, 4, 5, 6], axis=1, block=2} = zeros\nreturn w"],
+    [
+      "multipliers by block",
+      "const w: int4[2,5]{scale=[1, 2], axis=0, multipliers=[1, 2, 3, 4, 5, 6], each=2} = zeros\nreturn w",
+    ],
     ["an input with a default", "input x: float32[1]\nconst x: float32[1] = [1]\nreturn x"],
   ])("accepts %s", (_, text) => expect(verify(parse(text))).toBeUndefined());
 
@@ -40,6 +44,22 @@ describe("verify", () => {
     ],
     ["const w: int8[2]{scale=0} = zeros", 'the constant "w" has a scale that is not a positive number'],
     ["const w: int8[2]{scale=[1, 2], axis=1} = zeros", 'the constant "w" has the quantized axis 1 at rank 1'],
+    [
+      "const w: int4[2,4]{scale=[1, 2], axis=0, multipliers=[1, 2, 3], each=2} = zeros",
+      'the constant "w" has 3 multipliers where it needs 4',
+    ],
+    [
+      "const w: int4[2]{scale=1, multipliers=1, each=2} = zeros",
+      'the constant "w" has multipliers, but no scale a channel',
+    ],
+    [
+      "const w: int4[2,2]{scale=[1, 2], zero=1, axis=0, multipliers=[1, 2], each=2} = zeros",
+      'the constant "w" has multipliers and a zero point',
+    ],
+    [
+      "const w: int4[2,2]{scale=[1, 2], axis=0, multipliers=[1, 2], each=0} = zeros",
+      'the constant "w" has multipliers each 0 elements',
+    ],
     ["input x: float32[2]{scale=1}", 'the type of "x" is quantized but stored as float32'],
     ["input h: float32[1]\nstate g -> h = zeros\nreturn h", `the state's value "g" is not made`],
     ["input h: float32[1]\nstate h -> g: float32[1] = zeros\nreturn h", 'the state "g" is not an input'],

@@ -34,9 +34,13 @@ function distance(want: Tensor, got: Tensor): Distance {
 }
 
 /** Hidden values have no codes, so the annotated graph computes them in reals; weights are rounded in both. */
-async function compare(text: string, activations: "int8" | "int16"): Promise<{ fake: Distance; real: Distance }> {
+async function compare(
+  text: string,
+  activations: "int8" | "int16",
+  weights: "int8" | "int4" = "int8",
+): Promise<{ fake: Distance; real: Distance }> {
   const float = prepare(text);
-  const options = { activations, outputs: activations, calibrator: "min-max" };
+  const options = { activations, outputs: activations, calibrator: "min-max", weights, block: 32 };
   const calibration = samplesOf(float);
   const { graph: annotated } = await runPasses(float, [{ pass: "quantize/int8", ...options }], { calibration });
   const { graph: integer } = await runPasses(annotated, ["lower/integer"]);
@@ -71,4 +75,15 @@ describe.each(["int8", "int16"] as const)("%s activations", (activations) => {
     expect(fake.steps).toBeLessThanOrEqual(steps?.[activations] ?? (activations === "int8" ? 2.01 : 8));
     expect(real.relative).toBeLessThanOrEqual(error?.[activations] ?? (activations === "int8" ? 0.06 : 0.015));
   });
+});
+
+/** What 4 bits lose is the rounding's affair; that the integers say the same as the rounded weights is the lowering's. */
+describe.each(["int8", "int16"] as const)("int4 weights, %s activations", (activations) => {
+  it.each(CASES.filter(({ graph }) => /(Conv|ConvTranspose|Gemm|MatMul)\(/.test(graph)))(
+    "$name",
+    async ({ graph, steps }) => {
+      const { fake } = await compare(graph, activations, "int4");
+      expect(fake.steps).toBeLessThanOrEqual(steps?.[activations] ?? (activations === "int8" ? 2.01 : 8));
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { emptyHistogram, observe } from "../../src/quant/histogram.ts";
-import { CALIBRATORS, chooseRange, quantOf } from "../../src/quant/ranges.ts";
+import { chooseRange, quantOf, RANGE_RULES } from "../../src/quant/ranges.ts";
 
 function histogramOf(values: readonly number[]) {
   const histogram = emptyHistogram();
@@ -16,7 +16,7 @@ describe("ranges", () => {
     fc.assert(
       fc.property(fc.array(fc.float({ noNaN: true, min: -1000, max: 1000 }), { minLength: 1 }), (values) => {
         const histogram = histogramOf(values);
-        for (const calibrator of CALIBRATORS) {
+        for (const calibrator of RANGE_RULES) {
           const { low, high } = chooseRange(histogram, { ...options, calibrator });
           expect(low).toBeLessThanOrEqual(0);
           expect(high).toBeGreaterThanOrEqual(0);

@@ -74,6 +74,7 @@ const document: BuildDocument = {
 const notes: BuildNotes = {
   gates: [{ gate: "maxDrop", limit: 0.003, value: 0.01, verdict: "fail", reason: "0.01 is not at most 0.003" }],
   signatures: {},
+  kept: ["schedule"],
   onCpu: ['Softmax "evil\u001b[2J": why'],
   teacherBytes: 5000,
   sealedBytes: 5500,
@@ -98,6 +99,7 @@ describe("summariseBuild", () => {
         energy                 0.200 mJ  estimate: 0.10 to 0.40
         nodes              45         6  3 on the array, 2 on the vector unit, 1 on the CPU; 1 int16 and 0 float tensors
         on the CPU: Softmax "evil\\u{1b}[2J": why
+        unchanged since an earlier build: schedule
 
         ✗ maxDrop: 0.01 is not at most 0.003
 
@@ -107,6 +109,7 @@ describe("summariseBuild", () => {
       unsigned: the recipe has no \`key\` (\`optimus-compile keygen\` makes keys)
 
       next: optimus-compile verify /tmp/out/a.dopt --unsigned
+            optimus-compile report /tmp/out/a.dopt -o report.html
             optimus-compile emulate /tmp/out/a.dopt --input X.npz --output Y.npz
       "
     `);

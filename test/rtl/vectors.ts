@@ -1,6 +1,14 @@
 /** A program of one layer as the test bench reads it: the DRAM's bytes, copies, and the array's commands as words. */
 import { readFileSync } from "node:fs";
-import type { Command, ConvCommand, MatMulCommand, Operand, Post, Program } from "../../src/schedule/program.ts";
+import type {
+  Command,
+  ConvCommand,
+  MatMulCommand,
+  Operand,
+  Post,
+  Program,
+  WeightOperand,
+} from "../../src/schedule/program.ts";
 
 const BYTES = { int8: 1, uint8: 1, int16: 2, int32: 4 } as Readonly<Record<string, number>>;
 
@@ -12,9 +20,11 @@ const FIELDS = [...readFileSync(new URL("types.sv", import.meta.url), "utf8").ma
 type Words = Readonly<Record<string, number>>;
 
 /** Bytes from one element to the next on each axis. */
-function steps(operand: Operand): number[] {
+function steps(operand: WeightOperand): number[] {
   if (operand.space !== "sram") throw new Error("the array reads and writes SRAM only");
-  return operand.strides.map((stride) => stride * BYTES[operand.dtype]);
+  const bytes = BYTES[operand.dtype];
+  if (bytes === undefined) throw new Error(`the test bench has no ${operand.dtype}`);
+  return operand.strides.map((stride) => stride * bytes);
 }
 
 /** One constant for all channels, or one each. */

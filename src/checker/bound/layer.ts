@@ -1,11 +1,18 @@
 /** The layers of an integer graph as the sizes that their cost depends on. Shapes only: constants need no bytes. */
 import { byteSize, elementCount, type Graph, intAttr, intsAttr, isStatic, type Node, typeOf } from "../../ir/graph.ts";
+import type { Target } from "../../target/schema.ts";
 
 export interface Sized {
   readonly shape: readonly number[];
   readonly count: number;
   /** Of one element. */
   readonly bytes: number;
+}
+
+/** The weights of the array on their way there: bytes of one in memory, and how much faster products with them are. */
+export interface WeightForm {
+  readonly bytes: number;
+  readonly rate: number;
 }
 
 /** A window that slides over one axis: outputs, inputs, and what lies between. */
@@ -16,6 +23,23 @@ export interface Slide {
   readonly stride: number;
   readonly dilation: number;
   readonly pad: number;
+}
+
+const PLAIN: WeightForm = { bytes: 1, rate: 1 };
+
+/**
+ * The form of every value that may be weights: 4 bits where the target's unpacker can stand between memory and array. In a graph
+ * that is not lowered yet, constants of type int4 are what will be unpacked.
+ */
+export function weightForms(graph: Graph, { array }: Target): (name: string) => WeightForm {
+  if (array.int4Storage === "none") return () => PLAIN;
+  const packed = new Set(graph.nodes.filter(isUnpacking).map(({ outputs }) => outputs[0]));
+  const form: WeightForm = { bytes: 0.5, rate: array.int4Rate };
+  return (name) => (packed.has(name) || graph.constants.get(name)?.dtype === "int4" ? form : PLAIN);
+}
+
+export function isUnpacking({ domain, op }: Node): boolean {
+  return domain === "npu" && op === "UnpackWeights";
 }
 
 export interface ConvLayer {
@@ -30,6 +54,7 @@ export interface ConvLayer {
   readonly x: Sized;
   readonly w: Sized;
   readonly y: Sized;
+  readonly form: WeightForm;
   readonly table: boolean;
 }
 
@@ -44,6 +69,7 @@ export interface MatMulLayer {
   readonly a: Sized;
   readonly b: Sized;
   readonly y: Sized;
+  readonly form: WeightForm;
   /** Whether the drain interpolates a table or divides. */
   readonly computes: boolean;
 }
@@ -99,15 +125,15 @@ function slides(node: Node, x: Sized, y: Sized, kernel: readonly [number, number
   return [of(0), of(1)];
 }
 
-function convOf(node: Node, x: Sized, w: Sized, y: Sized, table: boolean): ConvLayer | undefined {
+function convOf(node: Node, x: Sized, w: Sized, y: Sized, form: WeightForm, table: boolean): ConvLayer | undefined {
   if (![3, 4].includes(x.shape.length) || w.shape.length !== x.shape.length) return undefined;
   const groups = intAttr(node, "group", 1);
   const [rows, columns] = slides(node, x, y, spatial(w));
   const sizes = { batch: x.shape[0], groups, inputs: x.shape[1] / groups, outputs: y.shape[1] / groups };
-  return { kind: node.op === "Conv" ? "conv" : "deconv", ...sizes, rows, columns, x, w, y, table };
+  return { kind: node.op === "Conv" ? "conv" : "deconv", ...sizes, rows, columns, x, w, y, form, table };
 }
 
-function matMulOf(node: Node, a: Sized, b: Sized, y: Sized, table: boolean): MatMulLayer | undefined {
+function matMulOf(node: Node, a: Sized, b: Sized, y: Sized, form: WeightForm, table: boolean): MatMulLayer | undefined {
   const [left, right] = [
     a.shape.length === 1 ? [1, ...a.shape] : a.shape,
     b.shape.length === 1 ? [...b.shape, 1] : b.shape,
@@ -116,7 +142,7 @@ function matMulOf(node: Node, a: Sized, b: Sized, y: Sized, table: boolean): Mat
   const [depth, columns] = right.slice(-2);
   const products = elementCount(right.slice(0, -2));
   const computes = table || intAttr(node, "normalise", 0) === 1;
-  return { kind: "matmul", products, rows: y.count / columns / products, depth, columns, a, b, y, computes };
+  return { kind: "matmul", products, rows: y.count / columns / products, depth, columns, a, b, y, form, computes };
 }
 
 /** Inputs that are data, and where a table of the post stage would be. */
@@ -131,6 +157,7 @@ const VECTOR: ReadonlyMap<string, { readonly data: number; readonly table?: numb
   ["AveragePool", { data: 1 }],
   ["ReduceSum", { data: 1, table: 3 }],
   ["ReduceL2", { data: 1 }],
+  ["ReduceMargin", { data: 1 }],
   ["ReduceMax", { data: 1 }],
   ["ReduceMin", { data: 1 }],
   ["Softmax", { data: 1 }],
@@ -138,13 +165,14 @@ const VECTOR: ReadonlyMap<string, { readonly data: number; readonly table?: numb
 ]);
 
 /** Undefined for nodes whose work may vanish into addresses, and for those that the host does. */
-export function layerOf(node: Node, graph: Graph): Layer | undefined {
+export function layerOf(node: Node, graph: Graph, formOf = (_: string) => PLAIN): Layer | undefined {
   if (node.domain !== "npu") return undefined;
   const [x, second, y] = [sized(graph, node.inputs[0]), sized(graph, node.inputs[1]), sized(graph, node.outputs[0])];
   if (!x || !y || x.count === 0 || y.count === 0) return undefined;
   const has = (index: number | undefined) => index !== undefined && Boolean(node.inputs[index]);
-  if (node.op === "Conv" || node.op === "ConvTranspose") return second && convOf(node, x, second, y, has(5));
-  if (node.op === "MatMul") return second && matMulOf(node, x, second, y, has(5));
+  if (node.op === "Conv" || node.op === "ConvTranspose")
+    return second && convOf(node, x, second, y, formOf(node.inputs[1]), has(5));
+  if (node.op === "MatMul") return second && matMulOf(node, x, second, y, formOf(node.inputs[1]), has(5));
   const known = VECTOR.get(node.op);
   if (!known) return undefined;
   const inputs = known.data === 2 && second ? [x, second] : [x];

@@ -8,7 +8,7 @@
  * its grid, takes less than (tiles of the whole layer) × (cheapest partition of the channels).
  */
 import type { Target } from "../../target/schema.ts";
-import type { ConvLayer, MatMulLayer, Slide } from "./layer.ts";
+import type { ConvLayer, MatMulLayer, Slide, WeightForm } from "./layer.ts";
 
 /** Cycles to drain one used column of a tile: its stored codes through a port as wide as the vector unit. */
 function drainOf(bytes: number, computes: boolean, { array, vector }: Target): number {
@@ -22,10 +22,10 @@ function passesOf(bytes: number, { array }: Target): number {
 }
 
 /** Cycles of one step, limited by the activations that must pass the port: all between pixels that lie apart. */
-function stepOf(stride: number, bytes: number, { array }: Target): number {
+function stepOf(stride: number, bytes: number, { rate }: WeightForm, { array }: Target): number {
   const across = array.pixels === "fused" ? array.rows : array.pixels.width;
   const apart = array.gathers || across === 1 ? 1 : stride;
-  return Math.max(array.stepCycles, (array.rows * array.inputs * bytes * apart) / array.activationPortBytes);
+  return Math.max(array.stepCycles / rate, (array.rows * array.inputs * bytes * apart) / array.activationPortBytes);
 }
 
 /** Tiles that pixels fill at least. A rectangle's tiles: no tile holds two pixels that lie its width or height apart. */
@@ -50,11 +50,13 @@ interface TileCost {
   readonly steps: number;
   readonly step: number;
   readonly drain: number;
+  /** Bytes of a weight. */
+  readonly weight: number;
 }
 
 /** h(c). With weights that are held over several tiles, their load is spread over as many as possible. */
-function tileCycles({ steps, step, drain }: TileCost, columns: number, { array }: Target): number {
-  const load = (columns * array.inputs) / array.weightPortBytes / array.weightHold;
+function tileCycles({ steps, step, drain, weight }: TileCost, columns: number, { array }: Target): number {
+  const load = (columns * array.inputs * weight) / array.weightPortBytes / array.weightHold;
   const exact = steps * Math.max(step, load);
   const multiply = array.weightHold === 1 ? Math.ceil(exact) : exact;
   const drained = Math.ceil(columns * drain);
@@ -84,23 +86,28 @@ export interface UnitCycles {
   readonly vector?: number;
 }
 
-export function matMulCycles({ products, rows, depth, columns, a, y, computes }: MatMulLayer, target: Target): number {
+export function matMulCycles(
+  { products, rows, depth, columns, a, y, form, computes }: MatMulLayer,
+  target: Target,
+): number {
   const cost = {
     steps: stepsOf(depth, 1, 1, target) * passesOf(a.bytes, target),
-    step: stepOf(1, a.bytes, target),
+    step: stepOf(1, a.bytes, form, target),
     drain: drainOf(y.bytes, computes, target),
+    weight: form.bytes,
   };
   return products * tilesOf(1, 1, rows, target) * cheapestParts(columns, cost, target);
 }
 
 export function convCycles(layer: ConvLayer, target: Target): UnitCycles {
   if (layer.kind === "deconv") return { array: deconvCycles(layer, target) };
-  const { batch, groups, inputs, outputs, rows, columns, x, y, table } = layer;
+  const { batch, groups, inputs, outputs, rows, columns, x, y, form, table } = layer;
   const tiles = tilesOf(batch, rows.outputs, columns.outputs, target);
   const cost = {
     steps: stepsOf(inputs, rows.kernel, columns.kernel, target) * passesOf(x.bytes, target),
-    step: stepOf(columns.stride, x.bytes, target),
+    step: stepOf(columns.stride, x.bytes, form, target),
     drain: drainOf(y.bytes, table, target),
+    weight: form.bytes,
   };
   const dense = tiles * groups * cheapestParts(outputs, cost, target);
   if (groups === 1 || inputs !== 1 || outputs !== 1) return { array: dense };
@@ -196,10 +203,10 @@ function reaching({ inputs, outputs, kernel, stride, dilation, pad }: Slide): nu
 
 /** Every input pixel meets every tap; the drain covers all outputs. */
 function deconvCycles(layer: ConvLayer, target: Target): number {
-  const { batch, groups, inputs, outputs, rows, columns, x, y, table } = layer;
+  const { batch, groups, inputs, outputs, rows, columns, x, y, form, table } = layer;
   const { array } = target;
   const steps = Math.ceil(inputs / array.inputs) * rows.kernel * columns.kernel * passesOf(x.bytes, target);
-  const cost = { steps, step: stepOf(1, x.bytes, target), drain: 0 };
+  const cost = { steps, step: stepOf(1, x.bytes, form, target), drain: 0, weight: form.bytes };
   const met = tilesOf(batch, reaching(rows), reaching(columns), target);
   const multiply = met * cheapestParts(outputs, cost, target);
   const drained = tilesOf(batch, rows.outputs, columns.outputs, target);

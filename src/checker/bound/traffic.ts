@@ -1,7 +1,7 @@
 /** Bytes that must cross the DRAM's bus in one run, whatever the schedule: computed from the graph alone. */
 import { type Graph, intsAttr, type Node, type State } from "../../ir/graph.ts";
 import type { Target } from "../../target/schema.ts";
-import { layerOf, type Sized, sized } from "./layer.ts";
+import { isUnpacking, layerOf, type Sized, sized } from "./layer.ts";
 
 /** Rows put into a longer axis: input 0 is what they are put into, input 1 the rows. */
 const APPEND = "TensorScatter";
@@ -66,7 +66,7 @@ function shareRead(node: Node, graph: Graph): number {
  * Bytes of every value that somebody needs: all, unless only parts of it are read, through whatever views. Walked from the
  * outputs on, so that a value's readers are known before itself.
  */
-function demands(graph: Graph, makers: Makers): Map<string, number> {
+function demands(graph: Graph, makers: Makers, target: Target): Map<string, number> {
   const wanted = new Map<string, number>();
   const sizeOf = (name: string) => bytesOf(sized(graph, name));
   const want = (name: string, bytes: number) =>
@@ -80,6 +80,8 @@ function demands(graph: Graph, makers: Makers): Map<string, number> {
   for (let index = graph.nodes.length - 1; index >= 0; index--) {
     const node = graph.nodes[index];
     const asked = node.outputs.reduce((sum, name) => sum + (wanted.get(name) ?? 0), 0);
+    // Weights that the target cannot unpack lie in memory as they come out of the unpacker: they are counted as such.
+    if (isUnpacking(node) && target.array.int4Storage === "none") continue;
     node.inputs.forEach((name, at) => {
       if (name === "") return;
       const passes = node.domain === "npu" && at === 0 && PASSES.has(node.op);
@@ -102,8 +104,11 @@ export interface Traffic {
  */
 export function compulsoryTraffic(graph: Graph, target: Target): Traffic {
   const makers: Makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const wanted = demands(graph, makers);
+  const wanted = demands(graph, makers, target);
   let [read, written] = [0, 0];
+  if (target.array.int4Storage === "none") {
+    for (const node of graph.nodes) if (isUnpacking(node)) read += wanted.get(node.outputs[0]) ?? 0;
+  }
   for (const name of graph.constants.keys()) read += wanted.get(name) ?? 0;
   for (const name of graph.inputs) read += wanted.get(name) ?? 0;
   const fed = new Set(graph.states.map(({ output }) => output));

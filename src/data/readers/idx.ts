@@ -90,7 +90,10 @@ async function open(given: Options, folder: string): Promise<Dataset> {
     const table = Float32Array.from({ length: 256 }, (_, pixel) => pixel * given.scale + given.shift);
     const imageOf = (index: number): DataArray => {
       const bytes = images.source.read(images.start + index * size, size);
-      return { dtype: "float32", shape, data: Float32Array.from(bytes, (pixel) => table[pixel]) };
+      // A plain loop: `Float32Array.from` with a function costs ten times as much, and all the data passes here.
+      const data = new Float32Array(size);
+      for (let at = 0; at < size; at++) data[at] = table[bytes[at]];
+      return { dtype: "float32", shape, data };
     };
     const sampleOf = (index: number): Sample => {
       const inputs = new Map([[given.input, imageOf(index)]]);

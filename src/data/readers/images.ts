@@ -4,10 +4,11 @@ import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { type CanvasModule, loadCanvas } from "../canvas.ts";
 import { type DataArray, makeSample, type Reader } from "../dataset.ts";
-import { type Pixels, resize } from "../render.ts";
+import { type Colour, type Pixels, resize } from "../render.ts";
 import { choose, selection } from "../split.ts";
 
-const three = z.array(z.number()).length(3);
+/** One number a channel. */
+const channels = z.array(z.number()).min(1).max(3);
 
 const options = z.strictObject({
   folder: z.string().describe("PNG, JPEG or WebP files; those of each class in a folder of its own"),
@@ -16,9 +17,9 @@ const options = z.strictObject({
   width: z.int().min(1).max(16_384),
   height: z.int().min(1).max(16_384),
   layout: z.enum(["nchw", "nhwc"]).default("nchw"),
-  order: z.enum(["rgb", "bgr"]).default("rgb").describe("the colour of the first channel"),
-  mean: three.default([0.485, 0.456, 0.406]).describe("(x / 255 − mean) / deviation, red first"),
-  deviation: three.default([0.229, 0.224, 0.225]),
+  order: z.enum(["rgb", "bgr", "grey"]).default("rgb").describe("the channels; grey is one, the luma"),
+  mean: channels.optional().describe("(x / 255 − mean) / deviation, red first; default: ImageNet's, of grey 0 and 1"),
+  deviation: channels.optional(),
   classes: z.array(z.string()).optional().describe("the folders' names by class number; default: sorted"),
   ...selection,
 });
@@ -47,22 +48,65 @@ async function decode(canvas: CanvasModule, path: string): Promise<Pixels> {
   return { width, height, data };
 }
 
-function arrange({ data }: Pixels, given: Options): DataArray {
-  const { width, height, layout, order, mean, deviation } = given;
-  const size = width * height;
-  const out = new Float32Array(size * 3);
-  for (let place = 0; place < 3; place++) {
-    const channel = order === "rgb" ? place : 2 - place;
+/** What the channels are made of: shares of red, green and blue. Grey is the luma of ITU-R BT.601. */
+const MIXES: Readonly<Record<Options["order"], readonly Colour[]>> = {
+  rgb: [
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ],
+  bgr: [
+    [0, 0, 1],
+    [0, 1, 0],
+    [1, 0, 0],
+  ],
+  grey: [[0.299, 0.587, 0.114]],
+};
+/** ImageNet's, which most models of pictures were trained with. */
+const COLOUR = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+const GREY = { mean: [0], deviation: [1] };
+
+interface Channel {
+  readonly mix: Colour;
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** Throws usage/data-option where the numbers are not one a channel. */
+function channelsOf({ order, mean, deviation }: Options): Channel[] {
+  const mixes = MIXES[order];
+  const usual = order === "grey" ? GREY : COLOUR;
+  const [means, deviations] = [mean ?? usual.mean, deviation ?? usual.deviation];
+  if (means.length !== mixes.length || deviations.length !== mixes.length) {
+    throw new CompileError("usage/data-option", `"mean" and "deviation" want ${mixes.length} numbers with ${order}`, {
+      where: "data reader images",
+    });
+  }
+  return mixes.map((mix, place) => {
+    // Both lists are red first, in whatever order the channels are.
+    const at = order === "bgr" ? 2 - place : place;
+    return { mix, mean: means[at], deviation: deviations[at] };
+  });
+}
+
+function arrange({ data }: Pixels, given: Options, channels: readonly Channel[]): DataArray {
+  const size = given.width * given.height;
+  const out = new Float32Array(size * channels.length);
+  for (const [place, { mix, mean, deviation }] of channels.entries()) {
     for (let pixel = 0; pixel < size; pixel++) {
-      const value = (data[pixel * 3 + channel] / 255 - mean[channel]) / deviation[channel];
-      out[layout === "nchw" ? place * size + pixel : pixel * 3 + place] = value;
+      const at = pixel * 3;
+      const value = mix[0] * data[at] + mix[1] * data[at + 1] + mix[2] * data[at + 2];
+      out[given.layout === "nchw" ? place * size + pixel : pixel * channels.length + place] =
+        (value / 255 - mean) / deviation;
     }
   }
   return { dtype: "float32", shape: shapeOf(given), data: out };
 }
 
-const shapeOf = ({ layout, width, height }: Options): number[] =>
-  layout === "nchw" ? [1, 3, height, width] : [1, height, width, 3];
+const shapeOf = ({ layout, width, height, order }: Options): number[] => {
+  const count = MIXES[order].length;
+  return layout === "nchw" ? [1, count, height, width] : [1, height, width, count];
+};
 
 const reader: Reader<Options> = {
   summary: "Pictures in folders, one a class, scaled to the model's size and normalised.",
@@ -78,15 +122,15 @@ const reader: Reader<Options> = {
     const classOf = (name: string): string => name.split("/").slice(0, -1).join("/");
     const classes = given.classes ?? [...new Set(names.map(classOf))].sort();
     const labelled = classes.some((name) => name !== "");
+    const channels = channelsOf(given);
     const canvas = loadCanvas(folder);
     const chosen = choose(names.length, given, (index) => names[index]);
     return {
       length: chosen.length,
       async read(index) {
         const name = names[chosen.at(index)];
-        const inputs = new Map([
-          [given.input, arrange(resize(await decode(canvas, join(root, name)), given.width, given.height), given)],
-        ]);
+        const pixels = resize(await decode(canvas, join(root, name)), given.width, given.height);
+        const inputs = new Map([[given.input, arrange(pixels, given, channels)]]);
         if (!labelled) return makeSample({ id: name, group: name, inputs });
         const label = classes.indexOf(classOf(name));
         if (label < 0) {

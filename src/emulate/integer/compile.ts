@@ -6,7 +6,14 @@ import { compileConvTranspose } from "./conv-transpose.ts";
 import { compileCombine, compileExtreme, compileRescale, compileTable } from "./elementwise.ts";
 import { compileMatMul } from "./mat-mul.ts";
 import { compileCopy, compileMove, NO_CONTEXT } from "./move.ts";
-import { compileLayerNorm, compilePool, compileReduce, compileReduceL2, compileSoftmax } from "./reduce.ts";
+import {
+  compileLayerNorm,
+  compilePool,
+  compileReduce,
+  compileReduceL2,
+  compileReduceMargin,
+  compileSoftmax,
+} from "./reduce.ts";
 import type { CompileStep, Step, StepContext } from "./step.ts";
 
 const STEPS: ReadonlyMap<string, CompileStep> = new Map<string, CompileStep>([
@@ -26,6 +33,7 @@ const STEPS: ReadonlyMap<string, CompileStep> = new Map<string, CompileStep>([
   ["Mul", compileCombine(1)],
   ["Pad", compileMove],
   ["ReduceL2", compileReduceL2],
+  ["ReduceMargin", compileReduceMargin],
   ["ReduceMax", compileReduce(1)],
   ["ReduceMin", compileReduce(2)],
   ["ReduceSum", compileReduce(0)],

@@ -62,6 +62,26 @@ export const compileReduceL2: CompileStep = (context) => {
   };
 };
 
+export const compileReduceMargin: CompileStep = (context) => {
+  const { node, kernels, layout, output } = context;
+  const x = context.input(0);
+  const { bases, members } = groupsOf(node, x);
+  const [basesAddress, membersAddress] = [layout.constant(bases), layout.constant(members)];
+  const ctc = intAttr(node, "ctc", 0);
+  return () => {
+    kernels.marginGroups(
+      ctc,
+      x.address,
+      x.bytes,
+      basesAddress,
+      bases.length,
+      membersAddress,
+      members.length,
+      output.address,
+    );
+  };
+};
+
 /** Byte offsets of the groups' first elements, and of a group's elements from there. */
 function groupsOf(node: Node, x: Slot): { bases: Int32Array; members: Int32Array } {
   const axes = reducedAxes(node, intsAttr(node, "axes"), x.shape.length);

@@ -40,6 +40,7 @@ export interface Kernels {
   pool(...args: number[]): void;
   reduceGroups(...args: number[]): void;
   rootGroups(...args: number[]): void;
+  marginGroups(...args: number[]): void;
   softmax(...args: number[]): void;
 }
 

@@ -3,8 +3,9 @@
  * kernels then need no bounds. Throws trust/bad-program.
  */
 import { CompileError } from "../../error.ts";
-import type { Command, Entry, Operand, Port, Post, Program, Storage } from "../../schedule/program.ts";
+import type { Command, Entry, Operand, Port, Post, Program, Storage, WeightOperand } from "../../schedule/program.ts";
 import { ELEMENT_BYTES, sizeOf } from "./memory.ts";
+import { CONV_AXES, DECONV_AXES, matMulAxes, packedBytes, type WeightAxes } from "./packed.ts";
 
 /** Far beyond any real chip; keeps a false size from taking the host's memory. */
 const MAX_SRAM_BYTES = 2 ** 31;
@@ -114,12 +115,37 @@ function checkBias(bias: Operand | undefined, channels: number, context: Context
   if (count !== 1 && count !== channels) fail(context.where, `${count} biases for ${channels} channels`);
 }
 
+/** Weights of 8 bits, or of 4 with as many multipliers as they have blocks, which the array alone unpacks. */
+function checkWeights(
+  weights: WeightOperand,
+  axes: WeightAxes,
+  { engine, multipliers }: Extract<Command, { kind: "conv" | "deconv" | "matmul" }>,
+  context: Context,
+): void {
+  const { where } = context;
+  const { dtype } = weights;
+  if (dtype !== "int4") {
+    checkRead({ ...weights, dtype }, context, SRAM, ["int8"]);
+    if (multipliers) fail(where, "weights of 8 bits have multipliers");
+    return;
+  }
+  const block = multipliers?.block ?? 1;
+  const rows = block >= 1 ? packedBytes(weights, axes, block) : undefined;
+  if (rows === undefined) fail(where, "weights of 4 bits do not lie in rows");
+  if (engine !== "array") fail(where, `weights of 4 bits on the ${engine} engine`);
+  checkRead(rows.bytes, context, SRAM);
+  if (multipliers === undefined) return;
+  checkRead(multipliers.values, context, SRAM, ["uint8"]);
+  const count = sizeOf(multipliers.values.shape);
+  if (count !== rows.multipliers) fail(where, `${count} multipliers for ${rows.multipliers} blocks`);
+}
+
 function positive(values: readonly number[], context: Context): void {
   if (values.some((value) => value < 1 || value > 2 ** 20))
     fail(context.where, "a stride, dilation, kernel or group is not sane");
 }
 
-function rank(operand: Operand, axes: number, context: Context): void {
+function rank(operand: WeightOperand, axes: number, context: Context): void {
   if (operand.shape.length !== axes)
     fail(context.where, `an operand has ${operand.shape.length} axes instead of ${axes}`);
 }
@@ -145,7 +171,7 @@ function checkCommand(command: Command, context: Context): void {
       const { x, w, y, groups } = command;
       for (const operand of [x, w, y]) rank(operand, 4, context);
       checkRead(x, context, SRAM, ACTIVATIONS);
-      checkRead(w, context, SRAM, ["int8"]);
+      checkWeights(w, CONV_AXES, command, context);
       checkWrite(y, context, SRAM, STORED);
       positive([groups, ...command.strides, ...command.dilations], context);
       const fits = x.shape[0] === y.shape[0] && w.shape[0] === y.shape[1] && x.shape[1] === w.shape[1] * groups;
@@ -158,7 +184,7 @@ function checkCommand(command: Command, context: Context): void {
       const { x, w, y, groups } = command;
       for (const operand of [x, w, y]) rank(operand, 4, context);
       checkRead(x, context, SRAM, ACTIVATIONS);
-      checkRead(w, context, SRAM, ["int8"]);
+      checkWeights(w, DECONV_AXES, command, context);
       checkWrite(y, context, SRAM, STORED);
       positive([groups, ...command.strides, ...command.dilations], context);
       const fits = x.shape[0] === y.shape[0] && x.shape[1] === w.shape[0] && y.shape[1] === w.shape[1] * groups;
@@ -172,7 +198,8 @@ function checkCommand(command: Command, context: Context): void {
       const axes = y.shape.length;
       if (axes < 2) fail(where, "a matrix has two axes");
       checkRead(a, context, SRAM, STORED);
-      checkRead(b, context, SRAM, ["int8"]);
+      if (b.shape.length < 2) fail(where, "a matrix has two axes");
+      checkWeights(b, matMulAxes(b.shape.length), command, context);
       checkWrite(y, context, SRAM, STORED);
       const batch = y.shape.slice(0, -2);
       const [rows, columns] = y.shape.slice(-2);
@@ -232,6 +259,10 @@ function checkCommand(command: Command, context: Context): void {
         const reach = Math.max(xZero + half, half - 1 - xZero);
         const count = sizeOf(x.shape) / sizeOf(y.shape);
         if (!(count * reach * reach < 2 ** 32)) fail(where, "a sum of squares can leave its 32 bits");
+      }
+      if (operation === "margin" || operation === "ctc-margin") {
+        if (x.dtype === "int32" || y.dtype !== "int16" || sizeOf(x.shape) < 2 * sizeOf(y.shape))
+          fail(where, "a margin is an int16 of two codes or more");
       }
       if ((post !== undefined) !== (operation === "sum" || operation === "l2"))
         fail(where, "a post stage is missing or too many");

@@ -1,5 +1,6 @@
 import type { ConvCommand, DeconvCommand } from "../../schedule/program.ts";
 import { gatherNumbers, type Memories, type Place, sizeOf } from "./memory.ts";
+import { CONV_AXES, DECONV_AXES, weightsOf } from "./packed.ts";
 import { multiply, splitBytes } from "./product.ts";
 import { PostStage } from "./requantize.ts";
 
@@ -14,7 +15,8 @@ function biasOf(operand: ConvCommand["bias"], channels: number, memories: Memori
 
 /** Executes a convolution: products of unrolled patches, or sums along rows where a group has few output channels. */
 export function runConv(command: ConvCommand, memories: Memories): void {
-  const [x, w, y] = [command.x, command.w, command.y].map((operand) => memories.numbers(operand));
+  const [x, y] = [command.x, command.y].map((operand) => memories.numbers(operand));
+  const w = weightsOf(command.w, CONV_AXES, command.multipliers, memories);
   const post = new PostStage(command.post, memories);
   const bias = biasOf(command.bias, w.shape[0], memories);
   const weights = Int16Array.from(gatherNumbers(w));
@@ -191,7 +193,8 @@ function unrollPatches(
 
 /** Executes a transposed convolution: every input cell adds its taps to the outputs that it reaches. */
 export function runDeconv(command: DeconvCommand, memories: Memories): void {
-  const [x, w, y] = [command.x, command.w, command.y].map((operand) => memories.numbers(operand));
+  const [x, y] = [command.x, command.y].map((operand) => memories.numbers(operand));
+  const w = weightsOf(command.w, DECONV_AXES, command.multipliers, memories);
   const { strides, pads, dilations, groups, xZero } = command;
   const [batch, inputs, height, width] = x.shape;
   const [, channels, outHeight, outWidth] = y.shape;

@@ -1,5 +1,6 @@
 import type { MatMulCommand } from "../../schedule/program.ts";
 import { forEachRow, gatherNumbers, type Memories, type NumberArray, type Place } from "./memory.ts";
+import { matMulAxes, weightsOf } from "./packed.ts";
 import { multiply, splitBytes } from "./product.ts";
 import { PostStage } from "./requantize.ts";
 
@@ -16,8 +17,9 @@ function packColumns(b: Place, offset: number, depth: number, columns: number, z
 }
 
 export function runMatMul(command: MatMulCommand, memories: Memories): void {
-  const [a, b, y] = [command.a, command.b, command.y].map((operand) => memories.numbers(operand));
+  const [a, y] = [command.a, command.y].map((operand) => memories.numbers(operand));
   const rank = y.shape.length;
+  const b = weightsOf(command.b, matMulAxes(rank), command.multipliers, memories);
   const [rows, columns] = [y.shape[rank - 2], y.shape[rank - 1]];
   const depth = a.shape[rank - 1];
   const post = new PostStage(command.post, memories);

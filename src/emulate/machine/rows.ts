@@ -70,6 +70,7 @@ export function runReduce(command: ReduceCommand, memories: Memories): void {
 
 function fold(inner: Place, base: number, { operation, xZero }: ReduceCommand): number {
   if (operation === "l2") return length(inner, base, xZero);
+  if (operation === "margin" || operation === "ctc-margin") return margin(inner, base, operation === "ctc-margin");
   let sum = 0;
   let most = Number.NEGATIVE_INFINITY;
   let least = Number.POSITIVE_INFINITY;
@@ -82,6 +83,20 @@ function fold(inner: Place, base: number, { operation, xZero }: ReduceCommand): 
     }
   });
   return operation === "sum" ? sum : operation === "max" ? most : least;
+}
+
+/** The two largest in one pass; with `ctc`, 32768 less where the first element is not the largest. */
+function margin(inner: Place, base: number, ctc: boolean): number {
+  let top = Number.NEGATIVE_INFINITY;
+  let second = Number.NEGATIVE_INFINITY;
+  forEachRow(inner.shape, [inner.strides], (count, [offset], [step]) => {
+    for (let i = 0, from = base + offset; i < count; i++, from += step) {
+      const code = inner.data[from];
+      second = Math.max(second, Math.min(top, code));
+      top = Math.max(top, code);
+    }
+  });
+  return Math.min(32_767, top - second) - (ctc && inner.data[base] < top ? 32_768 : 0);
 }
 
 /** ⌊1024·√Σu²⌋: the sum is below 2^32, so that a double holds it with 20 more bits; the root is then corrected, not trusted. */

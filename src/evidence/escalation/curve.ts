@@ -31,11 +31,14 @@ export function curveOf(rows: readonly Rated[]): Curve {
   return { aurc: aurc / sorted.length, augrc: augrc / sorted.length, steps };
 }
 
+/** Sums of losses in another order differ by less. */
+const SLACK = 1e-12;
+
 /** The least share to escalate for this plug-in system risk: for comparing two confidences, no guarantee. */
 export function leastEscalation({ steps }: Curve, alpha: number, escalatedLoss: number): number | undefined {
   const n = steps.at(-1)?.kept ?? 0;
   for (const { kept, loss } of steps.toReversed()) {
-    if (loss + (n - kept) * escalatedLoss <= alpha * n) return 1 - kept / n;
+    if (loss + (n - kept) * escalatedLoss <= alpha * n + SLACK * n) return 1 - kept / n;
   }
   return escalatedLoss <= alpha ? 1 : undefined;
 }

@@ -3,6 +3,7 @@
  * Angelopoulos, Bates, Candès, Jordan and Lei 2021), so that the choice and the guarantee may use the same data.
  */
 import { byGroup } from "../statistics/clusters.ts";
+import { shareLimits } from "../statistics/shares.ts";
 
 /** One decision on certification data. */
 export interface Decision {
@@ -65,7 +66,7 @@ export function groupPValue(groups: readonly GroupLoss[], alpha: number, largest
 export function learnThreshold(decisions: readonly Decision[], limits: Limits): Threshold | undefined {
   const { alpha, delta, escalatedLoss } = limits;
   if (escalatedLoss > alpha) return undefined;
-  const members = byGroup(decisions.map((decision) => ({ ...decision, teacher: null, compiled: null })));
+  const members = membersOf(decisions);
   const groups = members.map((all) => ({ loss: all.length * escalatedLoss, size: all.length }));
   const largest = groups.reduce((most, { size }) => Math.max(most, size), 1);
   const placed = members.flatMap((all, group) => all.map(({ margin, loss }) => ({ margin, loss, group })));
@@ -83,3 +84,22 @@ export function learnThreshold(decisions: readonly Decision[], limits: Limits): 
   }
   return found;
 }
+
+/**
+ * One-sided limits, each at `alpha`, of the share that a threshold escalates: exact ones, on as many decisions as the groups
+ * are worth. Of the threshold as if it had been fixed before; how often the choice by the same data breaks them is simulated
+ * (`npm run acceptance -- escalation`).
+ */
+export function escalationLimits(
+  decisions: readonly Decision[],
+  { margin: least }: Pick<Threshold, "margin">,
+  alpha: number,
+): { readonly lower: number; readonly upper: number } {
+  const escalates = ({ margin }: Decision) => least === null || margin < least;
+  const groups = membersOf(decisions).map((all) => ({ sum: all.filter(escalates).length, size: all.length }));
+  const { lower, upper } = shareLimits(groups, alpha);
+  return { lower, upper };
+}
+
+const membersOf = (decisions: readonly Decision[]) =>
+  byGroup(decisions.map((decision) => ({ ...decision, teacher: null, compiled: null })));

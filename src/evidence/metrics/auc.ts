@@ -25,6 +25,7 @@ const auc: MetricFactory<Outcome> = ({ output, threshold = 0.5 }) => {
     outcome: (outputs, target) => ({ score: scoreOf(outputs), label: numbersIn(target, "auc")[0] > 0 ? 1 : 0 }),
     combine: areaUnder,
     weighted: weightedArea,
+    influence: areaAndInfluence,
     same: (a, b) => ({ equal: a.score >= cut === b.score >= cut ? 1 : 0, total: 1 }),
     confidence: (outputs) => Math.abs(scoreOf(outputs) - cut),
   };
@@ -81,3 +82,57 @@ function weightedArea(outcomes: readonly Outcome[]): (weights: Int32Array) => nu
     return broken ? Number.NaN : area / (positives * negatives);
   };
 }
+
+/**
+ * DeLong, DeLong and Clarke-Pearson (1988): a positive sample adds (the share of negatives below it − area) / P, a negative
+ * one (the share of positives above it − area) / N, ties counting half; summed over groups, these are what Obuchowski (1997)
+ * takes for clustered data. Here P and N are those of the other groups, so that sums are what leaving the group out changes.
+ * O(n log n).
+ */
+function areaAndInfluence(
+  outcomes: readonly Outcome[],
+  _: readonly Outcome[],
+  group: Uint32Array,
+): { readonly value: number; readonly each: Float64Array; readonly effectiveGroups: number } {
+  const count = outcomes.length;
+  const scores = Float64Array.from(outcomes, ({ score }) => score);
+  const each = new Float64Array(count);
+  const groups = group.reduce((most, number) => Math.max(most, number), 0) + 1;
+  const [up, down] = [new Float64Array(groups), new Float64Array(groups)];
+  let positives = 0;
+  for (let at = 0; at < count; at++) {
+    if (outcomes[at].label === 0) down[group[at]]++;
+    else {
+      up[group[at]]++;
+      positives++;
+    }
+  }
+  const negatives = count - positives;
+  if (scores.some(Number.isNaN) || up.includes(positives) || down.includes(negatives))
+    return { value: Number.NaN, each, effectiveGroups: 0 };
+  const order = Uint32Array.from(scores, (_score, index) => index).sort((a, b) => scores[a] - scores[b]);
+  let [above, below, area] = [positives, 0, 0];
+  for (let start = 0; start < count; ) {
+    let [end, tied] = [start, 0];
+    for (; end < count && scores[order[end]] === scores[order[start]]; end++) {
+      if (outcomes[order[end]].label !== 0) tied++;
+    }
+    const others = end - start - tied;
+    above -= tied;
+    const [ofPositive, ofNegative] = [(below + others / 2) / negatives, (above + tied / 2) / positives];
+    for (let at = start; at < end; at++) each[order[at]] = outcomes[order[at]].label === 0 ? ofNegative : ofPositive;
+    area += tied * ofPositive;
+    below += others;
+    start = end;
+  }
+  const value = area / positives;
+  for (let at = 0; at < count; at++) {
+    const left = outcomes[at].label === 0 ? negatives - down[group[at]] : positives - up[group[at]];
+    each[at] = (each[at] - value) / left;
+  }
+  return { value, each, effectiveGroups: Math.min(evenGroups(up, positives), evenGroups(down, negatives)) };
+}
+
+/** (Σ m)² / Σ m². */
+const evenGroups = (counts: Float64Array, total: number): number =>
+  total ** 2 / counts.reduce((sum, count) => sum + count ** 2, 0);

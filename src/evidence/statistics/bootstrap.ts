@@ -90,7 +90,7 @@ function jackknife({ groups, value }: Resampled, estimate: number) {
   let fourth = 0;
   for (const each of values) fourth += (mean - each) ** 4;
   return {
-    freedom: freedomFrom(square, fourth, replicates),
+    freedom: freedomFrom({ square, fourth, count: replicates }),
     error: Math.sqrt((square * (replicates - 1)) / replicates),
     acceleration: square > 0 ? cube / (6 * square ** 1.5) : 0,
   };

@@ -47,9 +47,9 @@ export function betaCdf(x: number, a: number, b: number): number {
   return x < (a + 1) / (a + b + 2) ? (front * betaFraction(a, b, x)) / a : 1 - (front * betaFraction(b, a, 1 - x)) / b;
 }
 
-/** x with I_x(a, b) = p, by bisection: 60 halvings leave less than double precision can tell. */
+/** x with I_x(a, b) = p. */
 export function betaQuantile(p: number, a: number, b: number): number {
-  return bisect((x) => betaCdf(x, a, b) - p, 0, 1);
+  return rootOf((x) => betaCdf(x, a, b) - p, 0, 1);
 }
 
 /** Φ(z) = ½ erfc(−z/√2), erfc from the incomplete beta of Student's t is not used: a continued fraction of its own. */
@@ -106,16 +106,34 @@ export function studentQuantile(p: number, freedom: number): number {
   if (p < 0.5) return -studentQuantile(1 - p, freedom);
   let high = 2;
   while (studentCdf(high, freedom) < p && high < 1e12) high *= 2;
-  return bisect((t) => studentCdf(t, freedom) - p, 0, high);
+  return rootOf((t) => studentCdf(t, freedom) - p, 0, high);
 }
 
-/** The root of an increasing function between `low` and `high`. */
-export function bisect(rising: (x: number) => number, low: number, high: number): number {
+/**
+ * The root of an increasing function between `low` and `high`, or the end that is nearer to it: false position, halving the
+ * value of an end that stays (Illinois: Dowell and Jarratt 1971), and every third step the middle, so that it always ends.
+ */
+export function rootOf(rising: (x: number) => number, low: number, high: number): number {
   let [left, right] = [low, high];
-  for (let step = 0; step < 200 && right - left > 1e-16 * Math.max(1, Math.abs(right)); step++) {
+  let [below, above] = [rising(left), rising(right)];
+  if (below >= 0) return left;
+  if (above <= 0) return right;
+  let stayed = 0;
+  for (let step = 1; step < 300 && right - left > 1e-15 * Math.max(1e-6, Math.abs(left), Math.abs(right)); step++) {
     const middle = (left + right) / 2;
-    if (rising(middle) < 0) left = middle;
-    else right = middle;
+    const guess = right - (above * (right - left)) / (above - below);
+    const x = step % 3 !== 0 && guess > left && guess < right ? guess : middle;
+    const value = rising(x);
+    if (value < 0) {
+      [left, below] = [x, value];
+      if (stayed < 0) above /= 2;
+      stayed = -1;
+    } else {
+      [right, above] = [x, value];
+      if (value === 0) return x;
+      if (stayed > 0) below /= 2;
+      stayed = 1;
+    }
   }
   return (left + right) / 2;
 }

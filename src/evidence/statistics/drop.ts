@@ -1,12 +1,15 @@
 /** How much worse the compiled model can be than the teacher, given how few samples were seen. */
 import type { Metric } from "../metric.ts";
 import { bootstrapLimits, type Resampled } from "./bootstrap.ts";
-import { byGroup, designEffect, differences, freedomOf, type GroupSum } from "./clusters.ts";
-import { studentQuantile } from "./distributions.ts";
+import { byGroup, designEffect, differences, totalOf } from "./clusters.ts";
 import { overDraws } from "./draws.ts";
+import { reduceInfluence } from "./influence.ts";
 import type { Outcomes } from "./outcomes.ts";
-import { clopperPearsonUpper, type Pairs, tangoLower, tangoUpper } from "./proportions.ts";
-import { ratioDrop, ratioSums, scoreUpper } from "./ratios.ts";
+import { reducePairs } from "./pairs.ts";
+import { clopperPearsonUpper } from "./proportions.ts";
+import { reduceRatio } from "./ratios.ts";
+import type { Bounds, Part, Reduction } from "./reduction.ts";
+import { unseenEffect } from "./unseen.ts";
 
 /** One-sided limits: the drop is above `upper`, or below `lower`, with probability `alpha` at most, each. */
 export interface DropLimits {
@@ -14,20 +17,24 @@ export interface DropLimits {
   readonly lower: number;
   readonly upper: number;
   readonly alpha: number;
-  readonly method: "tango" | "bootstrap";
+  readonly method: "tango" | "score" | "bootstrap";
   readonly groups: number;
   /** Samples that would say as much if they were independent. */
   readonly effectiveSamples: number;
 }
+
+/** Of alpha, what limits are computed at, since they are approximations and the promise is not. Chosen by simulation. */
+const SPENT = 0.8;
 
 /** Fewer groups than this say nothing about other groups. */
 export const MIN_GROUPS = 8;
 
 /**
  * Both limits of the drop at `1 − alpha`. Yes-or-no outcomes: Tango's score interval, on as many samples as the groups
- * are worth (design effect), with Student's quantile for the groups. Other metrics: the bootstrap by group. Either way,
- * where hardly any sample differs the upper limit is not below what the rest may hide: the exact limit of the share of
- * samples that differ, each costing no less than those seen; and a ratio's variance is taken at the limit (`scoreUpper`).
+ * are worth. Ratios of sums, and metrics that know each sample's influence: a score interval from the groups' deviations.
+ * Other metrics: the bootstrap by group. Always, where hardly any sample differs the upper limit is not below what the rest
+ * may hide: the exact limit of the share of samples that differ, each costing no less than those seen, and groups going wrong
+ * together as far as what was seen does not exclude it (`unseenEffect`).
  * @returns undefined with too few groups, or where the metric has no value
  */
 export function dropLimits(
@@ -37,81 +44,53 @@ export function dropLimits(
 ): DropLimits | undefined {
   const groups = byGroup(records);
   if (groups.length < MIN_GROUPS) return undefined;
-  const pairs = pairsOf(metric, groups);
-  if (pairs) return pairedProportions(pairs, alpha);
+  const reduction = reductionOf(metric, groups);
+  const bounds = reduction
+    ? limitsFrom(reduction, reduction.parts, alpha)
+    : resampled(metric, groups, SPENT * alpha, seed);
+  if (!bounds) return undefined;
+  const { estimate, lower, upper, effectiveSamples } = bounds;
+  const method = reduction?.method ?? "bootstrap";
+  return { estimate, lower, upper, alpha, method, groups: groups.length, effectiveSamples };
+}
+
+/** The limits that gates are judged by, if these were the groups. */
+export function limitsFrom<T extends Part>(reduction: Reduction<T>, parts: readonly T[], alpha: number): Bounds {
+  return reduction.bounds(parts, SPENT * alpha);
+}
+
+/** What each group adds; undefined where only whole evaluations of the metric say that, or it has no value. */
+export function reductionOf(metric: Metric, groups: readonly (readonly Outcomes[])[]): Reduction | undefined {
+  const pairs = reducePairs(metric, groups);
+  if (pairs) return pairs as Reduction;
+  return (metric.ratio ? reduceRatio(metric.ratio, metric.direction, groups) : reduceInfluence(metric, groups)) as
+    | Reduction
+    | undefined;
+}
+
+function resampled(
+  metric: Metric,
+  groups: readonly (readonly Outcomes[])[],
+  alpha: number,
+  seed: number,
+): Omit<Bounds, "freedom"> | undefined {
   const limits = bootstrapLimits(dropOver(metric, groups), alpha, seed);
   if (!limits) return undefined;
   const { estimate, lower } = limits;
   const differing = differences(metric, groups);
-  const effect = designEffect(differing, total(differing));
-  const effectiveSamples = records.length / effect;
-  const seen = total(differing);
+  const seen = totalOf(differing, ({ sum }) => sum);
+  const samples = totalOf(differing, ({ size }) => size);
+  const effect = Math.max(designEffect(differing, seen), unseenEffect(differing));
+  const effectiveSamples = samples / effect;
   // A sample that differs costs at most all of what one sample can cost, or on average what those seen did.
-  const each = seen === 0 ? 1 : Math.max(0, (estimate * records.length) / seen);
+  const each = seen === 0 ? 1 : Math.max(0, (estimate * samples) / seen);
   const hidden = clopperPearsonUpper(seen / effect, effectiveSamples, alpha) * each;
-  const score = metric.ratio ? scoreUpper(ratioSums(metric.ratio, groups), metric.direction, alpha) : limits.upper;
-  const upper = Math.max(limits.upper, hidden, score);
-  return { estimate, lower, upper, alpha, method: "bootstrap", groups: groups.length, effectiveSamples };
+  return { estimate, lower, upper: Math.max(limits.upper, hidden), effectiveSamples };
 }
 
-const total = (groups: readonly GroupSum[]): number => groups.reduce((sum, group) => sum + group.sum, 0);
-
-/** By group: pairs where only one model is right. */
-type GroupPairs = readonly Pairs[];
-
-/** Undefined unless every outcome is one yes or no. */
-function pairsOf(metric: Metric, groups: readonly (readonly Outcomes[])[]): GroupPairs | undefined {
-  const { ratio, direction } = metric;
-  if (!ratio) return undefined;
-  const sign = direction === "higher" ? 1 : -1;
-  const found: Pairs[] = [];
-  for (const members of groups) {
-    let [worse, better] = [0, 0];
-    for (const { teacher, compiled } of members) {
-      const [a, wholeA] = ratio(teacher, teacher);
-      const [b, wholeB] = ratio(compiled, teacher);
-      if (wholeA !== 1 || wholeB !== 1 || (a !== 0 && a !== 1) || (b !== 0 && b !== 1)) return undefined;
-      if ((a - b) * sign > 0) worse++;
-      else if (a !== b) better++;
-    }
-    found.push({ n: members.length, worse, better });
-  }
-  return found;
-}
-
-/** The worse of two design effects: of the drop, and of there being a difference at all. */
-function effectOf(groups: GroupPairs): number {
-  const discordant = groups.reduce((sum, { worse, better }) => sum + worse + better, 0);
-  const drops = groups.map(({ n, worse, better }) => ({ sum: worse - better, size: n }));
-  const different = groups.map(({ n, worse, better }) => ({ sum: worse + better, size: n }));
-  return Math.max(designEffect(drops, discordant), designEffect(different, discordant));
-}
-
-function pairedProportions(groups: GroupPairs, alpha: number): DropLimits {
-  const effect = effectOf(groups);
-  const sum = (of: (pairs: Pairs) => number) => groups.reduce((whole, pairs) => whole + of(pairs), 0);
-  const scaled = {
-    n: sum(({ n }) => n) / effect,
-    worse: sum(({ worse }) => worse) / effect,
-    better: sum(({ better }) => better) / effect,
-  };
-  const drops = groups.map(({ n, worse, better }) => ({ sum: worse - better, size: n }));
-  const z = studentQuantile(1 - alpha, effect > 1 ? freedomOf(drops) : groups.length - 1);
-  return {
-    estimate: (scaled.worse - scaled.better) / scaled.n,
-    lower: tangoLower(scaled, z),
-    upper: tangoUpper(scaled, z),
-    alpha,
-    method: "tango",
-    groups: groups.length,
-    effectiveSamples: scaled.n,
-  };
-}
-
-/** The drop over draws of groups; from the groups' sums where the metric is a ratio of sums, from all outcomes otherwise. */
+/** The drop over draws of groups. */
 export function dropOver(metric: Metric, groups: readonly (readonly Outcomes[])[]): Resampled {
   const sign = metric.direction === "higher" ? 1 : -1;
-  if (metric.ratio) return ratioDrop(ratioSums(metric.ratio, groups), sign);
   const work = groups.reduce((sum, { length }) => sum + length, 0) * 2;
   const ofTeacher = overDraws(metric, groups, ({ teacher }) => teacher);
   const ofCompiled = overDraws(metric, groups, ({ compiled }) => compiled);

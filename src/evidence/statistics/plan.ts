@@ -1,8 +1,10 @@
-/** How much evidence a gate will need, before any is gathered. */
+/** How much evidence a gate will need, before any is gathered: the gate itself is tried on what may be gathered. */
 import { splitMix } from "../../data/random.ts";
-import { type GroupSum, varianceOfMean } from "./clusters.ts";
-import { normalQuantile, studentQuantile } from "./distributions.ts";
-import { tangoUpper } from "./proportions.ts";
+import { normalQuantile } from "./distributions.ts";
+import { limitsFrom, MIN_GROUPS } from "./drop.ts";
+import { type PairPart, pairReduction } from "./pairs.ts";
+import type { Part, Reduction } from "./reduction.ts";
+import { binomial, gamma } from "./variates.ts";
 
 export interface DropPlan {
   /** Samples, and groups of the size given, that pass the gate with `power` if there is no drop at all. */
@@ -23,85 +25,140 @@ export interface PlanInput {
 }
 
 const MOST_SAMPLES = 100_000_000;
+/** Parts drawn in all trials of one number of groups, and how many trials that may be. */
+const STEPS = 400_000;
+const [LEAST_TRIALS, MOST_TRIALS] = [250, 1000];
+/** Trials are few, and power is not quite monotone in the number of groups: so much more is asked for. */
+const MARGIN = 0.02;
+/** Numbers of groups are told this finely. */
+const FINENESS = 1.02;
+
+/** Kinds of groups that certification data may have. */
+interface Population<T extends Part> {
+  readonly reduction: Reduction<T>;
+  readonly kinds: readonly T[];
+  /** How frequent each kind is, up to a factor: known, or drawn from what is believed of it. */
+  shares(random: () => number): Float64Array;
+}
 
 /**
- * For yes-or-no outcomes of which the share `discordance` differs between the models, half of it either way: the smallest
- * number of samples for which Tango's limit, on n / `effect` samples, stays below the gate in `power` of the trials.
- * The trials are seeded draws; the first guess is the normal approximation (z_α + z_β)² · discordance / limit².
+ * For yes-or-no outcomes of which the share `discordance` differs between the models, beta-binomial in groups of
+ * `groupSize` with a design effect of `effect`; each group's differences go either way, as likely.
  */
 export function planProportions(
-  { limit, alpha, power = 0.9, groupSize = 1 }: PlanInput,
+  input: PlanInput,
   { discordance, effect = 1 }: { readonly discordance: number; readonly effect?: number },
 ): DropPlan | undefined {
-  const z = normalQuantile(1 - alpha) + normalQuantile(power);
-  let samples = Math.max(
-    groupSize * 8,
-    Math.ceil((z * z * Math.max(discordance, limit / 4)) / (limit * limit)) * effect,
-  );
-  // The search only goes up: power is not monotone from one count to the next, so ask for a little more than needed.
-  while (samples <= MOST_SAMPLES && passing({ limit, alpha, discordance, effect, samples, groupSize }) < power + 0.02)
-    samples = Math.ceil(samples * 1.04) + 1;
-  if (samples > MOST_SAMPLES) return undefined;
-  const groups = Math.ceil(samples / groupSize);
-  return { samples: Math.ceil(groups * groupSize), groups, power, alpha };
+  // A design effect takes groups of at least that size.
+  const size = Math.ceil(Math.max(1, input.groupSize ?? 1, effect));
+  const correlation = size === 1 ? 0 : Math.max(0, Math.min(0.999, (effect - 1) / (size - 1)));
+  const shares = betaBinomial(size, discordance, correlation);
+  const kinds = Array.from(shares, (_, worse): PairPart => ({ size, worse, better: 0 }));
+  const common = kinds.filter((_, at) => shares[at] > 1e-9);
+  const known = Float64Array.from(common, ({ worse }) => shares[worse]);
+  const population = { reduction: pairReduction([]), kinds: common, shares: () => known };
+  return search(population, { ...input, groupSize: Math.max(input.groupSize ?? 1, effect) });
 }
 
-const TRIALS = 4000;
-
-interface Trial {
-  readonly limit: number;
-  readonly alpha: number;
-  readonly discordance: number;
-  readonly effect: number;
-  readonly samples: number;
-  readonly groupSize: number;
-}
-
-/** The share of trials without any true drop that pass. Counts of rare differences are Poisson. */
-function passing({ limit, alpha, discordance, effect, samples, groupSize }: Trial): number {
-  const n = samples / effect;
-  const z = studentQuantile(1 - alpha, Math.max(3, samples / groupSize - 1));
-  const random = splitMix(Math.round(n) ^ 0x5eed);
-  const mean = (n * discordance) / 2;
-  const verdicts = new Map<string, boolean>();
-  let passed = 0;
-  for (let trial = 0; trial < TRIALS; trial++) {
-    const worse = poisson(random, mean);
-    const better = poisson(random, mean);
-    const key = `${worse}/${better}`;
-    const known = verdicts.get(key) ?? tangoUpper({ n, worse, better }, z) <= limit;
-    verdicts.set(key, known);
-    if (known) passed++;
-  }
-  return passed / TRIALS;
-}
-
-/** By inversion in pieces of 16, since e^(−mean) underflows for large means. */
-function poisson(random: () => number, mean: number): number {
-  let count = 0;
-  for (let left = mean; left > 0; left -= 16) {
-    const piece = Math.min(16, left);
-    for (let product = random(), floor = Math.exp(-piece); product > floor; product *= random()) count++;
-  }
-  return count;
+/** Of 0 to `size` yeses: f(k + 1) / f(k) = (n − k)(k + a) / ((k + 1)(n − k − 1 + b)), from the largest outwards. */
+function betaBinomial(size: number, mean: number, correlation: number): Float64Array {
+  const total = correlation === 0 ? Number.POSITIVE_INFINITY : (1 - correlation) / correlation;
+  const ratio = (k: number) => {
+    const odds =
+      total === Number.POSITIVE_INFINITY ? mean / (1 - mean) : (k + mean * total) / (size - k - 1 + (1 - mean) * total);
+    return ((size - k) / (k + 1)) * odds;
+  };
+  const logs = new Float64Array(size + 1);
+  for (let k = 0; k < size; k++) logs[k + 1] = logs[k] + Math.log(ratio(k));
+  const most = logs.reduce((largest, each) => Math.max(largest, each), Number.NEGATIVE_INFINITY);
+  const shares = logs.map((each) => Math.exp(each - most));
+  const sum = shares.reduce((all, each) => all + each, 0);
+  return shares.map((each) => each / sum);
 }
 
 /**
- * For any metric, from a pilot: `influence` has, for each of its groups, what the group adds to the drop (sum) and its
- * samples. As many groups of the pilot's kind that √variance · (t_α + z_β) is the gate.
+ * From a pilot, for any gate of a drop: groups of certification data are drawn from the pilot's, with the drop taken out, and
+ * the gate is applied. How frequent each of the pilot's groups is, is drawn anew in each trial (the Bayesian bootstrap, Rubin
+ * 1981), so the power is a mean over what the pilot leaves open ("assurance": O'Hagan, Stevens and Campbell 2005); one group
+ * with a single difference is taken to be possible even where the pilot has none. And as a small pilot shows too little
+ * variance more often than too much, the number of groups grows as the variance does up to its upper 80 % limit (Browne 1995).
  */
-export function planFromPilot(
-  { limit, alpha, power = 0.9 }: PlanInput,
-  influence: readonly GroupSum[],
-): DropPlan | undefined {
-  const variance = varianceOfMean(influence) * influence.length;
-  if (!(variance > 0)) return undefined;
-  const perGroup = influence.reduce((sum, { size }) => sum + size, 0) / influence.length;
-  let groups = 8;
-  for (; groups <= MOST_SAMPLES; groups = Math.ceil(groups * 1.02) + 1) {
-    // Twice Student's widening, as `bootstrapLimits` has it, and once more for the power.
-    const wide = Math.sqrt(groups / (groups - 1)) * studentQuantile(1 - alpha, groups - 1) + normalQuantile(power);
-    if (wide * Math.sqrt(variance / groups) <= limit) break;
+export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduction<T>): DropPlan | undefined {
+  const { parts, surprise } = reduction;
+  const kinds = new Map<string, { part: T; count: number }>();
+  for (const part of parts) {
+    const key = JSON.stringify(part);
+    const known = kinds.get(key);
+    if (known) known.count++;
+    else kinds.set(key, { part, count: 1 });
   }
-  return groups > MOST_SAMPLES ? undefined : { samples: Math.ceil(groups * perGroup), groups, power, alpha };
+  const found = [...kinds.values(), ...(surprise ? [{ part: surprise, count: 0.5 }] : [])];
+  const population: Population<T> = {
+    reduction,
+    kinds: found.map(({ part }) => part),
+    shares: (random) => Float64Array.from(found, ({ count }) => gamma(random, count)),
+  };
+  const groupSize = parts.reduce((sum, { size }) => sum + size, 0) / parts.length;
+  const plan = search(population, { ...input, groupSize });
+  if (!plan) return undefined;
+  const groups = Math.ceil(plan.groups * varianceLimit(reduction.bounds(parts, input.alpha).freedom));
+  return { ...plan, groups, samples: Math.ceil(groups * groupSize) };
+}
+
+/** f / χ²(f), the quantile at 0.2 by Wilson and Hilferty (1931): 1 − 2/(9f) + z·√(2/(9f)), cubed, is χ²/f. */
+function varianceLimit(freedom: number): number {
+  const part = 2 / (9 * Math.max(3, freedom));
+  return (1 - part + normalQuantile(0.2) * Math.sqrt(part)) ** -3;
+}
+
+function search<T extends Part>(
+  population: Population<T>,
+  { limit, alpha, power = 0.9, groupSize = 1 }: PlanInput,
+): DropPlan | undefined {
+  const most = MOST_SAMPLES / groupSize;
+  const share = Math.min(0.99, power + MARGIN);
+  const enough = (groups: number) => passes(population, groups, share, limit, alpha);
+  let [low, high] = [MIN_GROUPS - 1, MIN_GROUPS];
+  while (!enough(high)) {
+    if (high > most) return undefined;
+    [low, high] = [high, high * 2];
+  }
+  while (high > low * FINENESS && high - low > 1) {
+    const middle = Math.ceil(Math.sqrt(low * high));
+    if (middle === high) break;
+    if (enough(middle)) high = middle;
+    else low = middle;
+  }
+  return { samples: Math.ceil(high * groupSize), groups: high, power, alpha };
+}
+
+/** Whether this share of the trials passes with so many groups. A trial's draws begin the same for every number of them. */
+function passes<T extends Part>(
+  { reduction, kinds, shares }: Population<T>,
+  groups: number,
+  share: number,
+  limit: number,
+  alpha: number,
+): boolean {
+  const trials = Math.max(LEAST_TRIALS, Math.min(MOST_TRIALS, Math.floor(STEPS / kinds.length)));
+  let [passed, failed] = [0, 0];
+  for (let trial = 0; passed < share * trials && failed <= (1 - share) * trials; trial++) {
+    const random = splitMix(trial ^ 0x5eed);
+    const frequency = shares(random);
+    const [one, other] = reduction.withoutDrop(kinds, frequency);
+    let rest = frequency.reduce((sum, each) => sum + each, 0);
+    let left = groups;
+    const drawn: T[] = [];
+    for (let kind = 0; kind < kinds.length && left > 0; kind++) {
+      const count = kind === kinds.length - 1 ? left : binomial(random, left, frequency[kind] / rest);
+      rest -= frequency[kind];
+      left -= count;
+      const others = other ? binomial(random, count, 0.5) : 0;
+      if (count > others) drawn.push({ ...one[kind], count: count - others });
+      if (other && others > 0) drawn.push({ ...other[kind], count: others });
+    }
+    if (limitsFrom(reduction, drawn, alpha).upper <= limit) passed++;
+    else failed++;
+  }
+  return passed >= share * trials;
 }

@@ -1,5 +1,5 @@
 /** Limits of one proportion, and of the difference of two that were observed on the same samples. */
-import { betaQuantile, bisect } from "./distributions.ts";
+import { betaQuantile, rootOf } from "./distributions.ts";
 
 /**
  * The exact upper limit of a proportion (Clopper and Pearson 1934): P(X ≤ k) = alpha there. `k` of `n`; either may be
@@ -36,7 +36,7 @@ export function tangoStatistic({ n, worse, better }: Pairs, drop: number): numbe
 
 /** The largest drop that the statistic does not exclude at the critical value `z`. */
 export function tangoUpper(pairs: Pairs, z: number): number {
-  return bisect((drop) => -z - tangoStatistic(pairs, drop), (pairs.worse - pairs.better) / pairs.n, 1);
+  return rootOf((drop) => -z - tangoStatistic(pairs, drop), (pairs.worse - pairs.better) / pairs.n, 1);
 }
 
 /** The smallest drop that the statistic does not exclude. */

@@ -1,27 +1,31 @@
 /** Drops of metrics that are a ratio of sums: errors per character, bits per character. */
 import type { Metric } from "../metric.ts";
-import type { Resampled } from "./bootstrap.ts";
-import { freedomFrom } from "./clusters.ts";
-import { studentQuantile } from "./distributions.ts";
+import { countOf, designEffect, deviationsOf, effectiveGroups, totalOf } from "./clusters.ts";
 import type { Outcomes } from "./outcomes.ts";
+import { clopperPearsonUpper } from "./proportions.ts";
+import type { Bounds, Part, Reduction } from "./reduction.ts";
+import { freedomIn, scoreWidth, widthBelow } from "./score.ts";
+import { unseenEffect } from "./unseen.ts";
 
 /** Numerators and denominators of both models, summed over a group. */
-interface GroupRatios {
+export interface RatioPart extends Part {
   readonly teacher: number;
   readonly teacherWhole: number;
   readonly compiled: number;
   readonly compiledWhole: number;
-  /** Σ over the samples of |compiled − teacher| and its square, numerators only. */
+  /** Σ over the samples of |compiled − teacher| and its square, numerators only; and samples where it is not 0. */
   readonly change: number;
   readonly changeSquared: number;
+  readonly changed: number;
 }
 
-export function ratioSums(
+export function reduceRatio(
   ratio: NonNullable<Metric["ratio"]>,
+  direction: Metric["direction"],
   groups: readonly (readonly Outcomes[])[],
-): readonly GroupRatios[] {
-  return groups.map((members) => {
-    let [teacher, teacherWhole, compiled, compiledWhole, change, changeSquared] = [0, 0, 0, 0, 0, 0];
+): Reduction<RatioPart> {
+  const parts = groups.map((members): RatioPart => {
+    let [teacher, teacherWhole, compiled, compiledWhole, change, changeSquared, changed] = [0, 0, 0, 0, 0, 0, 0];
     for (const record of members) {
       const [a, wholeA] = ratio(record.teacher, record.teacher);
       const [b, wholeB] = ratio(record.compiled, record.teacher);
@@ -31,66 +35,63 @@ export function ratioSums(
       compiledWhole += wholeB;
       change += Math.abs(b - a);
       changeSquared += (b - a) ** 2;
+      if (a !== b) changed++;
     }
-    return { teacher, teacherWhole, compiled, compiledWhole, change, changeSquared };
+    return { size: members.length, teacher, teacherWhole, compiled, compiledWhole, change, changeSquared, changed };
   });
-}
-
-/** The drop as a function of how often each group counts. */
-export function ratioDrop(sums: readonly GroupRatios[], sign: number): Resampled {
-  const flat = Float64Array.from(
-    sums.flatMap(({ teacher, teacherWhole, compiled, compiledWhole }) => [
-      teacher,
-      teacherWhole,
-      compiled,
-      compiledWhole,
-    ]),
-  );
-  const value = (weights: Int32Array): number => {
-    let [a, wholeA, b, wholeB] = [0, 0, 0, 0];
-    for (let group = 0; group < weights.length; group++) {
-      const weight = weights[group];
-      a += weight * flat[4 * group];
-      wholeA += weight * flat[4 * group + 1];
-      b += weight * flat[4 * group + 2];
-      wholeB += weight * flat[4 * group + 3];
-    }
-    return sign * (a / wholeA - b / wholeB);
-  };
-  return { groups: sums.length, work: sums.length, value };
-}
-
-/**
- * The drop Δ with Δ − d = t · s(Δ), s(Δ) being the standard error if the drop were Δ and not the d that was seen, as in
- * Tango's statistic: a larger drop means more changes, W of them a unit of the metric now and W + Δ − d then, and changes
- * that come in groups vary as their number: s(Δ) = s₀ · (1 + (Δ − d) / W). Where few groups hold what went wrong, t is
- * from the degrees of freedom that they leave, and is widened by twice Johnson's correction for skewness γ
- * (1978: γ·(2t² + 1) / (6√G)) in proportion to the groups' part of the variance. Chosen by simulation; docs/statistics.md
- * has the table.
- */
-export function scoreUpper(sums: readonly GroupRatios[], direction: Metric["direction"], alpha: number): number {
-  const sum = (of: (group: GroupRatios) => number) => sums.reduce((whole, group) => whole + of(group), 0);
-  const [wholeA, wholeB] = [sum((group) => group.teacherWhole), sum((group) => group.compiledWhole)];
-  const [r, s] = [sum(({ teacher }) => teacher) / wholeA, sum(({ compiled }) => compiled) / wholeB];
   const sign = direction === "higher" ? 1 : -1;
-  const drop = sign * (r - s);
-  let [square, cube, fourth] = [0, 0, 0];
-  for (const group of sums) {
-    const first = (group.teacher - r * group.teacherWhole) / wholeA;
-    const influence = sign * (first - (group.compiled - s * group.compiledWhole) / wholeB);
-    square += influence ** 2;
-    cube += influence ** 3;
-    fourth += influence ** 4;
-  }
-  const changes = sum(({ change }) => change) / wholeB;
-  if (changes === 0 || square === 0) return drop;
-  const count = sums.length;
-  const variance = (square * count) / (count - 1);
-  const independent = sum(({ changeSquared }) => changeSquared) / (wholeB * wholeB);
-  const grouped = Math.max(0, 1 - independent / variance);
-  const t = studentQuantile(1 - alpha, freedomFrom(square, fourth, count));
-  // γ / √G = (Σd³ / (Σd²)^1.5), since γ = √G · Σd³ / (Σd²)^1.5.
-  const skew = (Math.max(0, cube / square ** 1.5) * (2 * t * t + 1)) / 6;
-  const width = (t + 2 * grouped * skew) * Math.sqrt(variance);
-  return width >= changes ? Number.POSITIVE_INFINITY : drop + width / (1 - width / changes);
+  const mean = (of: (part: RatioPart) => number) => totalOf(parts, of) / parts.length;
+  const [top, whole] = [mean(({ teacher }) => teacher), mean(({ teacherWhole }) => teacherWhole)];
+  return {
+    method: "score",
+    parts,
+    surprise: {
+      ...{ size: Math.max(1, Math.round(mean(({ size }) => size))), teacher: top, teacherWhole: whole },
+      ...{ compiled: top + 1, compiledWhole: whole, change: 1, changeSquared: 1, changed: 1 },
+    },
+    bounds: (others, alpha) => ratioBounds(others, sign, alpha),
+    withoutDrop(kinds, shares) {
+      const sum = (of: (part: RatioPart) => number) => kinds.reduce((all, kind, at) => all + shares[at] * of(kind), 0);
+      const ofCompiled = sum(({ compiled }) => compiled) / sum((part) => part.compiledWhole);
+      const excess = ofCompiled - sum((part) => part.teacher) / sum((part) => part.teacherWhole);
+      return [kinds.map((kind) => ({ ...kind, compiled: kind.compiled - excess * kind.compiledWhole }))];
+    },
+  };
+}
+
+function ratioBounds(parts: readonly RatioPart[], sign: number, alpha: number): Bounds {
+  const sum = (of: (part: RatioPart) => number) => totalOf(parts, of);
+  const samples = sum(({ size }) => size);
+  const [wholeA, wholeB] = [sum((part) => part.teacherWhole), sum((part) => part.compiledWhole)];
+  const [r, s] = [sum(({ teacher }) => teacher) / wholeA, sum(({ compiled }) => compiled) / wholeB];
+  const estimate = sign * (r - s);
+  // By how much the drop would be less without the group: Σ a / Σ w changes by (a − r·w) / (W − w).
+  const count = countOf(parts);
+  const deviations = deviationsOf(parts, (part) => {
+    const ofTeacher = (part.teacher - r * part.teacherWhole) / (wholeA - part.teacherWhole);
+    const ofCompiled = (part.compiled - s * part.compiledWhole) / (wholeB - part.compiledWhole);
+    return (sign * (count - 1) * (ofTeacher - ofCompiled)) / count;
+  });
+  const different = parts.map(({ changed, size, count = 1 }) => ({ sum: changed, size, count }));
+  const seen = sum(({ changed }) => changed);
+  const effect = designEffect(different, seen);
+  const hidden = Math.max(effect, unseenEffect(different));
+  const spread = {
+    deviations,
+    independent: sum(({ changeSquared }) => changeSquared) / (wholeB * wholeB),
+    changes: sum(({ change }) => change) / wholeB,
+    widening: 1 + (hidden / effect - 1) * (1 - seen / samples),
+    effective: effectiveGroups(parts, ({ teacherWhole }) => teacherWhole),
+  };
+  const effectiveSamples = samples / hidden;
+  // A sample that differs costs at most all of what one sample can cost, or on average what those seen did.
+  const each = seen === 0 ? 1 : Math.max(0, (estimate * samples) / seen);
+  const unseen = clopperPearsonUpper(seen / hidden, effectiveSamples, alpha) * each;
+  return {
+    estimate,
+    lower: estimate - widthBelow(spread, alpha),
+    upper: Math.max(estimate + scoreWidth(spread, alpha), unseen),
+    effectiveSamples,
+    freedom: freedomIn(spread),
+  };
 }

@@ -118,6 +118,9 @@ function printQuant(quant: Quant, limit: number): string {
   if (zero.length !== 1 || zero[0] !== 0) parts.push(`zero=${printList(zero, limit, String)}`);
   if (quant.axis !== undefined) parts.push(`axis=${quant.axis}`);
   if (quant.block !== undefined) parts.push(`block=${quant.block}`);
+  if (quant.multipliers !== undefined) {
+    parts.push(`multipliers=${printList(quant.multipliers.values, limit, String)}`, `each=${quant.multipliers.block}`);
+  }
   return `{${parts.join(", ")}}`;
 }
 
@@ -180,9 +183,10 @@ function numbersIn(scanner: Scanner): number[] {
 }
 
 function parseQuant(scanner: Scanner): Quant {
-  const quant: { scale?: Float32Array; zeroPoint: Int32Array; axis?: number; block?: number } = {
+  const quant: { -readonly [K in "axis" | "block"]?: Quant[K] } & { scale?: Float32Array; zeroPoint: Int32Array } = {
     zeroPoint: new Int32Array(1),
   };
+  const factors: { values?: Uint8Array; block?: number } = {};
   parseSeparated(scanner, "}", () => {
     const token = scanner.take();
     scanner.expect("=");
@@ -190,11 +194,23 @@ function parseQuant(scanner: Scanner): Quant {
     else if (token.text === "zero") quant.zeroPoint = Int32Array.from(numbersIn(scanner));
     else if (token.text === "axis") quant.axis = numberOf(scanner);
     else if (token.text === "block") quant.block = numberOf(scanner);
-    else scanner.fail(`"${token.text}" is none of scale, zero, axis, block`, token);
+    else if (token.text === "multipliers") factors.values = multipliersIn(scanner);
+    else if (token.text === "each") factors.block = numberOf(scanner);
+    else scanner.fail(`"${token.text}" is none of scale, zero, axis, block, multipliers, each`, token);
   });
   const { scale } = quant;
   if (scale === undefined || scale.length === 0) return scanner.fail("a quantized type needs a scale");
-  return { ...quant, scale };
+  const { values, block } = factors;
+  if ((values === undefined) !== (block === undefined)) return scanner.fail("multipliers need an each, and it them");
+  return values === undefined || block === undefined
+    ? { ...quant, scale }
+    : { ...quant, scale, multipliers: { block, values } };
+}
+
+function multipliersIn(scanner: Scanner): Uint8Array {
+  const numbers = numbersIn(scanner);
+  const wrong = numbers.find((value) => !(Number.isInteger(value) && value >= 1 && value <= 127));
+  return wrong === undefined ? Uint8Array.from(numbers) : scanner.fail(`${wrong} is no multiplier: 1 to 127`);
 }
 
 /** What stands right of `=` for a tensor of this type. */

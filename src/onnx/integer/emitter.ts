@@ -36,6 +36,8 @@ export interface Said extends Emitter {
   readonly node: Node;
   /** Name, storage type and shape of input `index`. */
   input(index: number): Value;
+  /** The type of input `index`; unlike `input` it puts no constant into the export. */
+  typeOf(index: number): Pick<Value, "dtype" | "shape">;
   has(index: number): boolean;
   /** Input `index` where it is a constant. */
   tensor(index: number): Tensor | undefined;

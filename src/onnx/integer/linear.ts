@@ -6,19 +6,7 @@ import { productOf } from "../../ops/shared/npu/product.ts";
 import { extentOf, forEachWindow, windowOf } from "../../ops/shared/window.ts";
 import { alongAxis, largestMagnitude, type Said, type Value } from "./emitter.ts";
 import { emitPost } from "./post.ts";
-
-/** Eight bits of an operand as ONNX Runtime multiplies them exactly on every CPU: uint8 with a zero point. */
-interface Operand {
-  readonly value: string;
-  readonly zero: string;
-}
-
-/** An int8 tensor and its zero point, both shifted by 128; uint8 as it is. */
-function bytesOperand(said: Said, { name, dtype }: Value, zero: number): Operand {
-  if (dtype === "uint8") return { value: name, zero: said.scalar("uint8", zero) };
-  const shifted = said.emit("Add", [said.cast(name, "int32"), said.scalar("int32", 128)]);
-  return { value: said.cast(shifted, "uint8"), zero: said.scalar("uint8", zero + 128) };
-}
+import { bytesOperand, type Operand, turnedWeightsAt, type Weights, weightOperand, weightsAt } from "./weights.ts";
 
 /** The upper byte (signed, so with zero point 128) and the lower byte of an int16 tensor. */
 function halves(said: Said, { name }: Value): readonly [Operand, Operand] {
@@ -40,12 +28,6 @@ function accumulate(said: Said, x: Value, zero: number, multiply: (operand: Oper
   return said.emit("Add", [said.emit("Mul", [upper, said.scalar("int64", 256)]), lower]);
 }
 
-/** int8 weights as uint8 with zero point 128. */
-function weightOperand(said: Said, values: ArrayLike<number>, shape: readonly number[]): Operand {
-  const data = Uint8Array.from(values, (code) => code + 128);
-  return { value: said.constant({ dtype: "uint8", shape, data }), zero: said.scalar("uint8", 128) };
-}
-
 function addBias(said: Said, sum: string, bias: readonly number[], axis: number, rank: number): string {
   if (bias.every((value) => value === 0)) return sum;
   return said.emit("Add", [sum, said.int64(bias, alongAxis(bias, axis, rank))]);
@@ -54,18 +36,17 @@ function addBias(said: Said, sum: string, bias: readonly number[], axis: number,
 const reachOf = (x: Value) => (x.dtype === "int16" ? 32768 : 255);
 
 /** Largest |accumulator| of products along `depth` constant weights an output. */
-function linearReach(x: Value, weights: ArrayLike<number>, depth: number, bias: readonly number[]): number {
-  return reachOf(x) * largestMagnitude(weights) * depth + largestMagnitude(bias);
+function linearReach(x: Value, weights: Weights, depth: number, bias: readonly number[]): number {
+  return reachOf(x) * weights.reach * depth + largestMagnitude(bias);
 }
 
 export function sayConv(said: Said): void {
   const { node, output } = said;
   const x = said.input(0);
-  const w = said.tensor(1) as Tensor;
-  const { group, inputs, window } = convolutionOf(node, x, w);
-  const weights = numbersOf(w);
+  const { group, inputs, window } = convolutionOf(node, x, said.typeOf(1));
   const bias = said.integers(2);
-  const operand = weightOperand(said, weights, w.shape);
+  const weights = weightsAt(said, 1);
+  const operand = weights.operand;
   const sum = accumulate(said, x, intAttr(node, "x_zero", 0), ({ value, zero }) =>
     said.emit("ConvInteger", [value, operand.value, zero, operand.zero], {
       group: { i: group },
@@ -87,11 +68,10 @@ export function sayConv(said: Said): void {
 export function sayConvTranspose(said: Said): void {
   const { node, output } = said;
   const x = said.input(0);
-  const w = said.tensor(1) as Tensor;
-  const { group, inputs, outputs, window } = transposedConvolutionOf(node, x, w);
+  const { group, inputs, outputs, window } = transposedConvolutionOf(node, x, said.typeOf(1));
   const bias = said.integers(2);
-  const turned = turnKernel(numbersOf(w), group, inputs, outputs, elementCount(window.kernel));
-  const operand = weightOperand(said, turned, [group * outputs, inputs, ...window.kernel]);
+  const weights = turnedWeightsAt(said, 1, { group, inputs, outputs, kernel: window.kernel });
+  const operand = weights.operand;
   const { kernel, strides, dilations, begin } = window;
   const sizes = x.shape.slice(2);
   const before = kernel.map((size, axis) => extentOf(size, dilations[axis]) - 1 - begin[axis]);
@@ -119,32 +99,18 @@ export function sayConvTranspose(said: Said): void {
   emitPost(said, addBias(said, sum, bias, 1, rank), {
     first: 3,
     shape: (count) => (count === 1 ? [] : Array.from({ length: rank }, (_, axis) => (axis === 1 ? count : 1))),
-    reach: linearReach(x, turned, inputs * elementCount(kernel), bias),
+    reach: linearReach(x, weights, inputs * elementCount(kernel), bias),
   });
-}
-
-/** w [C, O/group, taps] → [O, C/group, taps reversed]. */
-function turnKernel(w: readonly number[], group: number, inputs: number, outputs: number, taps: number): number[] {
-  const turned: number[] = [];
-  for (let channel = 0; channel < group * outputs; channel++) {
-    const first = Math.floor(channel / outputs) * inputs;
-    for (let input = 0; input < inputs; input++) {
-      const kernel = ((first + input) * outputs + (channel % outputs)) * taps;
-      for (let tap = taps - 1; tap >= 0; tap--) turned.push(w[kernel + tap]);
-    }
-  }
-  return turned;
 }
 
 export function sayMatMul(said: Said): void {
   const { node } = said;
-  const [a, b] = [said.input(0), said.input(1)];
+  const [a, b] = [said.input(0), said.typeOf(1)];
   const { depth } = productOf(node, a.shape, b.shape);
-  const constant = said.tensor(1);
   const bZero = intAttr(node, "b_zero", 0);
-  const right = constant
-    ? { ...weightOperand(said, numbersOf(constant), b.shape), zero: said.scalar("uint8", bZero + 128) }
-    : bytesOperand(said, b, bZero);
+  const right = said.tensor(1)
+    ? { ...weightsAt(said, 1).operand, zero: said.scalar("uint8", bZero + 128) }
+    : bytesOperand(said, said.input(1), bZero);
   let sum = accumulate(said, a, intAttr(node, "a_zero", 0), ({ value, zero }) =>
     said.emit("MatMulInteger", [value, right.value, zero, right.zero]),
   );

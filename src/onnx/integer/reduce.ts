@@ -41,6 +41,28 @@ export function sayReduceExtreme(op: "ReduceMax" | "ReduceMin"): (said: Said) =>
   };
 }
 
+/** The second largest is the largest once all of the largest are out of the way; where they were several, nothing is left. */
+export function sayReduceMargin(said: Said): void {
+  const { node, output } = said;
+  const x = said.input(0);
+  const axis = said.int64(intsAttr(node, "axes") ?? []);
+  const int32 = (value: number) => said.scalar("int32", value);
+  const wide = said.cast(x.name, "int32");
+  const top = said.emit("ReduceMax", [wide, axis]);
+  const isTop = said.cast(said.emit("Equal", [wide, top]), "int32");
+  const others = said.emit("Sub", [wide, said.emit("Mul", [isTop, int32(2 ** 17)])]);
+  const apart = said.emit("Sub", [top, said.emit("ReduceMax", [others, axis])]);
+  const alone = said.cast(said.emit("Equal", [said.emit("ReduceSum", [isTop, axis]), int32(1)]), "int32");
+  let margin = said.emit("Mul", [said.emit("Min", [apart, int32(32_767)]), alone]);
+  if (intAttr(node, "ctc", 0) === 1) {
+    const [given] = intsAttr(node, "axes") ?? [];
+    const first = said.emit("Gather", [isTop, said.int64([0])], { axis: { i: given } });
+    const isCharacter = said.emit("Sub", [int32(1), first]);
+    margin = said.emit("Sub", [margin, said.emit("Mul", [isCharacter, int32(32_768)])]);
+  }
+  said.emit("Reshape", [said.cast(margin, output.dtype), said.int64(output.shape)], {}, output.name);
+}
+
 /** In float32, which holds every code exactly; padding is minus infinity there. */
 export function sayMaxPool(said: Said): void {
   const { node, output } = said;

@@ -1,3 +1,4 @@
+import { biasedGradient, tanhSlope } from "../gradient/gelu.ts";
 import type { Op } from "../op.ts";
 import { mapTensor, zip } from "../shared/elementwise.ts";
 import { broadcastDims, FLOATS, optionalTypeAt, typeAt } from "../shared/types.ts";
@@ -9,6 +10,7 @@ function gelu(x: number): number {
 
 /** The tanh form of Gelu, of the input or of its sum with a bias along the last axis. */
 const op: Op = {
+  gradient: biasedGradient(tanhSlope),
   infer(node, inputs) {
     const type = typeAt(node, inputs, 0, FLOATS);
     broadcastDims(node, [type.shape, optionalTypeAt(node, inputs, 1, FLOATS)?.shape]);

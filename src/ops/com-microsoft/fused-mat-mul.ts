@@ -1,5 +1,6 @@
 import { type Dim, floatAttr, intAttr, type Node, type Tensor } from "../../ir/graph.ts";
 import { stridesOf } from "../../ir/tensor.ts";
+import { fusedMatMulGradient } from "../gradient/matmul.ts";
 import type { Op } from "../op.ts";
 import { stridedOffsets } from "../shared/index.ts";
 import { multiply, productDims, productMacs } from "../shared/matmul.ts";
@@ -34,6 +35,7 @@ function factorOf(node: Node, side: "A" | "B", tensor: Tensor): Tensor {
 
 /** `alpha · A · B`, where either factor may be transposed. */
 const op: Op = {
+  gradient: fusedMatMulGradient,
   infer(node, inputs) {
     const [a, b] = [typeAt(node, inputs, 0, FLOATS), typeAt(node, inputs, 1, FLOATS)];
     requireSameDType(node, inputs, 0, 1);

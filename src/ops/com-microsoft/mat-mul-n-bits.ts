@@ -1,4 +1,12 @@
-import { type Dim, elementCount, intAttr, type Node, type RuntimeValue, type Tensor } from "../../ir/graph.ts";
+import {
+  type Dim,
+  type DType,
+  elementCount,
+  intAttr,
+  type Node,
+  type RuntimeValue,
+  type Tensor,
+} from "../../ir/graph.ts";
 import { valuesOf } from "../../ir/tensor.ts";
 import type { Op } from "../op.ts";
 import { multiply, productDims, productMacs } from "../shared/matmul.ts";
@@ -61,6 +69,12 @@ function weightsOf(node: Node, packing: Packing, inputs: readonly RuntimeValue[]
     const code = codeAt(bytes, (column * blocks + at) * perBlock + (k % block), bits);
     return (code - zero(column, group)) * scales[column * blocks + group];
   });
+}
+
+/** The constant weights [K, N] of a product whose inputs, as far as they are constant, are `inputs`, in floats of a type. */
+export function unpackedNBits(node: Node, inputs: readonly RuntimeValue[], dtype: DType): Tensor {
+  const packing = packingOf(node);
+  return fromDoubles(dtype, [packing.depth, packing.columns], weightsOf(node, packing, inputs));
 }
 
 /** A · B (+ bias) with B stored in codes of a few bits: [N, blocks, bytes], a scale and a zero point a block of K. */

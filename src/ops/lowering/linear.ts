@@ -8,52 +8,18 @@ import {
   stringAttr,
   type Tensor,
 } from "../../ir/graph.ts";
-import { makeTensor, numbersOf, valuesOf } from "../../ir/tensor.ts";
+import { makeTensor, valuesOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
 import { alignTo } from "./elementwise.ts";
 import { postStage, reachOf, scaleOf, zeroOf } from "./post.ts";
-
-/** int8 weights with one scale an output channel, as [channels][reduction] for bounds and biases. */
-interface Weights {
-  readonly codes: Int8Array;
-  readonly scales: Float32Array;
-  /** The constant that holds them. */
-  readonly name: string;
-}
-
-function weightsOf(context: LoweringContext, index: number, channels: number): Weights | string {
-  const tensor = context.constant(index);
-  const code = context.input(index);
-  if (!tensor || !code?.quant) return "its weights are computed at run time";
-  if (tensor.dtype !== "int8") return `its weights are ${tensor.dtype}, and the array multiplies int8`;
-  const scales = code.quant.scale;
-  if (scales.length !== 1 && scales.length !== channels) return "its weight scales are not one an output channel";
-  if (code.quant.zeroPoint.some((zero) => zero !== 0)) return "its weights have a zero point";
-  return { codes: valuesOf(tensor) as Int8Array, scales, name: code.name };
-}
-
-/**
- * A channel of weights near zero has so fine a scale that its bias, in the accumulator's unit, is beyond 32 bits. Such a
- * channel gets a coarser scale, at which its bias just fits: what its weights lose is less than the bias's own rounding.
- */
-function withRoomForBias(context: LoweringContext, x: Code, weights: Weights, axis: number, gain = 1): Weights {
-  const bias = context.constant(2);
-  const tensor = context.constant(1);
-  if (!bias || bias.quant || !tensor) return weights;
-  const reals = numbersOf(bias);
-  const channels = tensor.shape[axis];
-  const least = (channel: number) => Math.abs(reals[reals.length === 1 ? 0 : channel]) / (scaleOf(x) * gain * 2 ** 30);
-  const before = (channel: number) => weights.scales[weights.scales.length === 1 ? 0 : channel];
-  const scales = Float32Array.from({ length: channels }, (_, channel) => Math.max(before(channel), least(channel)));
-  if (scales.every((scale, channel) => scale === before(channel))) return weights;
-  const inner = elementCount(tensor.shape.slice(axis + 1));
-  const codes = weights.codes.map((code, index) => {
-    const channel = Math.floor(index / inner) % channels;
-    return Math.round((code * before(channel)) / scales[channel]);
-  });
-  const quant = { scale: scales, zeroPoint: Int32Array.of(0), axis };
-  return { codes, scales, name: context.add(makeTensor("int8", tensor.shape, codes, quant), `${weights.name}/coarse`) };
-}
+import {
+  sumOfMagnitudes,
+  transposedWeights,
+  type Weights,
+  weightsOf,
+  weightsValue,
+  withRoomForBias,
+} from "./weights.ts";
 
 /**
  * Units, bias and bound of a linear operator: channel c's accumulator counts in x's scale times its weights' scale
@@ -122,7 +88,7 @@ export const lowerConv: IntegerLowering = (context) => {
   const post = postStage(context, sums.units, sums.limit, x.dtype === "int16");
   context.emit({
     op: "Conv",
-    inputs: [x.name, weights.name, sums.bias, ...post.inputs],
+    inputs: [x.name, weightsValue(context, weights), sums.bias, ...post.inputs],
     attrs: { ...post.attrs, ...window, x_zero: { i: zeroOf(x) } },
     type: typeOfCode(context.output(0)),
     name: context.output(0).name,
@@ -182,7 +148,7 @@ export const lowerConvTranspose: IntegerLowering = (context) => {
   const post = postStage(context, sums.units, sums.limit, x.dtype === "int16");
   context.emit({
     op: "ConvTranspose",
-    inputs: [x.name, w.name, sums.bias, ...post.inputs],
+    inputs: [x.name, weightsValue(context, weights), sums.bias, ...post.inputs],
     attrs: {
       ...post.attrs,
       ...window,
@@ -208,15 +174,12 @@ export const lowerGemm: IntegerLowering = (context) => {
   const given = weightsOf(context, 1, channels);
   if (typeof given === "string") return given;
   const weights = withRoomForBias(context, x, given, transposed ? 0 : 1, alpha / Math.abs(floatAttr(node, "beta", 1)));
-  const codes = transposed ? transpose(weights.codes, channels, depth) : weights.codes;
-  const magnitude = (channel: number) => sumOfMagnitudes(codes, channel, depth, channels);
+  const columns = transposed ? transposedWeights(weights, channels, depth) : weights;
+  const magnitude = (channel: number) => sumOfMagnitudes(columns.codes, channel, depth, channels);
   const sums = accumulator(context, x, weights, channels, magnitude, 2, alpha, floatAttr(node, "beta", 1));
   if (typeof sums === "string") return sums;
   const rows = intAttr(node, "transA", 0) === 0 ? x.name : transposeCode(context, x, [1, 0]).name;
-  const flipped = { scale: weights.scales, zeroPoint: Int32Array.of(0), ...(weights.scales.length > 1 && { axis: 1 }) };
-  const b = transposed
-    ? context.add(makeTensor("int8", [depth, channels], codes, flipped), `${w.name}/kn`)
-    : weights.name;
+  const b = weightsValue(context, columns);
   emitMatMul(context, rows, b, sums.bias, x, 0, postStage(context, sums.units, sums.limit, x.dtype === "int16"));
 };
 
@@ -228,7 +191,7 @@ export const lowerMatMul: IntegerLowering = (context) => {
   if (a.shape.length < 2 || b.shape.length < 2) return "a product with a vector was not made into one of matrices";
   const depth = a.shape[a.shape.length - 1];
   const weights = context.constant(1);
-  if (weights && b.quant && b.quant.scale.length > 1) {
+  if (weights && b.quant && (b.quant.scale.length > 1 || b.dtype === "int4")) {
     const channels = b.shape[b.shape.length - 1];
     const found = weightsOf(context, 1, channels);
     if (typeof found === "string") return found;
@@ -239,7 +202,7 @@ export const lowerMatMul: IntegerLowering = (context) => {
     emitMatMul(
       context,
       a.name,
-      b.name,
+      weightsValue(context, found),
       sums.bias,
       a,
       0,
@@ -307,20 +270,6 @@ export function reshapeCode(context: LoweringContext, x: Code, shape: readonly n
   const type = typeOfCode({ ...x, shape });
   const made = context.emit({ op: "Reshape", inputs: [x.name], attrs: { shape: { ints: shape } }, type, name });
   return { ...x, name: made, shape };
-}
-
-function sumOfMagnitudes(codes: Int8Array, start: number, count: number, step: number): number {
-  let sum = 0;
-  for (let index = 0, at = start; index < count; index++, at += step) sum += Math.abs(codes[at]);
-  return sum;
-}
-
-function transpose(codes: Int8Array, rows: number, columns: number): Int8Array {
-  const result = new Int8Array(codes.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = codes[row * columns + column];
-  }
-  return result;
 }
 
 export function isScalarTensor(tensor: Tensor): boolean {

@@ -40,6 +40,10 @@ export function dtypeOfCode(code: number): DType | undefined {
   return CODES[code];
 }
 
+export function codeOfDType(dtype: DType): number {
+  return CODES.indexOf(dtype);
+}
+
 /**
  * Every element converted. To integers: towards zero, then wrapped to the width (float values outside the type's range
  * are left open by ONNX; out-of-range ones go through 64 bits, NaN and infinities become 0). To bool: anything but 0.

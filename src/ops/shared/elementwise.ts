@@ -1,5 +1,6 @@
 /** Builders for operators that work element by element. Integer results wrap modulo their width when they are stored. */
 import type { DType, Node, Tensor, Type } from "../../ir/graph.ts";
+import { type UnaryGradient, unaryGradient } from "../gradient/elementwise.ts";
 import type { RidingOf } from "../integer.ts";
 import { lowerUnary } from "../lowering/elementwise.ts";
 import type { Op } from "../op.ts";
@@ -19,6 +20,8 @@ export interface UnaryOptions {
   readonly settles?: number;
   /** The function bends without bound near zero: its argument is stored in 16 bits, and a finer table covers the bend. */
   readonly bendsAtZero?: boolean;
+  /** From the gradient by y to that by x. */
+  readonly gradient?: UnaryGradient;
 }
 
 /** y = f(x), same type. `unary(Math.sin)`; with attributes `unaryOf((node) => { const alpha = …; return (x) => …; })`. */
@@ -34,6 +37,7 @@ export function unaryOf(rule: UnaryRule, options: UnaryOptions = {}): Op {
   return {
     ...(bends ? { wantsWide: true } : { riding }),
     integer: lowerUnary(riding, bends),
+    ...(options.gradient && { gradient: unaryGradient(options.gradient) }),
     infer: sameType(options.dtypes ?? FLOATS),
     evaluate(node, inputs) {
       const compute = rule(node);

@@ -17,7 +17,7 @@ export function chipSection({ chip, target }: ReportModel): Html {
 <div class="lanes"><ol>${tracks.map((track) => html`<li>${track}</li>`)}</ol><div class="plot" id="plot" tabindex="0" role="group" aria-roledescription="timeline" aria-label="Timeline of the chip, ${tracks.length} tracks, ${formatCount(chip.commands)} commands" aria-describedby="help">${picture(chip)}</div></div>
 ${chip.sram.map((map) => sramRow(map, cycles, chip.sram.length))}
 <div class="ends" id="ends" aria-hidden="true"><span>0</span><span></span><span>${timeText(cycles / (clockGHz * 1e6))}</span></div>
-<p class="readout" id="readout" aria-live="polite">${chip.spans.length < chip.commands ? `${formatCount(chip.commands)} commands, neighbours drawn as one; the trace has each.` : `${formatCount(chip.commands)} commands.`}</p></div>
+<p class="readout" id="readout" aria-live="polite">${chip.spans.length < chip.commands ? `${formatCount(chip.commands)} commands, neighbours drawn as one; the trace has each.` : `${formatCount(chip.commands)} commands that take time.`}</p></div>
 <p class="note" id="help" hidden>Drag to pan; Ctrl and wheel, or two fingers, to zoom. With the keyboard: ← → pan, + − zoom, Home shows all, ↑ ↓ choose a track, [ and ] step through its commands.</p>
 ${chip.trace === undefined ? html`<p class="note">The trace is too large for this page: <code>optimus-compile emulate ARTIFACT --trace trace.json</code> writes it.</p>` : html`<p class="note"><a download="trace.json.gz" href="data:application/gzip;base64,${{ html: chip.trace }}">Download the trace</a> and open it in Perfetto (ui.perfetto.dev, or your own copy of it).</p>`}
 ${chip.sram.map((map) => largest(map, cycles, chip))}

@@ -1,6 +1,13 @@
 import { formatCount } from "../table.ts";
 import { at, percent, significant } from "./figures.ts";
-import { type Bin, type CalibrationModel, isAbsent, type ReportModel, type RiskModel } from "./model.ts";
+import {
+  type Bin,
+  type CalibrationModel,
+  isAbsent,
+  type OperatingPointModel,
+  type ReportModel,
+  type RiskModel,
+} from "./model.ts";
 import { chart, KEY_OF_MODELS, line, type Plane, planeOf } from "./plane.ts";
 import { type Html, html } from "./text.ts";
 
@@ -11,7 +18,7 @@ export function confidenceSection({ risk, calibration }: ReportModel): Html {
 
 const share = (value: number): string => percent(value, Math.abs(value) < 0.1 && value !== 0 ? 1 : 0);
 
-function riskPart({ compiled, teacher, aurc, loss, n }: RiskModel): Html {
+function riskPart({ compiled, teacher, aurc, augrc, by, loss, n, point }: RiskModel): Html {
   const most = Math.max(1e-6, ...[...compiled, ...teacher].map(({ risk }) => risk));
   const plane = planeOf(
     { low: 0, high: 1, label: "share of answers kept, surest first", show: (value) => percent(value, 0) },
@@ -19,8 +26,45 @@ function riskPart({ compiled, teacher, aurc, loss, n }: RiskModel): Html {
   );
   const curve = (points: RiskModel["compiled"]) =>
     points.map(({ coverage, risk }): [number, number] => [coverage, risk]);
-  const says = `Risk of the answers kept against the share kept. Area under the curve: compiled ${significant(aurc.compiled, 3)}, teacher ${significant(aurc.teacher, 3)}`;
-  return html`<p>Kept are the answers that the model is surest of. The lower the curve, the better its confidence tells right from wrong. Area under it (AURC): ${significant(aurc.compiled, 3)}, the teacher’s ${significant(aurc.teacher, 3)}.</p><figure>${chart(plane, says, [line(plane, curve(teacher), "of-teacher"), line(plane, curve(compiled), "of-compiled")])}${KEY_OF_MODELS}<figcaption>Risk: ${loss}, over ${formatCount(n)} samples.</figcaption></figure>`;
+  const chosen = point === undefined || isAbsent(point) ? undefined : point;
+  const marks = [
+    ...(chosen ? [markOf(plane, 1 - chosen.escalationRate)] : []),
+    line(plane, curve(teacher), "of-teacher"),
+    line(plane, curve(compiled), "of-compiled"),
+  ];
+  const areas = `Area under the curve: compiled ${significant(aurc.compiled, 3)}, teacher ${significant(aurc.teacher, 3)}`;
+  const kept = chosen ? `. The operating point keeps ${share(1 - chosen.escalationRate)}` : "";
+  const who =
+    by === "margin"
+      ? "The compiled model is ranked by the integer margin that its program gives, the teacher by the same of its real outputs."
+      : "Both models are ranked by their real outputs: the program gives no confidence of its own.";
+  return html`<p>Kept are the answers that the model is surest of. The lower the curve, the better its confidence tells right from wrong. ${who}</p><figure>${chart(plane, `Risk of the answers kept against the share kept. ${areas}${kept}`, marks)}${KEY_OF_MODELS}<figcaption>Risk: ${loss}, over ${formatCount(n)} samples.${chosen && " The dashed line is the operating point."}</figcaption></figure>${areasTable(aurc, augrc, chosen)}${pointPart(point)}`;
+}
+
+/** How much is kept, as a line through the chart. */
+function markOf({ x, bottom }: Plane, coverage: number): Html {
+  return html`<path class="limit dashed" d="M${at(x(coverage))} 26V${bottom}"/>`;
+}
+
+function areasTable(aurc: RiskModel["aurc"], augrc: RiskModel["augrc"], point: OperatingPointModel | undefined): Html {
+  const row = (what: string, compiled: string, teacher: string) =>
+    html`<tr><th scope="row">${what}</th><td class="n">${compiled}</td><td class="n">${teacher}</td></tr>`;
+  const areas = (what: string, { compiled, teacher }: RiskModel["aurc"]) =>
+    row(what, significant(compiled, 3), significant(teacher, 3));
+  const least = (value: number | undefined) => (value === undefined ? "never" : percent(value, 2));
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="What the confidences are worth"><table><thead><tr><th scope="col">confidence</th><th scope="col" class="n">int8</th><th scope="col" class="n">fp32</th></tr></thead><tbody>${areas("AURC", aurc)}${areas("AUGRC", augrc)}${point && row("escalated at the same risk", least(point.atRisk.compiled), least(point.atRisk.teacher))}</tbody></table></div>`;
+}
+
+function pointPart(point: RiskModel["point"]): Html | undefined {
+  if (point === undefined) return undefined;
+  if (isAbsent(point)) return html`<p class="note">${point.absent}</p>`;
+  const { margin, escalationRate, escalationAtMost, risk, alpha, delta } = point;
+  const which =
+    margin === null
+      ? "Every decision goes to System 2"
+      : `Decisions of margin ${formatCount(margin)} and more stay on the chip`;
+  const limit = escalationAtMost === undefined ? "" : `, at most ${percent(escalationAtMost, 2)}`;
+  return html`<p>${which}; ${percent(escalationRate, 2)} are escalated${limit}. The risk of both systems together is ${percent(risk, 2)} on this data and was certified to be at most ${percent(alpha, 2)}; of such certifications ${percent(delta, 1)} may err.</p><p class="note">The least share escalated for the same risk, in the table, is of this data and holds no guarantee: it compares the two confidences.</p>`;
 }
 
 function calibrationPart({ before, after, bins }: CalibrationModel): Html {

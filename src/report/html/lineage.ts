@@ -9,7 +9,7 @@ export function lineageSection({ lineage, trust, digest, artifact }: ReportModel
   return html`<p>${trust.says}</p>
 <dl class="facts"><dt>This artifact</dt><dd>${shortName(artifact, 80)} ${code(digest)}</dd>
 <dt>Teacher</dt><dd>${named(teacher)}</dd><dt>Recipe</dt><dd>${named(recipe)}</dd><dt>Target</dt><dd>${named(target)}</dd>
-${data.map((split) => html`<dt>${shortName(split.name, 30)} data</dt><dd>${formatCount(split.samples)} samples, which ${split.use === "" ? "the build saw" : split.use} ${code(split.digest)}</dd>`)}
+${data.map((split) => html`<dt>Data: ${shortName(split.name, 30)}</dt><dd>${formatCount(split.samples)} samples, which ${split.use === "" ? "the build saw" : split.use} ${code(split.digest)}</dd>`)}
 <dt>Compiler</dt><dd>${compiler}</dd>${checked === undefined ? undefined : html`<dt>Program</dt><dd>${checked}</dd>`}
 <dt>Licences</dt><dd>teacher: ${shortName(licenses.teacher, 80)}; data: ${shortName(licenses.data, 80)}</dd>${numerics === undefined ? undefined : html`<dt>Numerics</dt><dd>${shortName(numerics, 120)}</dd>`}
 ${look && html`<dt>Looks</dt><dd>This was look ${look.look} at the certification data; it may let a bad model pass ${percent(look.alpha, 2)} of the time at most. Each look leaves the next one less.</dd>`}

@@ -168,9 +168,27 @@ export interface RiskModel {
   readonly compiled: readonly RiskPoint[];
   readonly teacher: readonly RiskPoint[];
   readonly aurc: { readonly compiled: number; readonly teacher: number };
+  readonly augrc: { readonly compiled: number; readonly teacher: number };
+  /** What the compiled model's confidence is: the integer margin that its program gives, or what its outputs say. */
+  readonly by: "margin" | "outputs";
   /** What a loss is. */
   readonly loss: string;
   readonly n: number;
+  /** Absent where nobody was asked for one. */
+  readonly point?: OperatingPointModel | Absent;
+}
+
+/** Where escalation was certified: of `margin` and more stays on the chip. */
+export interface OperatingPointModel {
+  readonly margin: number | null;
+  readonly escalationRate: number;
+  readonly escalationAtMost?: number;
+  /** Of both systems together: on the data, what was promised, and how often the promise may err. */
+  readonly risk: number;
+  readonly alpha: number;
+  readonly delta: number;
+  /** Plug-in: the least share that would be escalated for this `risk`. */
+  readonly atRisk: { readonly compiled?: number; readonly teacher?: number };
 }
 
 export interface RiskPoint {

@@ -6,7 +6,10 @@ import { type Html, html, shortName } from "./text.ts";
 /** Accuracy and latency of this artifact and the baselines; the teacher, which does not run on the chip, as a line. */
 export function paretoSection({ accuracy, points }: ReportModel): Html {
   if (accuracy === undefined || points.length === 0) return html`<p>Nothing was measured.</p>`;
-  const lone = points.length === 1 ? " Give other artifacts with --baseline to see them beside it." : "";
+  const lone =
+    points.length === 1
+      ? html` Give other artifacts with <code class="n">--baseline</code> to see them beside it.`
+      : undefined;
   return html`<p>${dominance(points, accuracy)}${lone}</p><figure>${drawing(points, accuracy)}<figcaption>The dashed line is the teacher in floating point, which does not run on this chip. Strokes are what the samples do not exclude, one-sided.</figcaption></figure>${points.length > 1 ? tableOf(points, accuracy) : undefined}`;
 }
 

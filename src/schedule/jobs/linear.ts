@@ -1,8 +1,9 @@
 /** Convolutions and matrix products: what the array does. */
 import { intAttr, intsAttr, type Node } from "../../ir/graph.ts";
 import { channelBox, nameOf, postBoxes, postOf, postViews, required, type TileJob, windowRange } from "../job.ts";
-import type { ConvMapping, Operand } from "../program.ts";
+import type { ConvMapping, WeightOperand } from "../program.ts";
 import { type Box, broadcastView, reshapeView, sliceView, type View } from "../view.ts";
+import { jobWeights, MULTIPLIERS } from "./packed.ts";
 
 /** [N,C,L] as [N,C,1,L]: the array's loops always have two spatial axes. */
 export function withTwoAxes(view: View): View {
@@ -52,7 +53,7 @@ export function convPart(node: Node, views: readonly (View | undefined)[], resul
 
 export function convJob(node: Node, views: readonly (View | undefined)[], result: View, mapped: Mapped): TileJob {
   const x = withTwoAxes(required(views[0], "x"));
-  const w = withTwoAxes(required(views[1], "w"));
+  const w = jobWeights(node, views, 0, withTwoAxes);
   const y = withTwoAxes(result);
   const post = postViews(views, 3);
   const [strides, dilations, pads] = [pairOf(node, "strides", 1), pairOf(node, "dilations", 1), padsOf(node)];
@@ -73,7 +74,7 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
     engine: mapped.mapping === "vector" ? "vector" : "array",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [x, w, views[2], ...post],
+    inputs: [x, w.view, views[2], ...post, w.multipliers],
     output: y,
     channelAxis: 1,
     cuts: [
@@ -88,24 +89,29 @@ export function convJob(node: Node, views: readonly (View | undefined)[], result
       const firstGroup = Math.floor(channel / outputsPerGroup);
       const countGroups = Math.ceil((channel + channels) / outputsPerGroup) - firstGroup;
       const depth = groups > 1 ? [firstGroup * inputsPerGroup, countGroups * inputsPerGroup] : [0, x.shape[1]];
+      const filters = (): Box => ({ start: [channel, 0, 0, 0], size: [channels, ...w.shape.slice(1)] });
+      const { weights, multipliers } = w.boxes(channel, channels, filters);
       return [
         {
           start: [box.start[0], depth[0], rows.first, columns.first],
           size: [box.size[0], depth[1], rows.count, columns.count],
         },
-        { start: [channel, 0, 0, 0], size: [channels, ...w.shape.slice(1)] },
+        weights,
         channelBox(views[2], channel, channels),
         ...postBoxes(post, channel, channels),
+        multipliers,
       ];
     },
     command(box, operands, output) {
       const { rows, columns } = ranges(box);
       const bias = operands[2];
+      const { weights, ...factors } = w.operands(required(operands[1], "w"), operands[MULTIPLIERS]);
       return {
         kind: "conv",
         engine: mapped.mapping === "vector" ? "vector" : "array",
         x: required(operands[0], "x"),
-        w: required(operands[1], "w"),
+        w: weights,
+        ...factors,
         ...(bias === undefined ? {} : { bias }),
         y: output,
         xZero: intAttr(node, "x_zero", 0),
@@ -129,7 +135,7 @@ function sources(start: number, size: number, stride: number, pad: number, reach
 
 export function deconvJob(node: Node, views: readonly (View | undefined)[], result: View): TileJob {
   const x = withTwoAxes(required(views[0], "x"));
-  const w = withTwoAxes(required(views[1], "w"));
+  const w = jobWeights(node, views, 1, withTwoAxes);
   const y = withTwoAxes(result);
   const post = postViews(views, 3);
   const [strides, dilations, pads] = [pairOf(node, "strides", 1), pairOf(node, "dilations", 1), padsOf(node)];
@@ -145,7 +151,7 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
     engine: "array",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [x, w, views[2], ...post],
+    inputs: [x, w.view, views[2], ...post, w.multipliers],
     output: y,
     channelAxis: 1,
     cuts: [
@@ -161,24 +167,32 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
       const depth =
         groups > 1 ? [group * inputsPerGroup, (channels / outputsPerGroup) * inputsPerGroup] : [0, x.shape[1]];
       const outputs = groups > 1 ? [0, outputsPerGroup] : [channel, channels];
+      const filters = (): Box => ({
+        start: [depth[0], outputs[0], 0, 0],
+        size: [depth[1], outputs[1], ...w.shape.slice(2)],
+      });
+      const { weights, multipliers } = w.boxes(channel, channels, filters);
       return [
         {
           start: [box.start[0], depth[0], rows.first, columns.first],
           size: [box.size[0], depth[1], rows.count, columns.count],
         },
-        { start: [depth[0], outputs[0], 0, 0], size: [depth[1], outputs[1], ...w.shape.slice(2)] },
+        weights,
         channelBox(views[2], channel, channels),
         ...postBoxes(post, channel, channels),
+        multipliers,
       ];
     },
     command(box, operands, output) {
       const { rows, columns } = ranges(box);
       const bias = operands[2];
+      const { weights, ...factors } = w.operands(required(operands[1], "w"), operands[MULTIPLIERS]);
       return {
         kind: "deconv",
         engine: "array",
         x: required(operands[0], "x"),
-        w: required(operands[1], "w"),
+        w: weights,
+        ...factors,
         ...(bias === undefined ? {} : { bias }),
         y: output,
         xZero: intAttr(node, "x_zero", 0),
@@ -196,17 +210,19 @@ export function deconvJob(node: Node, views: readonly (View | undefined)[], resu
 export function matMulJob(node: Node, views: readonly (View | undefined)[], result: View): TileJob {
   const [left, right] = [required(views[0], "a"), required(views[1], "b")];
   const leftShape = left.shape.length === 1 ? [1, ...left.shape] : left.shape;
-  const rightShape = right.shape.length === 1 ? [...right.shape, 1] : right.shape;
+  const weights = jobWeights(node, views, 1, (view) => view);
+  const rightShape = weights.shape.length === 1 ? [...weights.shape, 1] : weights.shape;
   const depth = leftShape[leftShape.length - 1];
   const columns = rightShape[rightShape.length - 1];
   const rows = leftShape[leftShape.length - 2];
   const rank = Math.max(leftShape.length, rightShape.length);
   const batch = result.shape.slice(
     0,
-    result.shape.length - (left.shape.length > 1 ? 1 : 0) - (right.shape.length > 1 ? 1 : 0),
+    result.shape.length - (left.shape.length > 1 ? 1 : 0) - (weights.shape.length > 1 ? 1 : 0),
   );
   const a = broadcastView(required(reshapeView(left, leftShape), "a"), [...batch, rows, depth]);
-  const b = broadcastView(required(reshapeView(right, rightShape), "b"), [...batch, depth, columns]);
+  const isPacked = weights.shape !== right.shape;
+  const b = isPacked ? right : broadcastView(required(reshapeView(right, rightShape), "b"), [...batch, depth, columns]);
   const y = required(reshapeView(result, [...batch, rows, columns]), "y");
   const post = postViews(views, 3);
   const batchCuts = batch.map((_, axis) => ({ axis: batch.length - 1 - axis, quantum: 1 }));
@@ -230,7 +246,7 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
     engine: "array",
     name: nameOf(node),
     origin: node.origin,
-    inputs: [a, b, views[2], ...post],
+    inputs: [a, b, views[2], ...post, weights.multipliers],
     output: y,
     // A matrix b for every part of the batch: there is no better cut than between them.
     cuts: b.strides.slice(0, -2).some((stride) => stride !== 0)
@@ -239,34 +255,40 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
     needs(box) {
       const [row, column] = [box.start[rank - 2], box.start[rank - 1]];
       const [rowCount, columnCount] = [box.size[rank - 2], box.size[rank - 1]];
+      const plain = (): Box =>
+        whole(b, box, [
+          [0, depth],
+          [column, columnCount],
+        ]);
+      const own = weights.boxes(column, columnCount, plain);
       return [
         whole(a, box, [
           [row, rowCount],
           [0, depth],
         ]),
-        whole(b, box, [
-          [0, depth],
-          [column, columnCount],
-        ]),
+        own.weights,
         channelBox(views[2], column, columnCount),
         ...postBoxes(post, column, columnCount),
+        own.multipliers,
       ];
     },
     command(box, operands, output) {
       const bias = operands[2];
-      const spread = (operand: Operand | undefined, what: string): Operand => {
-        const given = required(operand, what);
-        const shape = [...box.size.slice(0, rank - 2), ...given.shape.slice(rank - 2)];
-        const strides = given.strides.map((stride, axis) =>
-          given.shape[axis] === 1 && shape[axis] !== 1 ? 0 : stride,
+      const spread = <T extends WeightOperand>(given: T): T => {
+        const shape = [...box.size.slice(0, rank - 2), ...given.shape.slice(-2)];
+        const missing = rank - given.shape.length;
+        const strides = shape.map((size, axis) =>
+          axis < missing || (given.shape[axis - missing] === 1 && size !== 1) ? 0 : given.strides[axis - missing],
         );
         return { ...given, shape, strides };
       };
+      const own = weights.operands(required(operands[1], "b"), operands[MULTIPLIERS]);
       return {
         kind: "matmul",
         engine: "array",
-        a: spread(operands[0], "a"),
-        b: spread(operands[1], "b"),
+        a: spread(required(operands[0], "a")),
+        b: spread(own.weights),
+        ...(own.multipliers && { multipliers: own.multipliers }),
         ...(bias === undefined ? {} : { bias }),
         y: output,
         aZero: intAttr(node, "a_zero", 0),

@@ -69,6 +69,7 @@ export function poolJob(node: Node, views: readonly (View | undefined)[], result
 const REDUCTIONS: ReadonlyMap<string, ReduceCommand["operation"]> = new Map([
   ["ReduceSum", "sum"],
   ["ReduceL2", "l2"],
+  ["ReduceMargin", "margin"],
   ["ReduceMax", "max"],
   ["ReduceMin", "min"],
 ]);
@@ -84,7 +85,8 @@ export function reduceJob(node: Node, views: readonly (View | undefined)[], resu
   const x = permuteView(given, [...kept, ...gone]);
   const keptShape = kept.map((axis) => given.shape[axis]);
   const y = required(reshapeView(result, keptShape), "y");
-  const operation = required(REDUCTIONS.get(node.op), node.op);
+  const known = required(REDUCTIONS.get(node.op), node.op);
+  const operation = known === "margin" && intAttr(node, "ctc", 0) === 1 ? "ctc-margin" : known;
   const staged = operation === "sum" || operation === "l2";
   return {
     kind: "tile",

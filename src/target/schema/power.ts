@@ -25,6 +25,8 @@ export const energySchema = z.strictObject({
   macInt8: range(),
   /** A product of 16-bit operands. Absent: `array.int16Passes` of 8 bits. */
   macInt16: range().optional(),
+  /** A product with a weight of 4 bits. Absent: as with 8 bits, since that is what the array multiplies. */
+  macInt4: range().optional(),
   vectorOperation: range(),
   sramByte: range(),
   dramByte: range(),

@@ -42,6 +42,16 @@ describe("images", () => {
     expect(other.target).toEqual({ dtype: "int64", shape: [1], data: BigInt64Array.of(1n) });
   });
 
+  it("gives a model of one channel the luma", async () => {
+    const grey = { order: "grey", mean: [0.1], deviation: [0.5] };
+    const { inputs } = await (await open(grey)).read(0);
+    const image = inputs.get("image")!;
+    expect(image.shape).toEqual([1, 1, 1, 2]);
+    const luma = 0.299 + (0.114 * 51) / 255;
+    for (const value of image.data) expect(Number(value)).toBeCloseTo((luma - 0.1) / 0.5, 5);
+    await expect(open({ order: "grey" })).rejects.toMatchObject({ code: "usage/data-option" });
+  });
+
   it("refuses what is no picture, a class nobody named, and a folder that is not there", async () => {
     await expect((await open({ pattern: "bad/*" })).read(0)).rejects.toMatchObject({ code: "usage/bad-image" });
     await expect((await open({ classes: ["dog"] })).read(0)).rejects.toMatchObject({ code: "usage/data-option" });

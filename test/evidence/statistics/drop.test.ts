@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { splitMix } from "../../../src/data/random.ts";
 import { loadMetric } from "../../../src/evidence/metric.ts";
 import { quantile } from "../../../src/evidence/statistics/bootstrap.ts";
+import { byGroup } from "../../../src/evidence/statistics/clusters.ts";
 import { overDraws } from "../../../src/evidence/statistics/draws.ts";
-import { dropLimits } from "../../../src/evidence/statistics/drop.ts";
+import { dropLimits, limitsFrom, reductionOf } from "../../../src/evidence/statistics/drop.ts";
 import type { Outcomes } from "../../../src/evidence/statistics/outcomes.ts";
 import { planFromPilot, planProportions } from "../../../src/evidence/statistics/plan.ts";
 import {
@@ -13,6 +14,7 @@ import {
   tangoUpper,
 } from "../../../src/evidence/statistics/proportions.ts";
 import { alphaOfLook, TOTAL_ALPHA } from "../../../src/evidence/statistics/spending.ts";
+import { unseenEffect } from "../../../src/evidence/statistics/unseen.ts";
 
 const accuracy = await loadMetric("accuracy", "/");
 const auc = await loadMetric("auc", "/");
@@ -86,7 +88,7 @@ describe("dropLimits", () => {
     expect(dropLimits(bits, codes, at)!.upper).toBeGreaterThan(0.008);
   });
 
-  it("gives a metric that is no ratio of sums its limits from whole evaluations", () => {
+  it("gives a metric that is no ratio of sums its limits from influences, or from whole evaluations", () => {
     const random = splitMix(5);
     const records = Array.from({ length: 400 }, (_, index) => {
       const label = index % 2;
@@ -94,10 +96,46 @@ describe("dropLimits", () => {
       return { group: `g${index % 40}`, teacher: { score, label }, compiled: { score: score + 0.4 * random(), label } };
     });
     const found = dropLimits(auc, records, at)!;
-    expect(found.method).toBe("bootstrap");
+    expect(found.method).toBe("score");
+    const { influence: _, ...plain } = auc;
+    const drawn = dropLimits(plain, records, at)!;
+    expect(drawn.method).toBe("bootstrap");
+    expect(found.estimate).toBeCloseTo(drawn.estimate, 12);
+    expect((found.upper - found.lower) / (drawn.upper - drawn.lower)).toBeCloseTo(1, 0);
     expect(found.lower).toBeLessThan(found.estimate);
     expect(found.upper).toBeGreaterThan(found.estimate);
     expect(found.upper - found.lower).toBeLessThan(0.05);
+  });
+});
+
+describe("what groups may hide", () => {
+  const groups = (bad: readonly number[]) => Array.from({ length: 20 }, (_, at) => ({ sum: bad[at] ?? 0, size: 60 }));
+
+  it("is much where nothing, or little, was seen, and little where much was", () => {
+    const [none, one, spread] = [[], [1], [2, 3, 1, 2, 4, 2, 1, 3, 2, 2, 3, 1, 2, 2, 1, 3, 2, 1, 2, 4]].map((bad) =>
+      unseenEffect(groups(bad)),
+    );
+    expect(none).toBeCloseTo(1 + 59 / 2, 10);
+    expect(one).toBeGreaterThan(5);
+    expect(spread).toBeLessThan(2.5);
+    expect(unseenEffect(groups([60]))).toBeCloseTo(none, 10);
+    expect(unseenEffect([{ sum: 0, size: 1, count: 50 }])).toBe(1);
+  });
+
+  it("keeps a gate shut that 20 groups without a difference cannot open", () => {
+    const quiet = clustered(1, 20, 60, 0, 0);
+    expect(dropLimits(accuracy, quiet, { alpha: 0.05, seed: 1 })!.upper).toBeGreaterThan(0.03);
+  });
+
+  it("rests on the same sums, whether groups are listed or counted", () => {
+    const reduction = reductionOf(accuracy, byGroup(clustered(7, 30, 6, 0.1, 0.05)))!;
+    const twice = limitsFrom(reduction, [...reduction.parts, ...reduction.parts], 0.05);
+    const counted = limitsFrom(
+      reduction,
+      reduction.parts.map((part) => ({ ...part, count: 2 })),
+      0.05,
+    );
+    expect(counted.upper).toBeCloseTo(twice.upper, 10);
   });
 });
 
@@ -125,10 +163,17 @@ describe("plans", () => {
       planProportions({ limit, alpha: 0.05, groupSize: 10 }, { discordance: 0.01, effect })!.samples;
     expect(plan(0.01, 3)).toBeGreaterThan(2.5 * plan(0.01, 1));
     expect(plan(0.005, 1)).toBeGreaterThan(2 * plan(0.01, 1));
-    const pilot = Array.from({ length: 40 }, (_, at) => ({ sum: at % 4 === 0 ? 1 : 0, size: 10 }));
-    expect(planFromPilot({ limit: 0.005, alpha: 0.05 }, pilot)!.groups).toBeGreaterThan(
-      3 * planFromPilot({ limit: 0.01, alpha: 0.05 }, pilot)!.groups,
-    );
+    const pilot = clustered(3, 40, 10, 0.02, 0.01);
+    const reduction = reductionOf(accuracy, byGroup(pilot))!;
+    const [narrow, wide] = [0.02, 0.04].map((limit) => planFromPilot({ limit, alpha: 0.05 }, reduction)!.groups);
+    expect(narrow).toBeGreaterThan(2 * wide);
+  });
+
+  it("of a pilot without any difference do not take for granted that there is none", () => {
+    const pilot = Array.from({ length: 200 }, (_, at) => binary(String(at), true, true));
+    const plan = planFromPilot({ limit: 0.01, alpha: 0.05 }, reductionOf(accuracy, byGroup(pilot))!)!;
+    // Without a single difference in it, certification data of 300 would do.
+    expect(plan.groups).toBeGreaterThan(330);
   });
 });
 
@@ -159,5 +204,22 @@ it("a metric's own way over draws is the metric of the repeated outcomes", () =>
     const weights = Int32Array.from(groups, () => Math.floor(random() * 4));
     const found = own(weights);
     expect(found).toBeCloseTo(repeated(weights), 12);
+  }
+});
+
+it("influences of the area are what leaving a group out changes", () => {
+  const random = splitMix(4);
+  const group = Uint32Array.from({ length: 300 }, (_, at) => Math.floor(at / 6));
+  const outcomes = Array.from({ length: 300 }, () => {
+    const label = random() < 0.4 ? 1 : 0;
+    return { score: Math.round(8 * (label + 2 * random())), label };
+  });
+  const { value, each } = auc.influence!(outcomes, outcomes, group);
+  expect(value).toBeCloseTo(auc.combine(outcomes, outcomes), 12);
+  for (let left = 0; left < 50; left++) {
+    const others = outcomes.filter((_, at) => group[at] !== left);
+    const part = each.reduce((sum, one, at) => sum + (group[at] === left ? one : 0), 0);
+    // To first order: what is left out is the product of two parts of a fiftieth.
+    expect(Math.abs(value - auc.combine(others, others) - part)).toBeLessThan(1e-3);
   }
 });

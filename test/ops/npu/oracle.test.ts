@@ -145,6 +145,25 @@ describe("windows and reductions", () => {
   });
 });
 
+describe("ReduceMargin", () => {
+  test("the largest less the second; two largest are no margin", () => {
+    const z = "z: int8[4,3] = [1, 9, 4, 7, 7, 7, -128, 127, -128, 5, 2, 5]";
+    expect(y("ReduceMargin(z) axes=[1]", z)).toEqual([5, 0, 255, 0]);
+    expect(y("ReduceMargin(z) axes=[0] keepdims=0", z)).toEqual([2, 118, 2]);
+  });
+  test("what 16 bits cannot hold is the most that they can", () => {
+    expect(y("ReduceMargin(z) axes=[0]", "z: int16[2] = [32767, -32768]")).toEqual([32767]);
+  });
+  test("with ctc, rows whose answer is not the first class lie 32768 lower; of equals the first is the answer", () => {
+    const z = "z: int16[3,3] = [9, 4, 1, 3, 8, 1, 6, 6, 2]";
+    expect(y("ReduceMargin(z) axes=[-1] keepdims=0 ctc=1", z)).toEqual([5, 5 - 32768, 0]);
+  });
+  test("refuses one class, and several axes", () => {
+    expect(() => y("ReduceMargin(z) axes=[0]", "z: int8[1,2] = [1, 2]")).toThrow(/two classes or more/);
+    expect(() => y("ReduceMargin(z)", "z: int8[2,2] = [1, 2, 3, 4]")).toThrow(/one axis/);
+  });
+});
+
 describe("ReduceL2", () => {
   // v has 10 fractional bits: half of 2^15 takes them and 5 more away again.
   const wide = ["k: int32[1] = [16384]", "ks: int32[1] = [24]"];
@@ -228,6 +247,21 @@ describe("moves", () => {
   });
 });
 
+describe("weights of 4 bits are codes times the multiplier of their block", () => {
+  test.each([
+    ["axis=0 block=2", "f: uint8[2,2] = [1, 3, 2, 5]", [-8, 7, 3, 6, -6, 10]],
+    ["axis=0 block=3", "f: uint8[2,1] = [17, 127]", [-127, 119, 17, 127, -127, 127]],
+    ["axis=1 block=1", "f: uint8[3,2] = [1, 2, 3, 4, 5, 6]", [-8, 21, 5, 6, -12, 12]],
+    ["axis=1 block=2", "f: uint8[3,1] = [2, 1, 1]", [-16, 7, 1, 6, -3, 2]],
+  ])("%s", (attributes, factors, expected) => {
+    const w = "w: int4[2,3] = [-8, 7, 1, 3, -3, 2]";
+    expect(y(`UnpackWeights(w, f) ${attributes}`, w, factors)).toEqual(expected);
+  });
+  test("without multipliers the codes are the weights", () => {
+    expect(y("UnpackWeights(w)", "w: int4[3] = [-8, 7, 0]")).toEqual([-8, 7, 0]);
+  });
+});
+
 describe("what does not fit is refused", () => {
   test.each([
     ["Conv(x, w, b, m, s)", "x: int8[1,2,4] = [0,0,0,0,0,0,0,0]", "w: int8[1,3,1] = [0,0,0]", /do not go together/],
@@ -238,6 +272,15 @@ describe("what does not fit is refused", () => {
     ["Slice(x) starts=[2] ends=[3] axes=[0]", "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /leaves axis 0/],
     ['Cast(x) to="float32"', "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /is not one of/],
     ["Concat(x, w) axis=1", "x: int8[1,2] = [0, 0]", "w: int8[2,1] = [0, 0]", /does not go beside/],
+    ["UnpackWeights(x)", "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /is int8; npu.UnpackWeights takes int4/],
+    [
+      "UnpackWeights(x, w) axis=0 block=2",
+      "x: int4[2,3] = [0, 0, 0, 0, 0, 0]",
+      "w: uint8[2,1] = [1, 1]",
+      /\[2,1\] are not \[2,2\]/,
+    ],
+    ["UnpackWeights(x, w) axis=1 block=2", "x: int4[2] = [0, 0]", "w: uint8[2,1] = [1, 1]", /no axis 1/],
+    ["UnpackWeights(x, w) axis=0", "x: int4[2] = [0, 0]", "w: uint8[2,1] = [1, 1]", /blocks of 0 elements/],
     ["Rescale(x, m, s)", "x: float32[1] = [0]", "w: int8[1] = [0]", /is float32/],
   ])("%s", (statement, x, w, message) => {
     const constants = ["m: int32[1] = [0]", "s: int32[1] = [30]", "b: int32[1] = [0]", x, w];

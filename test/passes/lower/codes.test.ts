@@ -52,6 +52,36 @@ it("lower/codes: weights with zero points or blocks are rounded again, by output
   });
 });
 
+it("lower/codes: 4-bit weights with a scale a channel stay, those with zero points become int8", async () => {
+  const graph = prepare(`
+    input x: float32[2,4]
+    const w: int4[4,2]{scale=[0.5, 0.25], axis=1} = [-8, 7, 1, 2, 3, -4, 5, -6]
+    const v: int4[4,2]{scale=[0.5, 0.25], zero=[1, 2], axis=1} = [-8, 7, 1, 2, 3, -4, 5, -6]
+    a = MatMul(x, w)
+    y = MatMul(x, v)
+    return a, y
+  `);
+  const { constants } = (await runPasses(graph, ["lower/codes"])).graph;
+  expect(constants.get("w")).toBe(graph.constants.get("w"));
+  expect(constants.get("v")?.dtype).toBe("int8");
+});
+
+it("lower/codes: blocks of 4 bits with scales of their own become blocks with integers, where the recipe stores 4 bits", async () => {
+  const graph = prepare(`
+    input x: float32[2,64]
+    const w: int4[64,2]{scale=[0.5, 0.25, 0.125, 0.5], zero=[1, -1, 2, 0], axis=0, block=32} = random(1)
+    y = MatMul(x, w)
+    return y
+  `);
+  const after = (await runPasses(graph, [{ pass: "lower/codes", weights: "int4", block: 32 }])).graph;
+  const weights = after.constants.get("w") as Tensor;
+  expect(weights).toMatchObject({ dtype: "int4", quant: { axis: 1, multipliers: { block: 32 } } });
+  const [a, b] = [graph.constants.get("w"), weights].map((tensor) => dequantize(tensor as Tensor).data as Float32Array);
+  const power = (values: Float32Array) => values.reduce((sum, value) => sum + value * value, 0);
+  expect(power(a.map((value, index) => value - b[index]))).toBeLessThan(0.01 * power(a));
+  expect((await runPasses(after, [{ pass: "lower/codes", weights: "int4", block: 32 }])).graph).toBe(after);
+});
+
 it("lower/codes leaves what was not quantized alone", async () => {
   const graph = prepare(`
     input x: uint8[4]

@@ -51,6 +51,32 @@ testLowering(
       `,
       ops: "Transpose MatMul Mul",
     },
+    {
+      name: "a product with weights of 4 bits",
+      graph: `
+        graph opset 21, com.microsoft 1
+        input x: float32[2,40]
+        const w: uint8[6,3,8] = random(1)
+        const s: float32[18] = random(2, 0.1, 1)
+        const z: uint8[12] = random(3)
+        const b: float32[6] = random(4)
+        y = com.microsoft.MatMulNBits(x, w, s, z, _, b) K=40 N=6 bits=4 block_size=16
+        return y
+      `,
+      ops: "MatMul Add",
+    },
+    {
+      name: "a product with weights of 8 bits",
+      graph: `
+        graph opset 21, com.microsoft 1
+        input x: float32[2,32]
+        const w: uint8[3,2,16] = random(1)
+        const s: float32[6] = random(2, 0.1, 1)
+        y = com.microsoft.MatMulNBits(x, w, s) K=32 N=3 bits=8 block_size=16
+        return y
+      `,
+      ops: "MatMul",
+    },
   ],
   [
     {
@@ -61,6 +87,17 @@ testLowering(
         const g: float32[8] = random(1)
         y, m = com.microsoft.SkipLayerNormalization(x, x, g)
         return y, m
+      `,
+    },
+    {
+      name: "weights that are computed",
+      graph: `
+        graph opset 21, com.microsoft 1
+        input x: float32[2,32]
+        input w: uint8[3,2,8]
+        const s: float32[6] = random(2, 0.1, 1)
+        y = com.microsoft.MatMulNBits(x, w, s) K=32 N=3 bits=4 block_size=16
+        return y
       `,
     },
   ],

@@ -25,8 +25,12 @@ const DEEP = `
 
 const samplesOf = (graph: Graph): Samples => ({ size: 16, feeds: (index) => seededFeeds(graph, index + 1) });
 
-async function compile(graph: Graph, sweep: boolean): Promise<Graph> {
-  const passes = ["quantize/int8", "lower/integer", { pass: "quantize/correct-bias", enabled: sweep }];
+async function compile(graph: Graph, sweep: boolean, weights = "int8"): Promise<Graph> {
+  const passes = [
+    { pass: "quantize/int8", weights },
+    "lower/integer",
+    { pass: "quantize/correct-bias", enabled: sweep },
+  ];
   return (await runPasses(graph, passes, { calibration: samplesOf(graph) })).graph;
 }
 
@@ -56,6 +60,17 @@ describe("quantize/correct-bias", () => {
     expect(offset(graph, swept)).toBeLessThan(offset(graph, plain) / 4);
     expect([...swept.metadata.keys()]).toEqual([...plain.metadata.keys()]);
     expect(swept.metadata.has("quantize/float-means")).toBe(false);
+  });
+
+  it("moves the biases of layers with 4-bit weights, and leaves these packed", async () => {
+    const graph = prepare(DEEP);
+    const [plain, swept] = [await compile(graph, false, "int4"), await compile(graph, true, "int4")];
+    expect(swept.nodes.map((node) => node.op)).toEqual(plain.nodes.map((node) => node.op));
+    expect(swept.nodes.filter(({ op }) => op === "UnpackWeights")).toHaveLength(4);
+    const packed = (of: Graph) => [...of.constants].filter(([, { dtype }]) => dtype === "int4");
+    expect(packed(swept)).toEqual(packed(plain));
+    expect([...swept.constants.keys()].filter((name) => swept.types.has(name))).toEqual([]);
+    expect(offset(graph, swept)).toBeLessThan(offset(graph, plain) / 4);
   });
 
   it("gives the same bytes every time, and leaves alone what it has no means of", async () => {

@@ -46,6 +46,19 @@ describe("quantize/int8", () => {
     });
   });
 
+  it("stores weights in 4 bits, for the layers that a recipe names too", async () => {
+    const graph = await quantize(prepare(GRAPH), { weights: "int4", formats: { "node-*": "W8A8", "node-c": "W4A16" } });
+    expect(graph.nodes.flatMap(({ inputs }) => graph.constants.get(inputs[1])?.dtype ?? [])).toEqual(["int4", "int8"]);
+    expect(graph.types.get("x")?.dtype).toBe("int16");
+    expect(graph.types.get("r")?.dtype).toBe("int8");
+    const wide = await quantize(prepare(GRAPH), { activations: "int16", formats: { "node-y": "W4A8" } });
+    expect(wide.types.get("x")?.dtype).toBe("int16");
+    expect(wide.types.get("r")?.dtype).toBe("int8");
+    await expect(quantize(prepare(GRAPH), { formats: { nobody: "W4A8" } })).rejects.toMatchObject({
+      code: "usage/unknown-value",
+    });
+  });
+
   it("keeps the quantization that a value came with, and constants that only a branch reads", async () => {
     const graph = await quantize(
       prepare(`

@@ -102,7 +102,17 @@ export const SAMPLE: ReportModel = {
       { coverage: 0.5, risk: 0.012 },
       { coverage: 1, risk: 0.05 },
     ],
-    ...{ aurc: { compiled: 0.02, teacher: 0.021 }, loss: "the share of answers that are wrong", n: 1000 },
+    ...{
+      aurc: { compiled: 0.02, teacher: 0.021 },
+      augrc: { compiled: 0.018, teacher: 0.019 },
+      by: "margin",
+      loss: "the share of answers that are wrong",
+      n: 1000,
+    },
+    point: {
+      ...{ margin: 1234, escalationRate: 0.125, escalationAtMost: 0.14, risk: 0.018, alpha: 0.02, delta: 0.05 },
+      atRisk: { compiled: 0.11, teacher: 0.105 },
+    },
   },
   calibration: {
     ...{ before: 0.02, after: 0.05 },

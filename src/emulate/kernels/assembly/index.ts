@@ -4,4 +4,4 @@ export { combine, extreme, lookUp, lookUpWide, move, moveRuns } from "./elementw
 export { gemmRaw, gemmTile } from "./gemm";
 export { packLeft, packRight, packWindows, padPlanes, spreadProducts, sumRows } from "./pack";
 export { postRow, postRowPair } from "./post";
-export { layerNorm, pool, reduceGroups, rootGroups, softmax } from "./reduce";
+export { layerNorm, marginGroups, pool, reduceGroups, rootGroups, softmax } from "./reduce";

@@ -32,6 +32,25 @@ export function reduceGroups(
   if (kind == 0) postRow(changetype<Post>(post), 0, false, acc, groups, out);
 }
 
+/** The largest code less the second largest of each group, at most 32767; with `ctc` 32768 less where the first is not the largest. */
+export function marginGroups(
+  ctc: bool, x: usize, bytes: i32, bases: usize, groups: i32, members: usize, size: i32, out: usize,
+): void {
+  for (let g = 0; g < groups; g++) {
+    const base = x + load<u32>(bases + (<usize>g << 2));
+    const first = code(base + load<u32>(members), bytes);
+    let top = first;
+    let second = i32.MIN_VALUE;
+    for (let k = 1; k < size; k++) {
+      const value = code(base + load<u32>(members + (<usize>k << 2)), bytes);
+      second = max(second, min(top, value));
+      top = max(top, value);
+    }
+    const lowered = ctc && first < top ? 32768 : 0;
+    store<i16>(out + (<usize>g << 1), <i16>(min(32767, top - second) - lowered));
+  }
+}
+
 /** ⌊√(Σ (x − zero)²·2^20)⌋ of each group, through the wide post stage; the sum is below 2^32. acc: room for groups int64. */
 export function rootGroups(
   x: usize, bytes: i32, zero: i32, bases: usize, groups: i32, members: usize, size: i32, acc: usize, post: usize, out: usize,

@@ -1,0 +1,161 @@
+/**
+ * Gradients of normalizations. With x̂ = (x − μ)·r, r = 1/√(σ² + ε) over a group of n elements, and d the gradient by x̂:
+ * `dx = r·(d − mean(d) − x̂·mean(d·x̂))`; without the mean taken off (RMS) the middle term is missing.
+ */
+import { elementCount, floatAttr, intAttr, type Node } from "../../ir/graph.ts";
+import { scalar } from "../../ir/tensor.ts";
+import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
+import { axisAttr } from "../shared/types.ts";
+import { channelSum } from "./convolution.ts";
+import { castTo, square } from "./elementwise.ts";
+
+function axesFrom(first: number, rank: number): number[] {
+  return Array.from({ length: rank - first }, (_, at) => first + at);
+}
+
+/** Mean over axes that stay with size 1. */
+export function meanOver(g: GradientBuilder, value: Value, axes: readonly number[]): Value {
+  if (axes.length === 0) return value;
+  return g.mul(g.sum(value, axes, true), 1 / elementCount(axes.map((axis) => value.shape[axis])));
+}
+
+/** dx from d, x̂ and r, over the axes of one group. */
+function back(
+  g: GradientBuilder,
+  d: Value,
+  standard: Value,
+  inverse: Value,
+  axes: readonly number[],
+  centred: boolean,
+): Value {
+  const along = g.mul(standard, meanOver(g, g.mul(d, standard), axes));
+  const rest = centred ? g.sub(g.sub(d, meanOver(g, d, axes)), along) : g.sub(d, along);
+  return g.mul(rest, inverse);
+}
+
+/** 1/√(mean(x²) + ε) over axes. */
+function inverseDeviation(g: GradientBuilder, x: Value, axes: readonly number[], epsilon: number): Value {
+  return g.emit("Reciprocal", [g.emit("Sqrt", [g.add(meanOver(g, square(g, x), axes), epsilon)])]);
+}
+
+export const layerNormGradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const [x, scale, bias] = [g.input(0), g.input(1), g.optional(2)];
+  const axes = axesFrom(axisAttr(g.node, x.shape.length, -1), x.shape.length);
+  const inverse = castTo(g, g.output(2), x.dtype);
+  const standard = g.mul(g.sub(x, castTo(g, g.output(1), x.dtype)), inverse);
+  return [
+    g.wants(0) ? back(g, g.mul(dy, scale), standard, inverse, axes, true) : undefined,
+    g.wants(1) ? g.sumTo(g.mul(dy, standard), scale.shape) : undefined,
+    bias && g.wants(2) ? g.sumTo(dy, bias.shape) : undefined,
+  ];
+};
+
+export const rmsNormGradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const [x, scale] = [g.input(0), g.input(1)];
+  const axes = axesFrom(axisAttr(g.node, x.shape.length, -1), x.shape.length);
+  const inverse = inverseDeviation(g, x, axes, floatAttr(g.node, "epsilon", 1e-5));
+  const standard = g.mul(x, inverse);
+  return [
+    g.wants(0) ? back(g, g.mul(dy, scale), standard, inverse, axes, false) : undefined,
+    g.wants(1) ? g.sumTo(g.mul(dy, standard), scale.shape) : undefined,
+  ];
+};
+
+/** Groups of channels of [n, c, …], each standardised as one; scale and bias are a channel's. */
+export function groupNormGradient(groupsOf: (node: Node, channels: number) => number): Gradient {
+  return (g) => {
+    const dy = g.arriving(0);
+    if (dy === undefined) return [];
+    const [x, scale] = [g.input(0), g.input(1)];
+    const [batch, channels] = x.shape;
+    const groups = groupsOf(g.node, channels);
+    const grouped = [batch, groups, channels === 0 ? 0 : elementCount(x.shape.slice(1)) / groups];
+    const wide = g.reshape(x, grouped);
+    const centred = g.sub(wide, meanOver(g, wide, [2]));
+    const inverse = inverseDeviation(g, centred, [2], floatAttr(g.node, "epsilon", 1e-5));
+    const standard = g.mul(centred, inverse);
+    const perChannel = [channels, ...x.shape.slice(2).map(() => 1)];
+    const d = (): Value => g.reshape(g.mul(dy, g.reshape(scale, perChannel)), grouped);
+    return [
+      g.wants(0) ? g.reshape(back(g, d(), standard, inverse, [2], true), x.shape) : undefined,
+      g.wants(1) ? channelSum(g, g.mul(dy, g.reshape(standard, x.shape))) : undefined,
+      g.wants(2) ? channelSum(g, dy) : undefined,
+    ];
+  };
+}
+
+/**
+ * In training mode the forward node is asked for the batch's own moments (momentum 0), and the running ones are mixed
+ * beside it; going back, x̂ and its multiple come out of BatchNormalization too, which is one pass where arithmetic takes two.
+ */
+export const batchNormGradient: Gradient = (g) => {
+  if (intAttr(g.node, "training_mode", 0) === 1) return trainingGradient(g);
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const [x, scale, , mean, variance] = [0, 1, 2, 3, 4].map((index) => g.input(index));
+  const spread = (value: Value): Value => g.reshape(value, [value.shape[0], ...x.shape.slice(2).map(() => 1)]);
+  const epsilon = floatAttr(g.node, "epsilon", 1e-5);
+  const inverse = g.emit("Reciprocal", [g.emit("Sqrt", [g.add(variance, epsilon)])]);
+  const factor = g.mul(scale, inverse);
+  const sum = g.wants(2) || g.wants(3) ? channelSum(g, dy) : undefined;
+  const along = g.wants(1) || g.wants(4) ? channelSum(g, g.mul(dy, g.sub(x, spread(mean)))) : undefined;
+  return [
+    g.wants(0) ? g.mul(dy, spread(factor)) : undefined,
+    along && g.wants(1) ? g.mul(along, inverse) : undefined,
+    sum && g.wants(2) ? sum : undefined,
+    sum && g.wants(3) ? g.neg(g.mul(sum, factor)) : undefined,
+    along && g.wants(4) ? g.mul(along, g.mul(g.mul(factor, square(g, inverse)), -0.5)) : undefined,
+  ];
+};
+
+const trainingGradient: Gradient = (g) => {
+  const dy = g.arriving(0);
+  if (dy === undefined) return [];
+  const [x, scale] = [g.input(0), g.input(1)];
+  const channels = scale.shape[0];
+  const [mean, variance] = batchMoments(g);
+  const epsilon = floatAttr(g.node, "epsilon", 1e-5);
+  const attrs = { epsilon: { f: epsilon } };
+  const [zeros, ones] = [0, 1].map((value) => g.expand(oneOf(g, scale, value), [channels]));
+  const standard = g.emit("BatchNormalization", [x, ones, zeros, mean, variance], { attrs });
+  const sum = channelSum(g, dy);
+  const along = channelSum(g, g.mul(dy, standard));
+  const byInput = (): Value => {
+    const inverse = g.emit("Reciprocal", [g.emit("Sqrt", [g.add(variance, epsilon)])]);
+    const factor = g.mul(scale, inverse);
+    const share = channels / elementCount(x.shape);
+    const minus = g.mul(factor, -share);
+    const lines = [g.mul(minus, along), g.mul(minus, sum)];
+    const rest = g.emit("BatchNormalization", [x, ...lines, mean, variance], { attrs });
+    return g.add(g.mul(dy, g.reshape(factor, [channels, ...x.shape.slice(2).map(() => 1)])), rest);
+  };
+  return [g.wants(0) ? byInput() : undefined, g.wants(1) ? along : undefined, g.wants(2) ? sum : undefined];
+};
+
+function oneOf(g: GradientBuilder, like: Value, value: number): Value {
+  return g.reshape(g.emit("Identity", [scalar(like.dtype, value)]), [1]);
+}
+
+/** Has the forward node tell the batch's mean and variance, and mixes the running ones from them as it would have. */
+function batchMoments(g: Parameters<Gradient>[0]): [Value, Value] {
+  const [, runningMean, runningVariance] = g.node.outputs;
+  const momentum = floatAttr(g.node, "momentum", 0.9);
+  let moments: [Value, Value] | undefined;
+  g.instead((forward) => {
+    const inputs = [0, 1, 2, 3, 4].map((index) => g.input(index));
+    const attrs = { epsilon: { f: floatAttr(g.node, "epsilon", 1e-5) }, momentum: { f: 0 }, training_mode: { i: 1 } };
+    const [y, mean, variance] = forward.emitAll("BatchNormalization", inputs, 3, attrs);
+    forward.emit("Identity", [y], { outputs: [g.node.outputs[0]] });
+    const mix = (old: Value, now: Value, name: string | undefined): void => {
+      if (name) forward.emit("Add", [forward.mul(old, momentum), forward.mul(now, 1 - momentum)], { outputs: [name] });
+    };
+    mix(inputs[3], mean, runningMean);
+    mix(inputs[4], variance, runningVariance);
+    moments = [mean, variance];
+  });
+  return moments as unknown as [Value, Value];
+}

@@ -1,0 +1,81 @@
+/** The loop: batch, step, clip, move, one report a step. What a batch holds and how fast to go follow from the step's number. */
+import { CompileError } from "../error.ts";
+import type { Tensor } from "../ir/graph.ts";
+import { valuesOf } from "../ir/tensor.ts";
+import { clipGradients, moveAverage, type Optimizer } from "./optimizer.ts";
+import type { StepResult, TrainingStep, Weights } from "./step.ts";
+
+export interface TrainOptions {
+  readonly step: TrainingStep;
+  /** Parameters and running statistics: changed in place. */
+  readonly weights: Weights;
+  readonly optimizer: Optimizer;
+  /** Steps of the whole training; `from` is the first one to do, 0 unless a training is resumed. */
+  readonly steps: number;
+  readonly from?: number;
+  /** What step 0, 1, … is fed: the same for the same number. */
+  batch(step: number): ReadonlyMap<string, Tensor> | Promise<ReadonlyMap<string, Tensor>>;
+  /** The learning rate of a step. */
+  rate(step: number): number;
+  /** Largest norm of all gradients together. */
+  readonly clip?: number;
+  /** An average of the weights that follows them: `decay` is what it keeps a step. */
+  readonly average?: { readonly weights: Weights; readonly decay: number };
+  readonly signal?: AbortSignal;
+}
+
+export interface StepReport {
+  readonly step: number;
+  readonly loss: number;
+  readonly rate: number;
+  /** Norm of the gradients before clipping, where they are clipped. */
+  readonly norm?: number;
+  readonly kept: StepResult["kept"];
+}
+
+/**
+ * Trains, one report a step; between two steps everything may be looked at and saved. Throws model/diverged, naming the
+ * step and the weight nearest to where it began, as soon as the loss or a gradient is not a finite number: the weights are
+ * then still those before the step.
+ */
+export async function* train(options: TrainOptions): AsyncGenerator<StepReport, void, undefined> {
+  const { step, weights, optimizer, steps, from = 0, clip, average, signal } = options;
+  for (let at = from; at < steps; at++) {
+    signal?.throwIfAborted();
+    const rate = options.rate(at);
+    const { loss, gradients, statistics, kept } = await step.run(await options.batch(at), weights);
+    checkFinite(at, loss, gradients);
+    const norm = clip === undefined ? undefined : clipGradients(gradients, clip);
+    optimizer.update(weights, gradients, rate);
+    for (const [name, value] of statistics) weights.set(name, value);
+    if (average) moveAverage(average.weights, weights, average.decay);
+    yield { step: at, loss, rate, kept, ...(norm === undefined ? {} : { norm }) };
+  }
+}
+
+function allFinite(values: Float32Array): boolean {
+  return values.every(Number.isFinite);
+}
+
+/** What is not finite goes back to all layers before it: the last weight that it reached lies nearest to where it began. */
+function checkFinite(step: number, loss: number, gradients: ReadonlyMap<string, Float32Array>): void {
+  const broken = [...gradients].filter(([, gradient]) => !allFinite(gradient)).map(([name]) => name);
+  if (Number.isFinite(loss) && broken.length === 0) return;
+  const nearest = broken.at(-1);
+  throw new CompileError("model/diverged", `the training diverged in step ${step}: the loss is ${loss}`, {
+    where: nearest === undefined ? `step ${step}` : `step ${step}, weight ${nearest}`,
+    remedy: "lower the learning rate, warm up longer, or clip the gradients; the last checkpoint is still good",
+  });
+}
+
+/** The graph's constants with the weights' present values in place of the first ones. */
+export function withWeights<G extends { readonly constants: ReadonlyMap<string, Tensor> }>(
+  graph: G,
+  weights: Weights,
+): G {
+  const constants = new Map(graph.constants);
+  for (const [name, tensor] of weights) {
+    if (constants.has(name)) constants.set(name, { ...tensor, data: (valuesOf(tensor) as Float32Array).slice() });
+  }
+  return { ...graph, constants };
+}

@@ -1,0 +1,74 @@
+/** One training step as an ONNX Runtime session: forward, loss and gradients in a single run. */
+import { bug } from "../error.ts";
+import type { Graph, Tensor } from "../ir/graph.ts";
+import { numbersOf, valuesOf } from "../ir/tensor.ts";
+import { encodeModel } from "../onnx/write.ts";
+import { createSession } from "../run/ort.ts";
+import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
+import type { Statistic } from "./mode.ts";
+
+export interface StepOptions extends DifferentiateOptions {
+  /** Running statistics: read as inputs, given back renewed. */
+  readonly statistics?: readonly Statistic[];
+  /** Threads inside an operator. The sums of gradients depend on it; 1 gives the same bits everywhere. */
+  readonly threads?: number;
+}
+
+/** What a training carries from step to step, by name: parameters and running statistics, float32. */
+export type Weights = Map<string, Tensor>;
+
+export interface StepResult {
+  readonly loss: number;
+  /** By parameter, in the parameters' order. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** New values of the running statistics. */
+  readonly statistics: ReadonlyMap<string, Tensor>;
+  readonly kept: ReadonlyMap<string, Tensor>;
+}
+
+export interface TrainingStep {
+  /** The graph that runs, for whoever wants to see or export it. */
+  readonly graph: Graph;
+  run(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<StepResult>;
+  release(): Promise<void>;
+}
+
+/** The values that a training starts from: the graph's own constants. */
+export function initialWeights(graph: Graph, names: readonly string[]): Weights {
+  return new Map(
+    names.map((name) => {
+      const tensor = graph.constants.get(name) ?? bug(`"${name}" is no constant`);
+      return [name, { ...tensor, data: Float32Array.from(valuesOf(tensor) as Float32Array) }];
+    }),
+  );
+}
+
+/** Differentiates the graph and loads the step. Weights are inputs of the session: it is made once. */
+export async function openStep(graph: Graph, options: StepOptions): Promise<TrainingStep> {
+  const { loss, parameters, statistics = [], keep = [], threads = 1 } = options;
+  const step = differentiate(graph, {
+    loss,
+    parameters,
+    carry: statistics.map(({ name }) => name),
+    keep: [...keep, ...statistics.map(({ next }) => next)],
+  });
+  const session = await createSession(encodeModel(step), { threads });
+  const wanted = new Set(step.inputs);
+  return {
+    graph: step,
+    async run(batch, weights) {
+      const feeds = new Map([...batch, ...weights].filter(([name]) => wanted.has(name)));
+      const found = await session.run(feeds);
+      const of = (name: string): Tensor => found.get(name) ?? bug(`the step gave no "${name}"`);
+      return {
+        loss: numbersOf(of(step.outputs[0]))[0],
+        gradients: new Map(
+          parameters.map((name, index) => [name, valuesOf(of(step.outputs[index + 1])) as Float32Array]),
+        ),
+        statistics: new Map(statistics.map(({ name, next }) => [name, of(next)])),
+        kept: new Map(keep.map((name) => [name, of(name)])),
+      };
+    },
+    release: () => session.release(),
+  };
+}

@@ -1,0 +1,121 @@
+import type { GradientCase } from "../../harness/gradient.ts";
+
+export const POOLS: readonly GradientCase[] = [
+  { name: "MaxPool", text: "y = MaxPool(x) kernel_shape=[2,2] strides=[2,2]", by: { x: [2, 2, 4, 5] } },
+  {
+    name: "MaxPool overlapping",
+    text: "y = MaxPool(x) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]",
+    by: { x: [1, 2, 5, 5] },
+  },
+  { name: "AveragePool tiles", text: "y = AveragePool(x) kernel_shape=[2,3] strides=[2,3]", by: { x: [2, 2, 4, 6] } },
+  {
+    name: "AveragePool overlapping",
+    text: "y = AveragePool(x) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]",
+    by: { x: [1, 2, 5, 6] },
+  },
+  {
+    name: "AveragePool with its padding",
+    text: "y = AveragePool(x) kernel_shape=[3,2] strides=[1,2] pads=[1,0,1,1] count_include_pad=1",
+    by: { x: [1, 2, 4, 5] },
+  },
+  {
+    name: "AveragePool in ceil mode",
+    text: "y = AveragePool(x) kernel_shape=[3,3] strides=[2,2] ceil_mode=1",
+    by: { x: [1, 1, 6, 5] },
+  },
+  { name: "GlobalAveragePool", text: "y = GlobalAveragePool(x)", by: { x: [2, 3, 3, 2] } },
+  { name: "GlobalMaxPool", text: "y = GlobalMaxPool(x)", by: { x: [2, 3, 3, 2] } },
+];
+
+export const MOVES: readonly GradientCase[] = [
+  { name: "Reshape", text: "y = Reshape(x, s)", by: { x: [2, 6] }, constants: ["s: int64[3] = [3, -1, 2]"] },
+  { name: "Flatten", text: "y = Flatten(x)", by: { x: [2, 3, 2] } },
+  { name: "Squeeze", text: "y = Squeeze(x)", by: { x: [2, 1, 3, 1] } },
+  { name: "Unsqueeze", text: "y = Unsqueeze(x, a)", by: { x: [2, 3] }, constants: ["a: int64[2] = [0, 3]"] },
+  { name: "Transpose", text: "y = Transpose(x) perm=[2,0,1]", by: { x: [2, 3, 4] } },
+  { name: "Transpose all", text: "y = Transpose(x)", by: { x: [2, 3, 4] } },
+  { name: "Concat", text: "y = Concat(a, b, c) axis=-1", by: { a: [2, 1], b: [2, 3], c: [2, 0] } },
+  {
+    name: "Split",
+    text: "a, b, c = Split(x, s) axis=1\ny = Mul(a, b)",
+    by: { x: [2, 6] },
+    constants: ["s: int64[3] = [2, 2, 2]"],
+  },
+  {
+    name: "Slice",
+    text: "y = Slice(x, s, e, a, t)",
+    by: { x: [5, 7, 2] },
+    constants: ["s: int64[2] = [1, -1]", "e: int64[2] = [4, -8]", "a: int64[2] = [0, 1]", "t: int64[2] = [1, -2]"],
+  },
+  {
+    name: "Slice to nothing",
+    text: "y = Slice(x, s, e)\nz = Concat(y, x) axis=0",
+    by: { x: [3, 2] },
+    constants: ["s: int64[1] = [2]", "e: int64[1] = [2]"],
+  },
+  {
+    name: "Slice with steps",
+    text: "y = Slice(x, s, e, a, t)",
+    by: { x: [8] },
+    constants: ["s: int64[1] = [1]", "e: int64[1] = [100]", "a: int64[1] = [0]", "t: int64[1] = [3]"],
+  },
+  { name: "Pad", text: "y = Pad(x, p, v)", by: { x: [2, 3], v: [] }, constants: ["p: int64[4] = [1, 0, 0, 2]"] },
+  { name: "Pad and crop", text: "y = Pad(x, p)", by: { x: [4, 3] }, constants: ["p: int64[4] = [-1, 1, 0, -1]"] },
+  {
+    name: "Pad reflecting",
+    text: 'y = Pad(x, p) mode="reflect"',
+    by: { x: [3, 4] },
+    constants: ["p: int64[4] = [2, 1, 1, 3]"],
+  },
+  {
+    name: "Pad at the edge",
+    text: 'y = Pad(x, p) mode="edge"',
+    by: { x: [3, 4] },
+    constants: ["p: int64[4] = [2, 1, 1, 3]"],
+  },
+  {
+    name: "Pad wrapping",
+    text: 'y = Pad(x, p) mode="wrap"',
+    by: { x: [3, 4] },
+    constants: ["p: int64[4] = [2, 1, 1, 3]"],
+  },
+  { name: "Expand", text: "y = Expand(x, s)", by: { x: [3, 1] }, constants: ["s: int64[3] = [2, 3, 4]"] },
+  { name: "Tile", text: "y = Tile(x, r)", by: { x: [2, 3] }, constants: ["r: int64[2] = [2, 3]"] },
+  { name: "Gather rows", text: "y = Gather(x, i)", by: { x: [4, 3] }, constants: ["i: int64[2, 2] = [1, -1, 1, 0]"] },
+  {
+    name: "Gather columns",
+    text: "y = Gather(x, i) axis=1",
+    by: { x: [2, 4, 3] },
+    constants: ["i: int64[3] = [3, 0, 3]"],
+  },
+  { name: "Gather one", text: "y = Gather(x, i) axis=1", by: { x: [2, 4, 3] }, constants: ["i: int64[] = [-2]"] },
+  {
+    name: "Gather from a large table",
+    text: "y = Gather(x, i)",
+    by: { x: [1025, 1] },
+    constants: ["i: int64[4] = [1, 9, 1, -1]"],
+  },
+  {
+    name: "GatherElements",
+    text: "y = GatherElements(x, i) axis=1",
+    by: { x: [2, 4] },
+    constants: ["i: int64[2, 3] = [1, 1, -1, 0, 2, 0]"],
+  },
+  {
+    name: "GatherND",
+    text: "y = GatherND(x, i)",
+    by: { x: [3, 4, 2] },
+    constants: ["i: int64[3, 2] = [1, 1, 0, 3, 1, 1]"],
+  },
+  { name: "DepthToSpace", text: "y = DepthToSpace(x) blocksize=2", by: { x: [1, 8, 2, 3] } },
+  { name: "DepthToSpace CRD", text: 'y = DepthToSpace(x) blocksize=2 mode="CRD"', by: { x: [1, 8, 2, 3] } },
+  { name: "SpaceToDepth", text: "y = SpaceToDepth(x) blocksize=2", by: { x: [1, 2, 4, 6] } },
+  { name: "Trilu", text: "y = Trilu(x) upper=0", by: { x: [2, 3, 3] } },
+  { name: "CumSum", text: "y = CumSum(x, a)", by: { x: [2, 4] }, constants: ["a: int64[] = [1]"] },
+  {
+    name: "CumSum exclusive",
+    text: "y = CumSum(x, a) exclusive=1",
+    by: { x: [2, 4] },
+    constants: ["a: int64[] = [1]"],
+  },
+];
