@@ -55,11 +55,15 @@ export function cyclesOf({ commands }: Emitted, { workOf }: Given, target: Targe
 /**
  * The commands of the planned jobs in the best order known, or where memory or other NPUs keep that from being the best, job
  * after job. `residency`: in moments that are jobs; `brief`: only the first share of SRAM is tried, for jobs in strips, which
- * are many and in an order that was chosen to fit. Throws OutOfSram.
+ * are many and in an order that was chosen to fit; `tasks`: those of the jobs. Throws OutOfSram.
  */
-export function arrange(given: Given, residency: Residency, target: Target, brief: boolean): Arranged {
-  const { jobs } = given;
-  const tasks = tasksOf(jobs, residency, target);
+export function arrange(
+  given: Given,
+  residency: Residency,
+  target: Target,
+  brief: boolean,
+  tasks = tasksOf(given.jobs, residency, target),
+): Arranged {
   let found: Arranged | undefined;
   let cycles = Number.POSITIVE_INFINITY;
   for (const share of brief ? SHARES.slice(0, 1) : SHARES) {

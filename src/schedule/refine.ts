@@ -46,6 +46,9 @@ const IMPROVED = 6;
 /** Of the starts of each of several spaces, and of all of them, so many are timed. */
 const [OF_A_SPACE, TIMED] = [2, 24];
 
+/** Starts estimated to take so many times the time of the best plan are no worse for being longer still. */
+const FAR = 1.3;
+
 /** Every job cut along its first axis into about so many pieces, or whole. */
 function uniform({ choices }: Space, pieces: number): Jobs {
   return choices.map((own) => {
@@ -60,10 +63,10 @@ function uniform({ choices }: Space, pieces: number): Jobs {
 }
 
 /** With all jobs cut alike, or each as is likeliest for it alone. */
-function startsOf(space: Space, search: Search): Start[] {
+function startsOf(space: Space, search: Search, limit: number): Start[] {
   const likeliest = space.choices.map(([first]) => first);
   return [likeliest, ...UNIFORM.map((pieces) => uniform(space, pieces))].map((jobs) => {
-    return { space, jobs, estimate: search.estimate(planOf(space, jobs)) };
+    return { space, jobs, estimate: search.estimate(planOf(space, jobs), limit) };
   });
 }
 
@@ -87,7 +90,7 @@ function improved({ space, jobs, estimate }: Start, search: Search): Start {
     for (const other of choices) {
       if (search.left <= 0) break;
       const changed = jobs.with(at, other);
-      const own = search.estimate(planOf(space, changed));
+      const own = search.estimate(planOf(space, changed), estimate);
       if (own < estimate) [jobs, estimate] = [changed, own];
     }
   }
@@ -95,7 +98,7 @@ function improved({ space, jobs, estimate }: Start, search: Search): Start {
 }
 
 /** Plans with one chain of layers in strips, those with the shortest estimates. */
-function stripsOf(entry: Prepared, search: Search): Candidate[] {
+function stripsOf(entry: Prepared, search: Search, known: Known, limit: number): Candidate[] {
   const { target } = search;
   const plain = new Set(entry.transfers.jobs);
   const found: Candidate[] = [];
@@ -104,11 +107,11 @@ function stripsOf(entry: Prepared, search: Search): Candidate[] {
     search.left -= own.transfers.jobs.length;
     const frame = frameOf(own, target, { share: 0.25, alone: false });
     const strips = new Set(own.transfers.jobs.filter((job) => !plain.has(job)));
-    const space = spaceOf(own, frame, target, new Map(), strips);
+    const space = spaceOf(own, frame, target, known, limit, strips);
     if (!space) continue;
     const first = space.choices.map(([one]) => one);
     const planned = planOf(space, first);
-    if (isSmall(planned, MOST_STRIPS)) found.push({ entry: own, planned, cycles: search.estimate(planned) });
+    if (isSmall(planned, MOST_STRIPS)) found.push({ entry: own, planned, cycles: search.estimate(planned, limit * HOPE) });
   }
   return found.sort((a, b) => a.cycles - b.cycles).slice(0, CHAINS);
 }
@@ -145,7 +148,9 @@ class Descent {
     const others = space.choices[at].flatMap((other) => {
       if (other === planned.jobs[at]) return [];
       const jobs = planned.jobs.with(at, other);
-      return [{ jobs, estimate: search.estimate(planOf(space, jobs)) }];
+      const limit = given.cycles * HOPE;
+      const estimate = search.estimate(planOf(space, jobs), limit);
+      return estimate < limit ? [{ jobs, estimate }] : [];
     });
     others.sort((a, b) => a.estimate - b.estimate);
     let best = given;
@@ -202,17 +207,18 @@ export function refineEntry(
     search,
   );
   const entries = [entry, ...(entry.divided?.() ?? [])];
+  const known: Known = new Map();
+  const limit = descent.best.cycles;
   const spaces = entries.flatMap((own) => {
-    const known: Known = new Map();
     const frames = framesOf(own, target).slice(0, Math.ceil(MOST_SPACES / entries.length));
-    return frames.flatMap((frame) => spaceOf(own, frame, target, known) ?? []);
+    return frames.flatMap((frame) => spaceOf(own, frame, target, known, limit) ?? []);
   });
-  const starts = spaces.flatMap((space) => startsOf(space, search)).sort((a, b) => a.estimate - b.estimate);
+  const starts = spaces.flatMap((space) => startsOf(space, search, limit * FAR)).sort((a, b) => a.estimate - b.estimate);
   search.allow(STEPS * PHASES[0]);
   const better = firstOf(starts, spaces, descent).map((start) => improved(start, search));
   better.sort((a, b) => a.estimate - b.estimate);
   search.allow(STEPS * PHASES[1]);
-  for (const strips of stripsOf(entry, search)) descent.strips(strips);
+  for (const strips of stripsOf(entry, search, known, descent.best.cycles)) descent.strips(strips);
   search.allow(STEPS * PHASES[2]);
   const timed: { candidate: Candidate; space: Space }[] = [];
   for (const start of better) {

@@ -15,8 +15,8 @@ export interface Small {
 
 type Pick = <T>(list: readonly T[]) => T;
 
-/** Convolutions, depthwise ones, pools and sums, each on the value before it or, now and then, an older one. */
-function image(net: Network, layers: number, pick: Pick): Value {
+/** Convolutions, depthwise ones, pools and sums, each on the value before it or, now and then, an older one; what none reads is an output. */
+function image(net: Network, layers: number, pick: Pick): Value[] {
   const sides = layers <= 3 ? [7, 10, 14, 20, 28] : [6, 7, 9, 12];
   const side = pick(sides);
   const values = [net.input("x", [1, pick([8, 16, 48, 96]), side, side])];
@@ -42,11 +42,11 @@ function image(net: Network, layers: number, pick: Pick): Value {
     unread.add(made);
     values.push(made);
   }
-  return values[values.length - 1];
+  return [...unread];
 }
 
 /** Products of matrices, with a softmax between two of them. */
-function sequence(net: Network, layers: number, pick: Pick): Value {
+function sequence(net: Network, layers: number, pick: Pick): Value[] {
   let x = net.input("x", [1, pick([8, 24, 96, 130]), pick([16, 64, 96])]);
   const scores = pick([0, 1, layers]);
   for (let layer = 0; layer < layers; layer++) {
@@ -57,7 +57,7 @@ function sequence(net: Network, layers: number, pick: Pick): Value {
       layer += 2;
     } else x = net.linear(x, pick([32, 96, 200]), pick([true, false]));
   }
-  return x;
+  return [x];
 }
 
 /** `draw`: another graph of the same seed, where one is too large to be tried in every way. */
@@ -66,11 +66,11 @@ export function smallOf(seed: number, draw = 0): Small {
   const pick: Pick = (list) => list[Math.floor(random() * list.length)];
   const layers = pick([2, 2, 3, 3, 4, 5]);
   const net = new Network(`small ${seed}`);
-  const last = pick([true, true, true, false]) ? image(net, layers, pick) : sequence(net, layers, pick);
+  const outputs = pick([true, true, true, false]) ? image(net, layers, pick) : sequence(net, layers, pick);
   const array = pick([[], [], ["array.rows=32", "array.columns=32"], ["array.rows=64", "array.columns=128"]]);
   const set = [
     pick(layers <= 3 ? ["sram=32MiB", "sram=1MiB", "sram=64KiB", "sram=32KiB"] : ["sram=32MiB", "sram=1MiB"]),
     ...array,
   ];
-  return { graph: net.finish([last]), target: loadTarget("ai4", { set }), set, layers };
+  return { graph: net.finish(outputs), target: loadTarget("ai4", { set }), set, layers };
 }

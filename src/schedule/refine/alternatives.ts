@@ -47,47 +47,93 @@ function transfersOf(job: TileJob): Grid[] {
   return [...piecesOf(job, 0, TRANSFERS), ...[1, 2].flatMap((at) => piecesOf(job, at, TRANSFERS.slice(1)))];
 }
 
-/** The plans of one job that fit beside what stays, the likeliest first. */
-function alternativesOf(
-  job: TileJob,
-  index: number,
-  places: Places,
-  room: number,
-  target: Target,
-  most?: number,
-): PlannedJob[] {
-  const fitting = (grids: readonly Grid[]): GridMemory[] =>
-    grids.flatMap((grid) => {
-      const ways = places.inputs.includes("package") && grid.length > 1 ? [true, false] : [false];
-      const found = ways.map((hold) => memoryOf(job, places, grid, target, hold));
-      return found.filter(({ single }) => single <= room);
-    });
-  const coarse = fitting(job.direct ? transfersOf(job) : gridsOf(job, STRIPS, CHANNELS));
-  const isCoarse = coarse.length >= FEW_GRIDS || job.direct !== undefined;
-  const memories = isCoarse ? coarse : fewTiles(fitting(gridsOf(job, FINE, FINE)));
-  const perCycle = dramBytesPerCycle(target);
-  const ranked = memories.map((memory) => {
-    const { cycles, traffic, tiles } = costOf(job, memory, target);
-    const price = Math.max(cycles, traffic / perCycle) + tiles * TILE_PRICE;
-    // Where two tiles do not fit side by side, nothing is brought in ahead.
-    return { memory, price: memory.double <= room ? price : price + Math.min(cycles, traffic / perCycle) };
-  });
-  ranked.sort((a, b) => a.price - b.price);
-  const alike = new Map<number, number>();
-  const varied = ranked.filter(({ memory: { tiles } }) => {
-    const before = alike.get(tiles) ?? 0;
-    alike.set(tiles, before + 1);
-    return before < ALIKE;
-  });
-  return varied
-    .slice(0, most ?? (isCoarse ? MOST_GRIDS : MOST_FINE))
-    .map(({ memory: { grid, hold } }) => planJob(job, index, grid, places, hold));
+/** A grid with what it costs, and the plan of its tiles once somebody asks for it. */
+interface Ranked {
+  readonly memory: GridMemory;
+  /** Of the job's engine. */
+  readonly cycles: number;
+  /** Of the DRAM. */
+  readonly moves: number;
+  planned?: PlannedJob;
 }
 
-/** Those with not many more tiles than the fewest. */
-function fewTiles(memories: readonly GridMemory[]): GridMemory[] {
-  const fewest = memories.reduce((least, { tiles }) => Math.min(least, tiles), Number.POSITIVE_INFINITY);
-  return memories.filter(({ tiles }) => tiles <= fewest * TILE_SPREAD);
+/** All grids of one job with its operands at certain places: large pieces, and as soon as they are asked for, small ones. */
+interface Grids {
+  readonly coarse: readonly Ranked[];
+  fine?: readonly Ranked[];
+  /** By the room beside what stays: the likeliest first. */
+  readonly fitting: Map<number, readonly Ranked[]>;
+}
+
+/** The grids of jobs by where their operands are. */
+export type Known = Map<Job, Map<string, Grids>>;
+
+function rank(job: TileJob, places: Places, grids: readonly Grid[], target: Target): Ranked[] {
+  const perCycle = dramBytesPerCycle(target);
+  return grids.flatMap((grid) => {
+    const ways = places.inputs.includes("package") && grid.length > 1 ? [true, false] : [false];
+    return ways.flatMap((hold): Ranked[] => {
+      const memory = memoryOf(job, places, grid, target, hold);
+      if (memory.single > target.sram.bytes) return [];
+      const { cycles, traffic } = costOf(job, memory, target);
+      return [{ memory, cycles, moves: traffic / perCycle }];
+    });
+  });
+}
+
+/** The grids of one job that fit beside what stays, the likeliest first. */
+function fittingGrids(job: TileJob, places: Places, room: number, target: Target, known: Known): readonly Ranked[] {
+  const own = known.get(job) ?? new Map<string, Grids>();
+  known.set(job, own);
+  const key = JSON.stringify(places);
+  const grids: Grids = own.get(key) ?? {
+    coarse: rank(job, places, job.direct ? transfersOf(job) : gridsOf(job, STRIPS, CHANNELS), target),
+    fitting: new Map(),
+  };
+  own.set(key, grids);
+  const found = grids.fitting.get(room) ?? likeliest(job, places, room, target, grids);
+  grids.fitting.set(room, found);
+  return found;
+}
+
+function likeliest(job: TileJob, places: Places, room: number, target: Target, grids: Grids): readonly Ranked[] {
+  const coarse = grids.coarse.filter(({ memory: { single } }) => single <= room);
+  const isCoarse = job.direct || coarse.filter(({ memory: { double } }) => double <= room).length >= FEW_GRIDS;
+  let fitting = coarse;
+  if (!isCoarse) {
+    grids.fine ??= rank(job, places, gridsOf(job, FINE, FINE), target);
+    fitting = fewTiles(
+      grids.fine.filter(({ memory: { single } }) => single <= room),
+      room,
+    );
+  }
+  // Where two tiles do not fit side by side, nothing is brought in ahead.
+  const price = ({ memory: { tiles, double }, cycles, moves }: Ranked) =>
+    (double <= room ? Math.max(cycles, moves) : cycles + moves) + tiles * TILE_PRICE;
+  const alike = new Map<number, number>();
+  const varied = fitting
+    .toSorted((a, b) => price(a) - price(b))
+    .filter(({ memory: { tiles } }) => {
+      const before = alike.get(tiles) ?? 0;
+      alike.set(tiles, before + 1);
+      return before < ALIKE;
+    });
+  return varied.slice(0, isCoarse ? MOST_GRIDS : MOST_FINE);
+}
+
+/** The plan of a job's tiles, which is made once. */
+function planOf(job: TileJob, index: number, places: Places, one: Ranked): PlannedJob {
+  if (one.planned?.index !== index) one.planned = planJob(job, index, one.memory.grid, places, one.memory.hold);
+  return one.planned;
+}
+
+/** Those with not many more tiles than the fewest: alone, or of those of which two fit side by side. */
+function fewTiles(grids: readonly Ranked[], room: number): Ranked[] {
+  const fewest = (some: readonly Ranked[]) =>
+    some.reduce((least, { memory: { tiles } }) => Math.min(least, tiles), Number.POSITIVE_INFINITY);
+  const doubled = grids.filter(({ memory: { double } }) => double <= room);
+  const [all, twice] = [fewest(grids), fewest(doubled)];
+  return grids.filter(({ memory: { tiles, double } }) => tiles <= (double <= room ? twice : all) * TILE_SPREAD);
 }
 
 /** A way to keep tensors in SRAM, with what every job could be under it. */
@@ -98,48 +144,54 @@ export interface Space {
   readonly choices: readonly (readonly Planned["jobs"][number][])[];
 }
 
-/** Of one entry: what its jobs can be, by where their operands are and by the room beside what stays. */
-export type Known = Map<string, readonly PlannedJob[]>;
+/** Grids whose work is more than so many times the time of the best plan known, with the least of all other jobs, are left out. */
+const DOUBTFUL = 1.1;
 
 /**
- * Undefined where a job has no grid that fits. `strips`: the entry's jobs that are strips, each of them one tile; the others have one
- * choice then.
+ * Undefined where a job has no grid that fits, or none with which the whole could take less than `limit` cycles. `strips`: the
+ * entry's jobs that are strips, each of them one tile; the others have one choice then.
  */
 export function spaceOf(
   entry: Prepared,
   frame: Frame,
   target: Target,
   known: Known,
+  limit: number,
   strips?: ReadonlySet<Job>,
 ): Space | undefined {
+  const { jobs } = entry.transfers;
+  const grids = jobs.map((job, index) => {
+    const places = frame.places[index];
+    if (job.kind === "cpu" || !places) return undefined;
+    const room = target.sram.bytes - frame.residency.tops[0][index];
+    if (!strips?.has(job)) return fittingGrids(job, places, room, target, known);
+    const memory = memoryOf(job, places, [], target);
+    return memory.single <= room ? [{ memory, cycles: 0, moves: 0 }] : [];
+  });
+  const least = (at: number, of: "cycles" | "moves") =>
+    (grids[at] ?? []).reduce((some, one) => Math.min(some, one[of]), Number.POSITIVE_INFINITY);
+  const work = new Map<string, number>();
+  const add = (unit: string, cycles: number) => work.set(unit, (work.get(unit) ?? 0) + cycles);
+  jobs.forEach((job, at) => {
+    if (job.kind === "cpu" || !grids[at]) return;
+    add(job.engine, least(at, "cycles"));
+    add("dram", least(at, "moves"));
+  });
   const choices: (readonly Planned["jobs"][number][])[] = [];
-  for (const [index, job] of entry.transfers.jobs.entries()) {
-    const own = choicesOf(job, index, frame, target, known, strips);
-    if (own.length === 0) return undefined;
-    choices.push(own);
+  for (const [at, job] of jobs.entries()) {
+    const places = frame.places[at];
+    const own = grids[at];
+    if (job.kind === "cpu") choices.push([{ job }]);
+    else if (!places || !own) choices.push([idleJob(job, at, frame)]);
+    else {
+      const spare = (unit: string) => limit * DOUBTFUL - (work.get(unit) ?? 0);
+      const [cycles, moves] = [least(at, "cycles") + spare(job.engine), least(at, "moves") + spare("dram")];
+      const hopeful = own.filter((one) => one.cycles < cycles && one.moves < moves);
+      if (hopeful.length === 0) return undefined;
+      choices.push((strips ? hopeful.slice(0, 1) : hopeful).map((one) => planOf(job, at, places, one)));
+    }
   }
   return { frame, entry, choices };
-}
-
-function choicesOf(
-  job: Job,
-  index: number,
-  frame: Frame,
-  target: Target,
-  known: Known,
-  strips?: ReadonlySet<Job>,
-): Space["choices"][number] {
-  if (job.kind === "cpu") return [{ job }];
-  const places = frame.places[index];
-  if (!places) return [idleJob(job, index, frame)];
-  const room = target.sram.bytes - frame.residency.tops[0][index];
-  if (!strips?.has(job)) {
-    const key = `${index} ${room} ${JSON.stringify(places)}`;
-    const found = known.get(key) ?? alternativesOf(job, index, places, room, target, strips && 1);
-    known.set(key, found);
-    return found;
-  }
-  return memoryOf(job, places, [], target).single <= room ? [planJob(job, index, [], places)] : [];
 }
 
 const FEW_ROOTS = 4;

@@ -2,7 +2,7 @@
 import { forwards } from "../list.ts";
 import { bestSequence, type Sequence } from "../order.ts";
 import type { Planned } from "../plan.ts";
-import { type Step, type Tasks, tasksOf } from "../tasks.ts";
+import type { Step, Tasks } from "../tasks.ts";
 import type { Candidate, Search } from "./search.ts";
 
 /** Of this many tiles and more no orders are searched. */
@@ -70,9 +70,8 @@ function someOrders({ jobs }: Planned, { steps }: Tasks, before: readonly Readon
 
 /** A plan with a better order of its tiles than the rules find; as it is where none is found. */
 export function betterOrder(given: Candidate, search: Search): Candidate {
-  const { jobs, residency } = given.planned;
   const capacity = search.target.sram.bytes;
-  const tasks = tasksOf(jobs, residency, search.target);
+  const tasks = search.tasksOf(given.planned);
   const taskOf = new Map<string, number>();
   tasks.steps.forEach((step, task) => {
     if (step) taskOf.set(`${step.job} ${step.tile}`, task);

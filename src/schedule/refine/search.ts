@@ -5,11 +5,13 @@ import type { Target } from "../../target/schema.ts";
 import { alignUp } from "../allocate.ts";
 import { arrange, arrangeAs, cyclesOf, type Given } from "../arrange.ts";
 import { OutOfSram } from "../emit.ts";
-import { bestSequence, type Sequence } from "../order.ts";
+import { estimatedEnd, type Sequence } from "../order.ts";
 import type { Planned, Prepared } from "../plan.ts";
 import type { Command } from "../program.ts";
-import { tasksOf } from "../tasks.ts";
+import type { PlannedJob } from "../stream.ts";
+import type { Tasks } from "../tasks.ts";
 import type { Root } from "../view.ts";
+import { Pieces } from "./pieces.ts";
 
 /** A plan of an entry, and how long it takes. */
 export interface Candidate {
@@ -26,11 +28,13 @@ export class Search {
   left = 0;
   readonly target: Target;
   private readonly known = new Map<string, number>();
-  private readonly estimates = new Map<string, number>();
+  private readonly estimates = new Map<string, { readonly cycles: number; readonly isExact: boolean }>();
+  private readonly pieces: Pieces;
   private readonly ids = new Map<object, number>();
 
   constructor(target: Target) {
     this.target = target;
+    this.pieces = new Pieces(target);
   }
 
   /** Allows so many further steps. */
@@ -81,7 +85,7 @@ export class Search {
     const given = this.given(planned);
     let cycles = Number.POSITIVE_INFINITY;
     try {
-      cycles = cyclesOf(arrange(given, residency, this.target, brief), given, this.target);
+      cycles = cyclesOf(arrange(given, residency, this.target, brief, this.tasksOf(planned)), given, this.target);
     } catch (error) {
       if (!(error instanceof OutOfSram)) throw error;
     }
@@ -97,15 +101,38 @@ export class Search {
     return found ? cyclesOf(found, given, this.target) : Number.POSITIVE_INFINITY;
   }
 
-  /** As the tiles would take without hazards of memory and drains: about what `time` says. */
-  estimate({ jobs, residency }: Planned): number {
+  /** The tasks of a plan. */
+  tasksOf({ jobs, residency }: Planned): Tasks {
+    return this.pieces.tasksOf(jobs.filter(isTiled), residency);
+  }
+
+  /** Cycles that the jobs keep the busiest unit busy: no order takes less. */
+  workOf(jobs: Planned["jobs"]): number {
+    const works = new Float64Array(4);
+    for (const one of jobs) {
+      if (isTiled(one)) for (const [unit, cycles] of this.pieces.worksOf(one).entries()) works[unit] += cycles;
+    }
+    return Math.max(...works);
+  }
+
+  /** As the tiles would take without hazards of memory and drains: about what `time` says; not below `limit` where that is more. */
+  estimate(planned: Planned, limit = Number.POSITIVE_INFINITY): number {
+    const { jobs, residency } = planned;
     const key = [...jobs, residency].map((one) => this.idOf(one)).join(" ");
     const known = this.estimates.get(key);
-    if (known !== undefined) return known;
-    const tasks = tasksOf(jobs, residency, this.target);
-    this.left -= 1 + tasks.count / 8;
-    const { cycles } = bestSequence(tasks, this.target.sram.bytes, 1);
-    this.estimates.set(key, cycles);
-    return cycles;
+    if (known !== undefined && (known.isExact || known.cycles >= limit)) return known.cycles;
+    const work = this.workOf(jobs);
+    let found = { cycles: work, isExact: false };
+    if (work < limit) {
+      const tasks = this.tasksOf(planned);
+      found = estimatedEnd(tasks, this.target.sram.bytes, limit);
+      this.left -= found.isExact ? 1 + tasks.count / 8 : 1;
+    }
+    this.estimates.set(key, found);
+    return found.cycles;
   }
+}
+
+function isTiled(one: Planned["jobs"][number]): one is PlannedJob {
+  return "tiles" in one;
 }
