@@ -31,7 +31,11 @@ const PATIENCE = 1.01;
 /** Of the SRAM that resident tensors may take at once; the rest is for what streams, and for gaps. */
 const SHARES = [0.9, 0.7, 0.5];
 
-export type Arranged = Emitted & { readonly sramLowerBoundBytes: number };
+export type Arranged = Emitted & {
+  readonly sramLowerBoundBytes: number;
+  /** Whose order it is; undefined: job after job. */
+  readonly sequence?: Sequence;
+};
 
 /** What a program is emitted from, whatever its order. */
 export interface Given extends Omit<EmitInput, "steps" | "residency" | "sramBytes" | "alignment"> {
@@ -88,7 +92,7 @@ export function arrangeAs(
   target: Target,
 ): Arranged | undefined {
   const settled = settleResidents(given.jobs, residency, sequence, target, given.apart);
-  return settled && unlessOutOfSram(() => emitted(given, settled, sequence.steps, target));
+  return settled && unlessOutOfSram(() => ({ ...emitted(given, settled, sequence.steps, target), sequence }));
 }
 
 function unlessOutOfSram<T>(run: () => T): T | undefined {

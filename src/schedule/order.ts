@@ -11,12 +11,14 @@ export interface Sequence {
 }
 
 /** The longest way from a task to the end. */
-function tails({ count, cycles, latency, after }: Tasks): Float64Array {
+function tails({ count, cycles, latency, after, follows }: Tasks): Float64Array {
   const tail = new Float64Array(count);
   for (let task = count - 1; task >= 0; task--) {
-    let most = 0;
-    for (const other of after[task]) most = Math.max(most, tail[other]);
-    tail[task] = cycles[task] + latency[task] + most;
+    let most = latency[task];
+    for (const other of after[task]) {
+      most = Math.max(most, tail[other] + (follows?.[other] === task ? 0 : latency[task]));
+    }
+    tail[task] = cycles[task] + most;
   }
   return tail;
 }
@@ -69,12 +71,15 @@ function bestTimes(tasks: Tasks, capacity: number, rounds: number, tail = tails(
 }
 
 /** No order ends sooner: the longest way through the tasks, and the work of a unit between the shortest ways to it and from it. */
-function leastEnd({ count, unit, cycles, latency, before }: Tasks, tail: Float64Array): number {
+function leastEnd({ count, unit, cycles, latency, before, follows }: Tasks, tail: Float64Array): number {
   const head = new Float64Array(count);
   const work: { head: number; cycles: number; tail: number }[] = [];
   let least = 0;
   for (let task = 0; task < count; task++) {
-    for (const other of before[task]) head[task] = Math.max(head[task], head[other] + cycles[other] + latency[other]);
+    for (const other of before[task]) {
+      const waits = follows?.[task] === other ? 0 : latency[other];
+      head[task] = Math.max(head[task], head[other] + cycles[other] + waits);
+    }
     least = Math.max(least, head[task] + tail[task]);
     const after = tail[task] - cycles[task];
     work[unit[task]] ??= { head: Number.POSITIVE_INFINITY, cycles: 0, tail: Number.POSITIVE_INFINITY };

@@ -7,7 +7,7 @@ import { type Candidate, Search } from "./refine/search.ts";
 import { chainsOf } from "./refine/strips.ts";
 
 /** Tiles that may be scheduled in all. */
-const STEPS = 12_000;
+const STEPS = 8_000;
 /** Programs of more jobs, or tiles, are left as they are. */
 const [MOST_JOBS, MOST_TILES] = [14, 20_000];
 /** Choices of what stays in SRAM that are looked at. */
@@ -126,7 +126,7 @@ class Descent {
   }
 
   private time({ entry }: Space, planned: Planned): Candidate {
-    const found = { entry, planned, cycles: this.search.time(planned, false) };
+    const found = { entry, ...this.search.time(planned, false) };
     if (found.cycles < this.best.cycles) this.best = found;
     return found;
   }
@@ -134,8 +134,8 @@ class Descent {
   /** A plan with an estimate. */
   strips({ entry, planned, cycles: estimate }: Candidate): void {
     if (estimate >= this.best.cycles * HOPE || this.search.left <= 0) return;
-    const cycles = this.search.time(planned, true);
-    if (cycles < this.best.cycles) this.best = { entry, planned, cycles };
+    const timed = this.search.time(planned, true);
+    if (timed.cycles < this.best.cycles) this.best = { entry, ...timed };
   }
 
   start({ space, jobs }: Start): Candidate {
@@ -203,7 +203,7 @@ export function refineEntry(
   if (entry.transfers.jobs.length > MOST_JOBS || !isSmall(found.planned, MOST_STRIPS)) return found;
   const search = new Search(target);
   const descent = new Descent(
-    { ...found, cycles: search.time(found.planned, found.entry.inDram !== undefined) },
+    { ...found, cycles: search.time(found.planned, found.entry.inDram !== undefined).cycles },
     search,
   );
   const entries = [entry, ...(entry.divided?.() ?? [])];

@@ -28,6 +28,8 @@ export interface Tasks {
   readonly latency: Float64Array;
   readonly before: readonly (readonly number[])[];
   readonly after: readonly (readonly number[])[];
+  /** By task: the one of its unit that it comes after for the sake of the order only, whose latency it does not wait for; -1: none. */
+  readonly follows?: Int32Array;
   /** The step that a task is; undefined for loads and stores beside one. */
   readonly steps: readonly (Step | undefined)[];
   /** Tensors that lie in SRAM as long as tasks touch them. */
@@ -98,6 +100,7 @@ class Builder {
   readonly cycles: number[] = [];
   readonly latency: number[] = [];
   readonly before: number[][] = [];
+  readonly follows: number[] = [];
   readonly steps: (Step | undefined)[] = [];
   readonly rooms: readonly Room[];
   readonly touches: (readonly number[])[] = [];
@@ -126,6 +129,7 @@ class Builder {
     this.cycles.push(cycles);
     this.latency.push(latency);
     this.before.push(before);
+    this.follows.push(-1);
     this.steps.push(step);
     this.touches.push(touches);
     return this.unit.length - 1;
@@ -196,10 +200,12 @@ class Builder {
       if (!output) {
         reaches.push(this.touch(places.output === "direct" ? this.dram : this.sram, at, result, true, before));
       }
-      if (chained && last !== undefined) before.add(last);
+      const follows = chained && last !== undefined && !before.has(last) ? last : -1;
+      if (follows >= 0) before.add(follows);
       const { cycles, latency } = this.tileCost(job, box, needs, costs);
       const unit = unitOf(job.engine, job.npu ?? 0);
       const task = this.task(unit, cycles, [...before], { job: at, tile: number }, touched, latency);
+      this.follows[task] = follows;
       for (const reach of reaches) reach(task);
       // The block is loaded no later than just before its tile: who overwrites its source comes after the tile.
       for (const item of items)
@@ -257,6 +263,7 @@ export interface JobTasks {
   readonly cycles: readonly number[];
   readonly latency: readonly number[];
   readonly before: readonly (readonly number[])[];
+  readonly follows: readonly number[];
   readonly steps: readonly (Step | undefined)[];
   /** What they read and write in SRAM, and in DRAM. */
   readonly sram: ReadonlyMap<Root, readonly Access[]>;
@@ -269,8 +276,8 @@ export function tasksOfJob(planned: PlannedJob, target: Target): JobTasks {
   builder.job(planned, planned.index);
   const accesses = (touched: Touched) =>
     new Map([...touched].map(([root, lists]) => [root, lists.flatMap(({ list }) => list)] as const));
-  const { unit, cycles, latency, before, steps } = builder;
-  return { unit, cycles, latency, before, steps, sram: accesses(builder.sram), dram: accesses(builder.dram) };
+  const { unit, cycles, latency, before, follows, steps } = builder;
+  return { unit, cycles, latency, before, follows, steps, sram: accesses(builder.sram), dram: accesses(builder.dram) };
 }
 
 /** The tasks of planned jobs, in program order: whatever a task waits for has a smaller number. */

@@ -74,7 +74,7 @@ export class Pieces {
     return this.pieceOf(planned).works;
   }
 
-  /** As `tasksOf`. */
+  /** As `tasksOf`, and with what only follows for the sake of the order. */
   tasksOf(jobs: readonly PlannedJob[], residency: Planned["residency"]): Tasks {
     const pieces = jobs.map((one) => this.pieceOf(one));
     const room = this.rooms.get(residency) ?? roomsOf(residency);
@@ -82,6 +82,7 @@ export class Pieces {
     const count = pieces.reduce((sum, { unit }) => sum + unit.length, 0);
     const [unit, cycles, latency] = [new Int32Array(count), new Float64Array(count), new Float64Array(count)];
     const before: number[][] = [];
+    const follows = new Int32Array(count);
     const after: number[][] = Array.from({ length: count }, () => []);
     const steps: Tasks["steps"][number][] = [];
     const touches: (readonly number[])[] = [];
@@ -97,6 +98,7 @@ export class Pieces {
       for (const [task, own] of piece.before.entries()) {
         before.push(own.map((other) => other + first));
         for (const other of own) after[other + first].push(first + task);
+        follows[first + task] = piece.follows[task] < 0 ? -1 : piece.follows[task] + first;
         steps.push(piece.steps[task]);
         touches.push(piece.steps[task] ? touched : nothing);
       }
@@ -109,6 +111,6 @@ export class Pieces {
         });
       }
     }
-    return { count, unit, cycles, latency, before, after, steps, rooms: room[0], touches };
+    return { count, unit, cycles, latency, before, after, follows, steps, rooms: room[0], touches };
   }
 }

@@ -20,6 +20,8 @@ export interface Candidate {
   readonly cycles: number;
 }
 
+type Timed = Pick<Candidate, "planned" | "cycles">;
+
 /** What an evaluation costs beside its tiles. */
 const FIXED = 6;
 
@@ -27,7 +29,7 @@ export class Search {
   /** Steps that are left. */
   left = 0;
   readonly target: Target;
-  private readonly known = new Map<string, number>();
+  private readonly known = new Map<string, Timed>();
   private readonly estimates = new Map<string, { readonly cycles: number; readonly isExact: boolean }>();
   private readonly pieces: Pieces;
   private readonly ids = new Map<object, number>();
@@ -75,22 +77,24 @@ export class Search {
     this.left -= FIXED + jobs.reduce((sum, one) => sum + ("tiles" in one ? one.tiles.length : 1), 0);
   }
 
-  /** As the whole program will take; infinite where memory does not suffice. */
-  time(planned: Planned, brief: boolean): number {
+  /** A plan, in the order that was found for it, with what the whole program will take: infinite where memory does not suffice. */
+  time(planned: Planned, brief: boolean): Timed {
     const { jobs, residency } = planned;
     const key = `${planned.apart} ${[...jobs, residency].map((one) => this.idOf(one)).join(" ")}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
     this.spend(planned);
     const given = this.given(planned);
-    let cycles = Number.POSITIVE_INFINITY;
+    let found: Timed = { planned, cycles: Number.POSITIVE_INFINITY };
     try {
-      cycles = cyclesOf(arrange(given, residency, this.target, brief, this.tasksOf(planned)), given, this.target);
+      const arranged = arrange(given, residency, this.target, brief, this.tasksOf(planned));
+      const { sequence } = arranged;
+      found = { planned: { ...planned, sequence }, cycles: cyclesOf(arranged, given, this.target) };
     } catch (error) {
       if (!(error instanceof OutOfSram)) throw error;
     }
-    this.known.set(key, cycles);
-    return cycles;
+    this.known.set(key, found);
+    return found;
   }
 
   /** In a certain order of the tiles. */
