@@ -111,7 +111,8 @@ function stripsOf(entry: Prepared, search: Search, known: Known, limit: number):
     if (!space) continue;
     const first = space.choices.map(([one]) => one);
     const planned = planOf(space, first);
-    if (isSmall(planned, MOST_STRIPS)) found.push({ entry: own, planned, cycles: search.estimate(planned, limit * HOPE) });
+    if (isSmall(planned, MOST_STRIPS))
+      found.push({ entry: own, planned, cycles: search.estimate(planned, limit * HOPE) });
   }
   return found.sort((a, b) => a.cycles - b.cycles).slice(0, CHAINS);
 }
@@ -213,7 +214,9 @@ export function refineEntry(
     const frames = framesOf(own, target).slice(0, Math.ceil(MOST_SPACES / entries.length));
     return frames.flatMap((frame) => spaceOf(own, frame, target, known, limit) ?? []);
   });
-  const starts = spaces.flatMap((space) => startsOf(space, search, limit * FAR)).sort((a, b) => a.estimate - b.estimate);
+  const starts = spaces
+    .flatMap((space) => startsOf(space, search, limit * FAR))
+    .sort((a, b) => a.estimate - b.estimate);
   search.allow(STEPS * PHASES[0]);
   const better = firstOf(starts, spaces, descent).map((start) => improved(start, search));
   better.sort((a, b) => a.estimate - b.estimate);

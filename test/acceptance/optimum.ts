@@ -3,12 +3,14 @@ import { type Judged, judge } from "../optimum/judge.ts";
 import { type AcceptanceOptions, attempt, type Outcome } from "./check.ts";
 
 const GRAPHS = 200;
+/** Of the first graph: none of them is one that the scheduler was made with. */
+const FIRST_SEED = 10_000;
 const LARGEST_RATIO = 1.02;
 
 /** `samples`: graphs. */
 export async function* optimum({ samples = GRAPHS }: AcceptanceOptions): AsyncIterable<Outcome> {
   const judged: (Judged & { readonly seed: number })[] = [];
-  for (let seed = 0; seed < samples; seed++) {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + samples; seed++) {
     const outcome = await attempt(`graph ${seed}`, async () => {
       const found = judge(seed);
       judged.push({ ...found, seed });
