@@ -77,7 +77,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   const teacher = await importTeacher(recipe);
 
   await enter("data", options, watch);
-  const data = await openBuildData(recipe, teacher.graph, options.signal);
+  const data = await openBuildData(recipe, teacher.graph, options);
   const tool = toolFacts().compiler;
   const locked = lockOf({ teacher: teacher.lineage, data: data.lineage, target: targetDigest(target), tool });
   if (options.lock === "check") checkLock(lockPath(recipe), recipe.name, locked);

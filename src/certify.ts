@@ -66,7 +66,7 @@ export interface CertifyResult extends Measured {
 
 /** What `certify --json` prints. */
 export interface CertifyDocument extends CertifyResult {
-  readonly schema: "optimus-compile/certify@1";
+  readonly schema: "optimus-compile/certify@2";
   readonly artifact: string;
   /** Of the certifying process, at its peak. */
   readonly peakRssBytes: number;
@@ -193,6 +193,7 @@ async function runSamples(
   const kept = keepOutcomes(cache, work, {
     teacher: { digest: lineage.teacher.digest, external: lineage.teacher.external },
     tool: toolFacts(),
+    ...(cache !== undefined && dataset.origin && { origin: dataset.origin() }),
     ...(pem !== undefined && { key: readPrivateKey(pem) }),
     ...(warn && { warn }),
   });

@@ -68,9 +68,9 @@ export async function emulateArtifact(path: string, options: EmulateOptions): Pr
     const replay = traceRun === undefined ? undefined : drawnRun(timeline, target, traceRun, drawing);
     writeFileAtomic(trace, [Buffer.from(JSON.stringify(traceOf(program, timeline, target, replay)))]);
   }
-  const { boundCycles } = latency;
+  const { floorCycles } = latency;
   const { worstCaseCycles: worstCase } = contention;
-  const needed = { bound: boundCycles, ...(worstCase !== undefined && { worstCase }) };
+  const needed = { floor: floorCycles, ...(worstCase !== undefined && { worstCase }) };
   const deadline = judgeDeadline(target, profile, needed);
   const timed = {
     profile,

@@ -170,10 +170,10 @@ function accuracyOf({ accuracy, data }: Evidence): AccuracyModel {
 }
 
 function costOf({ latency, memory, energy, artifactBytes }: Evidence): Cost {
-  const { cycles, ms, boundCycles, efficiency, clockGHz, capped } = latency;
+  const { cycles, ms, floorCycles, efficiency, clockGHz, capped } = latency;
   return {
     ...{ cycles, ms },
-    ...(boundCycles !== undefined && { boundCycles }),
+    ...(floorCycles !== undefined && { floorCycles }),
     ...(efficiency !== undefined && { efficiency }),
     ...(clockGHz !== undefined && { clockGHz }),
     ...(capped !== undefined && { capped }),

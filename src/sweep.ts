@@ -26,7 +26,7 @@ export interface Figures {
   readonly cycles: number;
   readonly ms: number;
   /** What no schedule could beat under the variant, and what of the chip sets it. */
-  readonly boundCycles: number;
+  readonly floorCycles: number;
   readonly bound: "array" | "vector" | "DRAM";
   readonly efficiency: number;
   readonly dramBytes: number;
@@ -109,9 +109,9 @@ export function figuresOf(
     const { cycles, ms, dramBytes, sramPeakBytes } = timing;
     const figures: Figures = {
       ...{ cycles, ms, dramBytes, sramPeakBytes, clockGHz: clocked.clockGHz, mJ: energy.mJ },
-      boundCycles: bound.boundCycles,
+      floorCycles: bound.floorCycles,
       bound: units.reduce((most, unit) => (unit[1] > most[1] ? unit : most))[0],
-      efficiency: bound.boundCycles / cycles,
+      efficiency: bound.floorCycles / cycles,
     };
     return { figures };
   } catch (error) {

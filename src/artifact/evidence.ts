@@ -4,7 +4,7 @@ import { CompileError } from "../error.ts";
 import { type SealedArtifact, sha256 } from "./container.ts";
 import type { Statement } from "./statement.ts";
 
-export const EVIDENCE_SCHEMA = "optimus-compile/evidence@1";
+export const EVIDENCE_SCHEMA = "optimus-compile/evidence@2";
 
 const Sha256 = z.strictObject({ sha256: z.string() });
 const Provenance = z.object({

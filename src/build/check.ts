@@ -12,8 +12,8 @@ import type { Target } from "../target/schema.ts";
 
 /** Before scheduling: throws model/impossible-deadline where the bound alone is beyond the profile's deadline. */
 export function requirePossible(graph: Graph, target: Target, profile: string): void {
-  const { boundCycles } = boundOf(graph, target, { profile, npus: target.npus });
-  const says = impossibleDeadline(target, profile, boundCycles);
+  const { floorCycles } = boundOf(graph, target, { profile, npus: target.npus });
+  const says = impossibleDeadline(target, profile, floorCycles);
   if (says === undefined) return;
   const slowest = slowestLayer(graph, target);
   const share = slowest && ` (the most, ${slowest.cycles} cycles, is for ${slowest.layer})`;
@@ -28,9 +28,9 @@ export function deadlineOf(program: Program, graph: Graph, given: Target, profil
   // At the clock that the profile's power cap allows.
   const { target } = operate(program, given, { profile });
   const { worstCaseCycles } = contend(program, target, { profile, runs: 0 });
-  const { boundCycles } = boundOf(graph, target, { profile, npus: program.npus });
+  const { floorCycles } = boundOf(graph, target, { profile, npus: program.npus });
   const worst = worstCaseCycles === undefined ? {} : { worstCase: worstCaseCycles };
-  return judgeDeadline(target, profile, { ...worst, bound: boundCycles });
+  return judgeDeadline(target, profile, { ...worst, floor: floorCycles });
 }
 
 export function missedDeadline({ says }: DeadlineVerdict): CompileError {

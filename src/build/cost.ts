@@ -20,8 +20,8 @@ export function cost(
   options: ScheduleOptions & { readonly profile?: string } = {},
 ): GraphCost {
   if (!graph.nodes.every(({ domain }) => domain === "npu")) {
-    const { boundCycles, compulsoryBytes } = boundOf(asInteger(graph), target, options);
-    return { cycles: boundCycles, dramBytes: compulsoryBytes };
+    const { floorCycles, compulsoryBytes } = boundOf(asInteger(graph), target, options);
+    return { cycles: floorCycles, dramBytes: compulsoryBytes };
   }
   const { program } = schedule(graph, target, options);
   const timing = timeProgram(program, target, options.profile === undefined ? {} : { profile: options.profile });

@@ -1,10 +1,12 @@
 import type { Lineage } from "../artifact/lineage.ts";
+import { type Cache, openCache } from "../cache/store.ts";
 import { type DataSpec, type Dataset, openDataset } from "../data/dataset.ts";
-import { checkDisjoint, digestOf, fingerprintsOf } from "../data/disjoint.ts";
+import { checkDisjoint, digestOf, type Fingerprint, fingerprintsOf } from "../data/disjoint.ts";
 import { checkInputs, fitSample, type Wanted } from "../data/fit.ts";
 import { type Graph, isStatic, type Tensor } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
 import type { Recipe } from "../recipe.ts";
+import { toolFacts } from "../tool.ts";
 
 /** What a build may look at. The certification data is not among it. */
 export interface BuildData {
@@ -14,12 +16,18 @@ export interface BuildData {
   close(): void;
 }
 
+export interface DataOptions {
+  readonly signal?: AbortSignal;
+  /** The folder that fingerprints of data with an origin are kept in; without one all samples are read. */
+  readonly cache?: string;
+}
+
 /** Throws what openDataset and checkInputs throw, and usage/leak where splits share a sample or a source. */
-export async function openBuildData(recipe: Recipe, graph: Graph, signal?: AbortSignal): Promise<BuildData> {
+export async function openBuildData(recipe: Recipe, graph: Graph, options: DataOptions = {}): Promise<BuildData> {
   const wanted = wantedOf(graph);
-  const calibration = await openSplit("calibration", recipe.data.calibration, recipe.folder, wanted, signal);
+  const calibration = await openSplit("calibration", recipe.data.calibration, recipe.folder, wanted, options);
   const { selection: spec } = recipe.data;
-  const selection = spec && (await openSplit("selection", spec, recipe.folder, wanted, signal));
+  const selection = spec && (await openSplit("selection", spec, recipe.folder, wanted, options));
   const splits = new Map([["calibration", calibration.lineage.samples]]);
   if (selection !== undefined) splits.set("selection", selection.lineage.samples);
   checkDisjoint(splits);
@@ -46,11 +54,21 @@ export function wantedOf(graph: Graph): Wanted {
   return wanted;
 }
 
-async function openSplit(name: string, spec: DataSpec, folder: string, wanted: Wanted, signal?: AbortSignal) {
+async function openSplit(name: string, spec: DataSpec, folder: string, wanted: Wanted, options: DataOptions) {
   const dataset = await openDataset(spec, folder);
   checkInputs(dataset, wanted, name);
-  const samples = await fingerprintsOf(dataset, signal);
+  const samples = await keptFingerprints(dataset, spec, options);
   return { dataset, samples: asSamples(dataset, wanted), lineage: { digest: digestOf(samples), samples } };
+}
+
+/** Data that says what it comes from is not made again to be compared: origin, options and program decide every sample. */
+async function keptFingerprints(dataset: Dataset, spec: DataSpec, options: DataOptions): Promise<Fingerprint[]> {
+  const origin = options.cache === undefined ? undefined : dataset.origin?.();
+  if (origin === undefined) return await fingerprintsOf(dataset, options.signal);
+  const cache: Cache = openCache(options.cache);
+  const { compiler, numerics } = toolFacts();
+  const depends = { spec, origin, length: dataset.length, compiler, numerics };
+  return (await cache.through("data", depends, () => fingerprintsOf(dataset, options.signal))).value;
 }
 
 function asSamples(dataset: Dataset, wanted: Wanted): Samples {

@@ -37,7 +37,7 @@ export function documentOf({ artifact, judged, teacher, lowered, scheduled, stag
   const { digest, verdict, accuracy, latency, memory, energy } = judged;
   const { placement, floatTensors, int16Tensors } = scheduled.stats;
   return {
-    schema: "optimus-compile/build@1",
+    schema: "optimus-compile/build@2",
     artifact,
     digest,
     verdict,

@@ -27,7 +27,7 @@ export async function quantizedGraph(recipe: Recipe, options: LowerOptions = {})
     });
   }
   const teacher = await importTeacher(recipe);
-  const data = await openBuildData(recipe, teacher.graph, options.signal);
+  const data = await openBuildData(recipe, teacher.graph, options);
   try {
     const { graph } = await lowerTeacher(recipe, target, teacher.graph, data, options, passes.slice(0, end));
     return { ...graph, metadata: new Map([...graph.metadata].filter(([key]) => !key.startsWith("quantize/"))) };

@@ -10,18 +10,27 @@ export interface KeptOutcomes {
   readonly depends: object;
 }
 
+export interface KeptFacts {
+  /** Digests of the teacher's file and of the weights beside it, which were compared with what is there. */
+  readonly teacher: object;
+  /** What else decides an outcome: the program's own version, and what its arithmetic runs on. */
+  readonly tool: object;
+  /** The data's, where it has one. */
+  readonly origin?: string;
+  readonly key?: KeyObject;
+  readonly warn?: (text: string) => void;
+}
+
 const STAGE = "certify";
 
 /**
  * Where outcomes are kept. A certifier with a key believes what he himself kept alone: who made the artifact may write to
  * the folder, too. Undefined where there is no folder, and for a metric of the user's own, whose imports nobody knows.
- * @param teacher digests of the teacher's file and of the weights beside it, which were compared with what is there
- * @param tool what else decides an outcome: the program's own version, and what its arithmetic runs on
  */
 export function keepOutcomes(
   folder: string | undefined,
   work: CertifyWork,
-  { teacher, tool, key, warn }: { teacher: object; tool: object; key?: KeyObject; warn?: (text: string) => void },
+  { teacher, tool, origin, key, warn }: KeptFacts,
 ): KeptOutcomes | undefined {
   const metric = typeof work.metric === "string" ? work.metric : String(work.metric.name);
   if (folder === undefined || !/^[A-Za-z]+$/.test(metric)) return undefined;
@@ -34,6 +43,7 @@ export function keepOutcomes(
     metric: work.metric,
     wanted: [...work.wanted],
     data: work.data,
+    origin: origin ?? null,
   };
   return { cache: openCache(folder, { ...(secret && { secret }), ...(warn && { warn }) }), depends };
 }
@@ -43,13 +53,17 @@ function secretOf(key: KeyObject): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", der, "", "optimus-compile kept outcomes", 32));
 }
 
-/** What is kept, if every sample that the data has now is the one that was judged. */
+/**
+ * What is kept, if every sample that the data has now is the one that was judged: seen by its content, or known by the
+ * data's origin, which is among what the entry depends on.
+ */
 export async function recallOutcomes(
   { cache, depends }: KeptOutcomes,
   dataset: Dataset,
 ): Promise<CertifyAnswer | undefined> {
   const kept = cache.get<CertifyAnswer>(STAGE, depends);
   if (kept === undefined || kept.contents.length !== dataset.length) return undefined;
+  if (dataset.origin !== undefined) return kept;
   for (let index = 0; index < dataset.length; index++) {
     if (contentOf(await dataset.read(index)) !== kept.contents[index]) return undefined;
   }

@@ -18,7 +18,7 @@ export interface Measurement {
     readonly cycles: number;
     readonly ms: number;
     readonly rooflineCycles: number;
-    readonly boundCycles: number;
+    readonly floorCycles: number;
     readonly efficiency: number;
     readonly clockGHz: number;
     /** Where a power cap costs something, what it does. */
@@ -63,7 +63,7 @@ export function measure(artifact: SealedArtifact, profile = artifact.manifest.ta
   const checked = requireProven(program, target);
   const graph = decodeRecord(section("record"));
   const { target: clocked, timing, energy, power } = operate(program, target, { profile });
-  const { rooflineCycles, boundCycles } = boundOf(graph, clocked, { profile, npus: program.npus });
+  const { rooflineCycles, floorCycles } = boundOf(graph, clocked, { profile, npus: program.npus });
   const { cycles, ms, dramBytes } = timing;
   const capped = power.note === undefined ? {} : { capped: power.note };
   const floats = new Set(
@@ -74,8 +74,8 @@ export function measure(artifact: SealedArtifact, profile = artifact.manifest.ta
       cycles,
       ms,
       rooflineCycles,
-      boundCycles,
-      efficiency: boundCycles / cycles,
+      floorCycles,
+      efficiency: floorCycles / cycles,
       clockGHz: clocked.clockGHz,
       ...capped,
     },

@@ -12,12 +12,12 @@ import { portCycles, vectorCycles } from "./bound/vector.ts";
 
 export interface Bound {
   /** The largest of array, vector unit and DRAM. No schedule is faster. */
-  readonly boundCycles: number;
+  readonly floorCycles: number;
   /**
    * The same where every layer runs as a whole, at its best legal mapping, on the unit that this one needs. Schedules that
-   * divide a depthwise layer between array and vector unit can be faster; without such layers it is `boundCycles`.
+   * divide a depthwise layer between array and vector unit can be faster; without such layers it is `floorCycles`.
    */
-  readonly wholeLayerCycles: number;
+  readonly boundCycles: number;
   /** The larger of MACs / what the arrays do at their best, and compulsory bytes / sustained bandwidth. */
   readonly rooflineCycles: number;
   /** Of all NPUs' arrays together, each layer at its best legal mapping: only what the vector unit cannot take. */
@@ -102,8 +102,8 @@ export function boundOf(graph: Graph, target: Target, options: BoundOptions = {}
   const { rows, columns, inputs, stepCycles } = target.array;
   const peak = (least * stepCycles) / (rows * columns * inputs * npus);
   return {
-    boundCycles: Math.ceil(Math.max(balance(array, vector, either) / npus, dramCycles)),
-    wholeLayerCycles: Math.ceil(Math.max(Math.max(wholeArray, wholeVector) / npus, dramCycles)),
+    floorCycles: Math.ceil(Math.max(balance(array, vector, either) / npus, dramCycles)),
+    boundCycles: Math.ceil(Math.max(Math.max(wholeArray, wholeVector) / npus, dramCycles)),
     rooflineCycles: Math.ceil(Math.max(peak, dramCycles)),
     arrayCycles: array,
     vectorCycles: vector,

@@ -17,7 +17,8 @@ export interface DeadlineVerdict {
 export interface NeededCycles {
   /** Never exceeded under the profile; absent: nothing bounds them. */
   readonly worstCase?: number;
-  readonly bound: number;
+  /** What no schedule can beat. */
+  readonly floor: number;
 }
 
 function ms(value: number): string {
@@ -25,10 +26,10 @@ function ms(value: number): string {
 }
 
 /** The worst case against the profile's deadline. */
-export function judgeDeadline(target: Target, profile: string, { worstCase, bound }: NeededCycles): DeadlineVerdict {
+export function judgeDeadline(target: Target, profile: string, { worstCase, floor }: NeededCycles): DeadlineVerdict {
   const toMs = (cycles: number) => cycles / (target.clockGHz * 1e6);
   const limit = target.profiles[profile]?.deadlineMs;
-  const leastMs = toMs(bound);
+  const leastMs = toMs(floor);
   const base = { profile, leastMs, ...(worstCase === undefined ? {} : { needMs: toMs(worstCase) }) };
   if (limit === undefined) return { ...base, met: true, says: `the profile ${profile} has no deadline` };
   const needs =
@@ -38,9 +39,9 @@ export function judgeDeadline(target: Target, profile: string, { worstCase, boun
 }
 
 /** Undefined where some schedule might be in time; otherwise why none can be. */
-export function impossibleDeadline(target: Target, profile: string, boundCycles: number): string | undefined {
+export function impossibleDeadline(target: Target, profile: string, floorCycles: number): string | undefined {
   const limit = target.profiles[profile]?.deadlineMs;
-  const leastMs = boundCycles / (target.clockGHz * 1e6);
+  const leastMs = floorCycles / (target.clockGHz * 1e6);
   if (limit === undefined || leastMs <= limit) return undefined;
   return `no schedule takes less than ${ms(leastMs)}, the deadline of ${profile} is ${ms(limit)}`;
 }

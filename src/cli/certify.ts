@@ -60,7 +60,7 @@ async function run(path: string, flags: Flags, signal: AbortSignal) {
       },
     });
     good = true;
-    return { schema: "optimus-compile/certify@1" as const, artifact: path, ...result, peakRssBytes: peakRss() };
+    return { schema: "optimus-compile/certify@2" as const, artifact: path, ...result, peakRssBytes: peakRss() };
   } finally {
     await progress.close(good);
   }

@@ -40,7 +40,7 @@ export const emulate = new Command("emulate")
   .action(async (path: string, flags: Flags) => {
     const { emulateArtifact } = await import("../emulation.ts");
     const result = await interruptible((signal) => emulateArtifact(path, { ...flags, signal }));
-    if (flags.json) return printJson({ schema: "optimus-compile/emulate@1", artifact: path, ...result });
+    if (flags.json) return printJson({ schema: "optimus-compile/emulate@2", artifact: path, ...result });
     print(formatTable(rowsOf(result), ""));
     if (result.contention.worstCaseCycles !== undefined) print(assumptionsOf(result));
     const { samples, output, trace, redundancy } = result;
@@ -66,7 +66,7 @@ function rowsOf({ profile, latency, memory, energy, power, deadline, checked, co
     ...(runs === 0 ? [] : [["among others", toMs(medianCycles), `median; 99 % within ${toMs(p99Cycles)}; ${draws}`]]),
     worst,
     ...(limitMs === undefined ? [] : [["deadline", formatMs(limitMs), met ? "kept at worst" : "not kept at worst"]]),
-    ["bound", formatCount(latency.boundCycles), `cycles; ${formatShare(latency.efficiency, 0)} of it reached`],
+    ["floor", formatCount(latency.floorCycles), `cycles; ${formatShare(latency.efficiency, 0)} of it reached`],
     ["roofline", formatCount(latency.rooflineCycles), "cycles"],
     ["SRAM peak", formatBytes(memory.sramPeakBytes), "per NPU"],
     ["DRAM traffic", formatBytes(memory.dramBytesPerInference), "per inference"],

@@ -39,7 +39,7 @@ export const report = new Command("report")
       ...(flags.baseline && { baselines: flags.baseline }),
       ...(recipe && { recipe }),
     });
-    if (flags.json) printJson({ schema: "optimus-compile/report@1", output: flags.output, ...model });
+    if (flags.json) printJson({ schema: "optimus-compile/report@2", output: flags.output, ...model });
     else say(`report: ${flags.output} (${formatBytes(bytes)}), ${model.verdict ?? "not certified"}`);
   });
 

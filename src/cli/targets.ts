@@ -67,14 +67,14 @@ const sweep = new Command("sweep")
         progress: { detail: () => undefined, warn },
       }),
     );
-    if (flags.json) return printJson({ schema: "optimus-compile/sweep@1", ...result });
+    if (flags.json) return printJson({ schema: "optimus-compile/sweep@2", ...result });
     await printSweep(result);
   });
 
 async function printSweep({ target, profile, network, variants }: Sweep): Promise<void> {
   const { formatBytes, formatCount, formatMs, formatShare, formatTable } = await import("../report/table.ts");
   const [{ figures: base }] = variants;
-  const heads = ["", "cycles", "time", "against", "bound by", "of the bound", "DRAM", "SRAM peak", "energy"];
+  const heads = ["", "cycles", "time", "against", "bound by", "of the floor", "DRAM", "SRAM peak", "energy"];
   const row = ({ settings, figures, refused }: Variant): string[] => {
     const name = settings.join(",") || "as described";
     if (!figures) return [name, refused?.code ?? ""];

@@ -1,5 +1,6 @@
+import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { packageFolder } from "./reference.ts";
 
 /** What is used of npm's `@napi-rs/canvas`, which is not needed unless pictures are drawn or decoded. */
@@ -29,4 +30,19 @@ export interface Context2D {
 export function loadCanvas(folder: string): CanvasModule {
   const root = packageFolder("@napi-rs/canvas", folder);
   return createRequire(join(root, "package.json"))("./") as CanvasModule;
+}
+
+/** The files that decide what is drawn: the package's version and its binaries, which lie in packages beside it. */
+export function canvasFiles(folder: string): string[] {
+  const root = packageFolder("@napi-rs/canvas", folder);
+  const binaries = readdirSync(dirname(root))
+    .filter((name) => name.startsWith("canvas-"))
+    .sort()
+    .flatMap((name) => {
+      const inside = join(dirname(root), name);
+      return readdirSync(inside)
+        .sort()
+        .map((file) => join(inside, file));
+    });
+  return [join(root, "package.json"), ...binaries.filter((path) => path.endsWith(".node"))];
 }

@@ -81,6 +81,11 @@ export interface Dataset {
   /** @throws CompileError where the file is not what it said; RangeError never: the index must be < length. */
   read(index: number): Promise<Sample>;
   describe(): Description;
+  /**
+   * sha256, in hexadecimal, over all that decides the samples besides options and this program: files, and the library
+   * that draws. For readers whose samples cost much more than this, so that they are not made again to be compared.
+   */
+  origin?(): string;
   /** Releases files. Reading afterwards is a bug. */
   close(): void;
 }

@@ -1,7 +1,10 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { brownDocuments, brownWords } from "./brown.ts";
+import { canvasFiles } from "./canvas.ts";
+import { digestOfFiles } from "./origin.ts";
 import { between, pick, seedOf, splitMix } from "./random.ts";
-import { addNoise, blur, colours, openPainter, type Painter, type Pixels, resize } from "./render.ts";
+import { addNoise, blur, colours, fontFile, openPainter, type Painter, type Pixels, resize } from "./render.ts";
 import { SPLITS } from "./split.ts";
 
 /** Lines of a corpus as pictures: which text, drawn how, and how hard to read. The readers of lines share it. */
@@ -65,6 +68,8 @@ export interface LineSource {
   readonly length: number;
   /** Depends on the options and the index alone. */
   line(index: number): Line;
+  /** sha256 over documents, fonts and the canvas. */
+  origin(): string;
 }
 
 /** The letters' size as a share of the line's height. */
@@ -92,6 +97,14 @@ export function openLines(given: LineOptions, folder: string): LineSource {
       const id = `${group}#${Math.floor(index / names.length)}`;
       const random = splitMix(seedOf(given.seed, id));
       return { id, group, random, ...drawLine(given, painter, wordsOf(group), random) };
+    },
+    origin() {
+      const documents = names.map((name) => join(root, name));
+      return digestOfFiles([
+        ...documents,
+        ...given.fonts.map((name) => fontFile(name, folder)),
+        ...canvasFiles(folder),
+      ]);
     },
   };
 }

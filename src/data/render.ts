@@ -51,12 +51,7 @@ export function openPainter(
 ): Painter {
   const { createCanvas, GlobalFonts } = loadCanvas(folder);
   const loaded = fonts.map((name): Font => {
-    const { family, weight } = /^(?<family>.+)-(?<weight>\d+)$/.exec(name)?.groups ?? { family: name, weight: "400" };
-    const path = join(
-      packageFolder(`@fontsource/${family}`, folder),
-      "files",
-      `${family}-latin-${weight}-normal.woff2`,
-    );
+    const path = fontFile(name, folder);
     const alias = registered.get(path) ?? `optimus ${registered.size}`;
     if (!registered.has(path)) GlobalFonts.registerFromPath(path, alias);
     registered.set(path, alias);
@@ -87,6 +82,12 @@ export function openPainter(
       return { width, height, data: colours };
     },
   };
+}
+
+/** The file of a font `PACKAGE-WEIGHT`. @throws CompileError where its package is not installed. */
+export function fontFile(name: string, folder: string): string {
+  const { family, weight } = /^(?<family>.+)-(?<weight>\d+)$/.exec(name)?.groups ?? { family: name, weight: "400" };
+  return join(packageFolder(`@fontsource/${family}`, folder), "files", `${family}-latin-${weight}-normal.woff2`);
 }
 
 const css = ([red, green, blue]: Colour): string => `rgb(${red}, ${green}, ${blue})`;

@@ -108,7 +108,7 @@ export const GATES = {
     value: ({ latency }) => latency?.cycles,
   },
   minEfficiency: {
-    says: "the share of the hardware bound that is reached",
+    says: "the share of the hardware floor that is reached",
     keeps: "at least",
     value: ({ latency }) => latency?.efficiency,
   },

@@ -10,6 +10,21 @@ export const usage: Entries = {
     "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
     "Give all three.",
   ],
+  checkpoint: [
+    "A training's checkpoint cannot be used.",
+    "It is damaged, not whole, or of another model.",
+    "`train --resume` takes the one before it by itself; where none is whole, begin anew in another folder.",
+  ],
+  "other-training": [
+    "A training was to go on from another training's checkpoint.",
+    "The model, the data or a setting was changed since.",
+    "Resume with the recipe as it was, or begin anew in another folder.",
+  ],
+  "training-begun": [
+    "A training was to begin in a folder where one is.",
+    "An earlier run, finished or not, has its checkpoints there.",
+    "`--resume` goes on with it; otherwise remove the folder or choose another one.",
+  ],
   "attest-unsigned": [
     "A gate that believes nobody cannot sign.",
     "`--attest` together with `--unsigned`.",

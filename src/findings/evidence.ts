@@ -68,7 +68,7 @@ const EvidenceSchema = z.object({
   latency: z.object({
     cycles: z.number(),
     ms: z.number(),
-    boundCycles: z.number().optional(),
+    floorCycles: z.number().optional(),
     efficiency: z.number().optional(),
     clockGHz: z.number().optional(),
     capped: z.string().optional(),

@@ -29,7 +29,7 @@ function beyond(g: GradientContext, y: Value, index: number, sign: number): Valu
 
 /** With known bounds alone: y strictly between them is what passed. */
 function betweenKnown(g: GradientContext, dy: Value): Value | undefined {
-  if (g.wants(1) || g.wants(2)) return undefined;
+  if (g.wants(1) || g.wants(2) || dy.dtype === "float16") return undefined;
   const y = g.output(0);
   const above = g.optional(1) && beyond(g, y, 1, 1);
   const below = g.optional(2) && beyond(g, y, 2, -1);

@@ -64,7 +64,7 @@ export const gates = z.strictObject({
   minSamples: limit("how many samples the evidence is made of"),
   maxMs: limit("milliseconds of one inference, as emulated"),
   maxCycles: limit("cycles of one inference, as emulated"),
-  minEfficiency: limit("the share of the hardware bound that is reached"),
+  minEfficiency: limit("the share of the hardware floor that is reached"),
   maxSramBytes: limit("bytes of SRAM in use at the peak, per NPU"),
   maxWeightBytes: limit("bytes of weights and scales"),
   maxDramBytes: limit("bytes moved from and to DRAM in one inference"),

@@ -17,7 +17,7 @@ export interface StageLine {
 
 /** What `build --json` prints: metrics are fractions of 1, sizes bytes, times milliseconds. */
 export interface BuildDocument {
-  readonly schema: "optimus-compile/build@1";
+  readonly schema: "optimus-compile/build@2";
   readonly artifact: string;
   readonly digest: string;
   readonly verdict: Verdict;
@@ -49,7 +49,7 @@ export interface Latency {
   readonly cycles: number;
   readonly ms: number;
   readonly rooflineCycles: number;
-  readonly boundCycles: number;
+  readonly floorCycles: number;
   readonly efficiency: number;
   readonly clockGHz?: number;
   /** Where a power cap costs something, what it does. */

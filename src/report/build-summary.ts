@@ -12,10 +12,10 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
     ["latency", "", formatMs(latency.ms), `${formatCount(latency.cycles)} cycles on ${notes.target}`],
     ...(latency.capped === undefined ? [] : [["clock", "", `${latency.clockGHz} GHz`, latency.capped]]),
     [
-      "bound",
+      "floor",
       "",
       formatShare(latency.efficiency, 0),
-      `reached of the best legal mapping's ${formatCount(latency.boundCycles)} cycles`,
+      `reached of the ${formatCount(latency.floorCycles)} cycles that no schedule can beat`,
     ],
     ["SRAM peak", "", formatBytes(memory.sramPeakBytes), "per NPU"],
     ["DRAM traffic", "", formatBytes(memory.dramBytesPerInference), "per inference"],

@@ -7,36 +7,64 @@ export interface Times {
   readonly end: number;
 }
 
+/** What all schedules of some tasks begin with. */
+interface RoomTable {
+  readonly npu: Int32Array;
+  readonly bytes: Float64Array;
+  /** How many tasks touch each. */
+  readonly users: Int32Array;
+  readonly npus: number;
+}
+
+const tables = new WeakMap<Tasks, RoomTable>();
+
+function tableOf(tasks: Tasks): RoomTable {
+  const found = tables.get(tasks);
+  if (found) return found;
+  const { rooms, touches } = tasks;
+  const users = new Int32Array(rooms.length);
+  for (const touched of touches) for (const room of touched) users[room]++;
+  const table: RoomTable = {
+    npu: Int32Array.from(rooms, ({ npu }) => npu),
+    bytes: Float64Array.from(rooms, ({ bytes }) => bytes),
+    users,
+    npus: rooms.reduce((most, { npu }) => Math.max(most, npu + 1), 0),
+  };
+  tables.set(tasks, table);
+  return table;
+}
+
 /** SRAM while tasks run: tensors open with the first task that touches them and close with the last. */
 class Rooms {
-  private readonly tasks: Tasks;
+  private readonly touches: Tasks["touches"];
+  private readonly npu: Int32Array;
+  private readonly bytes: Float64Array;
   private readonly capacity: number;
   private readonly left: Int32Array;
   private readonly open: Uint8Array;
   private readonly live: Float64Array;
 
   constructor(tasks: Tasks, capacity: number) {
-    const { rooms } = tasks;
-    this.tasks = tasks;
+    const { npu, bytes, users, npus } = tableOf(tasks);
+    this.touches = tasks.touches;
+    this.npu = npu;
+    this.bytes = bytes;
     this.capacity = capacity;
-    this.left = new Int32Array(rooms.length);
-    for (const touched of tasks.touches) for (const room of touched) this.left[room]++;
-    this.open = new Uint8Array(rooms.length);
-    this.live = new Float64Array(rooms.reduce((most, { npu }) => Math.max(most, npu + 1), 0));
+    this.left = users.slice();
+    this.open = new Uint8Array(npu.length);
+    this.live = new Float64Array(npus);
   }
 
   fits(task: number): boolean {
-    for (const room of this.tasks.touches[task]) {
-      const { npu, bytes } = this.tasks.rooms[room];
-      if (this.open[room] === 0 && this.live[npu] + bytes > this.capacity) return false;
+    for (const room of this.touches[task]) {
+      if (this.open[room] === 0 && this.live[this.npu[room]] + this.bytes[room] > this.capacity) return false;
     }
     return true;
   }
 
   enter(task: number): void {
-    for (const room of this.tasks.touches[task]) {
-      const { npu, bytes } = this.tasks.rooms[room];
-      if (this.open[room] === 0) this.live[npu] += bytes;
+    for (const room of this.touches[task]) {
+      if (this.open[room] === 0) this.live[this.npu[room]] += this.bytes[room];
       this.open[room] = 1;
     }
   }
@@ -44,10 +72,9 @@ class Rooms {
   /** Whether something closed. */
   leave(task: number): boolean {
     let closed = false;
-    for (const room of this.tasks.touches[task]) {
-      const { npu, bytes } = this.tasks.rooms[room];
+    for (const room of this.touches[task]) {
       if (--this.left[room] > 0) continue;
-      this.live[npu] -= bytes;
+      this.live[this.npu[room]] -= this.bytes[room];
       closed = true;
     }
     return closed;

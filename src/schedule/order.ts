@@ -45,6 +45,10 @@ function demand({ count, before, after }: Tasks): Float64Array {
   return place;
 }
 
+function isSame(a: Float64Array, b: Float64Array): boolean {
+  return a.every((value, at) => value === b[at]);
+}
+
 /** Rounds of backwards and forwards. */
 const ROUNDS = 6;
 
@@ -63,8 +67,11 @@ function bestTimes(tasks: Tasks, capacity: number, rounds: number, tail = tails(
     if (times.end < best.end) best = times;
     for (let round = 0; round < rounds && best.end > bound; round++) {
       const last = times.start.map((start, task) => -(start + tasks.cycles[task]));
-      times = forwards(tasks, backwards(tasks, last).start, capacity);
-      if (times.end < best.end) best = times;
+      const next = forwards(tasks, backwards(tasks, last).start, capacity);
+      if (next.end < best.end) best = next;
+      // From here on it would only go round again.
+      if (isSame(next.start, times.start)) break;
+      times = next;
     }
   }
   return best;

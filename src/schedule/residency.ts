@@ -159,6 +159,8 @@ export function chooseResidents(
       const lifetimes = kept.map((span): Lifetime => {
         return { bytes: mostBytes(span), first: span.first, last: Math.min(span.last + rest, jobs.length - 1) };
       });
+      // By how much too little is left counts for the last of them only.
+      if (rest !== REST[REST.length - 1] && isCrowded(jobs, kept, lifetimes, wanted, capacity)) continue;
       const allocation = allocate(lifetimes, target.sram.alignmentBytes, { limit: target.sram.bytes });
       const tops = topsOf(kept, lifetimes, allocation, jobs.length, npus);
       excess = wanted.reduce((most, bytes, index) => {
@@ -175,6 +177,28 @@ export function chooseResidents(
     }
     limit -= Math.max(excess, Math.floor(capacity / 64));
   }
+}
+
+/** Whether some job finds no room wherever the roots lie: their bytes alone leave too little. */
+function isCrowded(
+  jobs: readonly Job[],
+  kept: readonly Pick<Span, "root" | "held">[],
+  lifetimes: readonly Lifetime[],
+  wanted: readonly number[],
+  capacity: number,
+): boolean {
+  const live = new Map<number, Float64Array>();
+  lifetimes.forEach(({ first, last }, index) => {
+    const { root, held } = kept[index];
+    for (const [npu, box] of held.entries()) {
+      if (!box) continue;
+      const own = live.get(npu) ?? new Float64Array(jobs.length);
+      live.set(npu, own);
+      const bytes = heldBytes(root, box);
+      for (let moment = first; moment <= last; moment++) own[moment] += bytes;
+    }
+  });
+  return jobs.some((job, index) => npusOf(job).some((npu) => (live.get(npu)?.[index] ?? 0) + wanted[index] > capacity));
 }
 
 /** By NPU and moment: what no root of `kept` reaches. */

@@ -1,6 +1,7 @@
 /** What flows through SRAM beside the resident tensors: constants, staged inputs and outputs, in the order of use. */
 import { alignUp } from "./allocate.ts";
-import { type Grid, type Places, sameBox, tilesOf } from "./grid.ts";
+import { type Grid, type Places, tilesOf } from "./grid.ts";
+import { sameBox } from "./grid-facts.ts";
 import type { CpuJob, TileJob } from "./job.ts";
 import { type Box, bytesOfBox, type View } from "./view.ts";
 import { type Part, partOfConstant, type Weights } from "./weights.ts";

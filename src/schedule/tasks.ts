@@ -5,7 +5,7 @@
 import { arrayEdges } from "../emulate/array.ts";
 import { burstBytes, dramBytesPerCycle, engineCycles } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
-import { sizedCommand } from "./grid.ts";
+import { sizedCommand } from "./grid-facts.ts";
 import { type CpuJob, inputsOf, type TileJob } from "./job.ts";
 import type { Engine } from "./program.ts";
 import { heldBytes, type Residency } from "./residency.ts";

@@ -1,16 +1,8 @@
 /** The choice among grids: pipelining between engines where everything lies in SRAM, traffic where it does not. */
 import { dramBytesPerCycle } from "../emulate/cycles.ts";
 import type { Target } from "../target/schema.ts";
-import {
-  costOf,
-  type Grid,
-  type GridAxis,
-  type GridCost,
-  type GridMemory,
-  memoryOf,
-  type Places,
-  sizedCommand,
-} from "./grid.ts";
+import { costOf, type Grid, type GridAxis, type GridCost, type GridMemory, memoryOf, type Places } from "./grid.ts";
+import { listOf, signatureOf, workOf } from "./grid-facts.ts";
 import type { Cut, TileJob } from "./job.ts";
 
 /** Numbers of pieces that are tried on an axis. */
@@ -203,22 +195,24 @@ function residentGrid(
   return best;
 }
 
+/** Every grid over the cuts. */
+function stagedMemories(job: TileJob, places: Places, cuts: readonly Cut[], target: Target): GridMemory[] {
+  const axes = cuts.map((cut, index) => {
+    const unit = index < 2 || cuts.length > 3 ? unitOf(job, cut.axis, target) : 1;
+    return { axis: cut.axis, sizes: sizesOf(job, cut, unit, 8192) };
+  });
+  return Array.from(gridsOver(axes, job.output.shape), (grid) => memoryOf(job, places, grid, target));
+}
+
 /** Something is staged: the least time of array or DRAM, whichever is longer, among the grids that fit. */
 function stagedGrid(job: TileJob, places: Places, budget: number, target: Target): GridCost | undefined {
   const perCycle = dramBytesPerCycle(target);
   const long = job.cuts.filter(({ axis }) => job.output.shape[axis] > 1);
   // Two axes give all that matters; further ones are cut, to the finest, only where nothing else fits.
   for (let count = Math.min(2, long.length); count <= long.length; count++) {
-    const axes = long.slice(0, count).map((cut, index) => ({
-      axis: cut.axis,
-      sizes:
-        index < 2 || count > 3 ? sizesOf(job, cut, unitOf(job, cut.axis, target), 8192) : sizesOf(job, cut, 1, 8192),
-    }));
-    const fitting: GridMemory[] = [];
-    for (const grid of gridsOver(axes, job.output.shape)) {
-      const memory = memoryOf(job, places, grid, target);
-      if (memory.single <= budget) fitting.push(memory);
-    }
+    const name = `${count} ${places.inputs} ${places.output}`;
+    const all = listOf(job, target, name, () => stagedMemories(job, places, long.slice(0, count), target));
+    const fitting = all.filter(({ single }) => single <= budget);
     if (fitting.length === 0) continue;
     return bestOf(job, fitting, budget, perCycle, target);
   }
@@ -229,26 +223,28 @@ function bestOf(job: TileJob, fitting: readonly GridMemory[], budget: number, pe
   const overlapped = fitting.filter((memory) => memory.double <= budget);
   const candidates = overlapped.length > 0 ? overlapped : fitting;
   const fewest = candidates.reduce((least, { tiles }) => Math.min(least, tiles), Number.POSITIVE_INFINITY);
-  let best: GridCost | undefined;
+  let best: GridMemory | undefined;
   let bestScore = Number.POSITIVE_INFINITY;
   for (const memory of candidates) {
     if (memory.tiles > fewest * TILE_SPREAD) continue;
-    const cost = costOf(job, memory, target);
-    const transfer = cost.traffic / perCycle + cost.tiles * 8;
-    const compute = cost.cycles + cost.tiles * (target.issueCycles + 8);
-    const fill = (cost.tileCycles + cost.single / perCycle) / 2;
+    const transfer = memory.traffic / perCycle + memory.tiles * 8;
+    // Neither the work nor the fill makes it better.
+    if (transfer >= bestScore) continue;
+    const { cycles, tileCycles } = workOf(job, memory.grid, target);
+    const compute = cycles + memory.tiles * (target.issueCycles + 8);
+    const fill = (tileCycles + memory.single / perCycle) / 2;
     const score = (overlapped.length > 0 ? Math.max(transfer, compute) : transfer + compute) + fill;
-    if (score < bestScore) [best, bestScore] = [cost, score];
+    if (score < bestScore) [best, bestScore] = [memory, score];
   }
-  return best;
+  return best && costOf(job, best, target);
 }
 
 /** Layers repeat: what was found for one holds for the next that is the same in everything that matters. */
 export type GridMemo = Map<string, GridCost | undefined>;
 
 function keyOf(job: TileJob, places: Places, budget: number, like: Grid | undefined): string {
-  const command = sizedCommand(job, { start: job.output.shape.map(() => 0), size: job.output.shape });
-  return JSON.stringify([command, job.cuts, places, budget, like]);
+  const pieces = like?.map(({ axis, size }) => `${axis}:${size}`) ?? "-";
+  return `${places.inputs} ${places.output} ${budget} ${pieces} ${signatureOf(job)}`;
 }
 
 /** The grid of a job whose staging may take `budget` bytes; undefined where no grid fits. */

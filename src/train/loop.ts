@@ -35,7 +35,7 @@ export interface StepReport {
 
 /**
  * Trains, one report a step; between two steps everything may be looked at and saved. Throws model/diverged, naming the
- * step and the weight nearest to where it began, as soon as the loss or a gradient is not a finite number: the weights are
+ * step, the weight nearest to where it began and the first value that was none, as soon as the loss or a gradient is not a finite number: the weights are
  * then still those before the step.
  */
 export async function* train(options: TrainOptions): AsyncGenerator<StepReport, void, undefined> {
@@ -43,8 +43,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepReport, 
   for (let at = from; at < steps; at++) {
     signal?.throwIfAborted();
     const rate = options.rate(at);
-    const { loss, gradients, statistics, kept } = await step.run(await options.batch(at), weights);
-    checkFinite(at, loss, gradients);
+    const batch = await options.batch(at);
+    const { loss, gradients, statistics, kept } = await step.run(batch, weights);
+    const broken = notFinite(gradients);
+    if (!Number.isFinite(loss) || broken.length > 0) {
+      throw diverged(at, loss, broken.at(-1), await step.firstNotFinite(batch, weights));
+    }
     const norm = clip === undefined ? undefined : clipGradients(gradients, clip);
     optimizer.update(weights, gradients, rate);
     for (const [name, value] of statistics) weights.set(name, value);
@@ -57,13 +61,16 @@ function allFinite(values: Float32Array): boolean {
   return values.every(Number.isFinite);
 }
 
+function notFinite(gradients: ReadonlyMap<string, Float32Array>): string[] {
+  return [...gradients].filter(([, gradient]) => !allFinite(gradient)).map(([name]) => name);
+}
+
 /** What is not finite goes back to all layers before it: the last weight that it reached lies nearest to where it began. */
-function checkFinite(step: number, loss: number, gradients: ReadonlyMap<string, Float32Array>): void {
-  const broken = [...gradients].filter(([, gradient]) => !allFinite(gradient)).map(([name]) => name);
-  if (Number.isFinite(loss) && broken.length === 0) return;
-  const nearest = broken.at(-1);
-  throw new CompileError("model/diverged", `the training diverged in step ${step}: the loss is ${loss}`, {
-    where: nearest === undefined ? `step ${step}` : `step ${step}, weight ${nearest}`,
+function diverged(step: number, loss: number, nearest: string | undefined, began: string | undefined): CompileError {
+  const weight = nearest === undefined ? "" : `, weight ${nearest}`;
+  const first = began === undefined ? "" : `: first in ${began}`;
+  return new CompileError("model/diverged", `the training diverged in step ${step}: the loss is ${loss}`, {
+    where: `step ${step}${weight}${first}`,
     remedy: "lower the learning rate, warm up longer, or clip the gradients; the last checkpoint is still good",
   });
 }

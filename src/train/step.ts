@@ -4,6 +4,7 @@ import type { Graph, Tensor } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
+import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
 import type { Statistic } from "./mode.ts";
 
@@ -30,6 +31,8 @@ export interface TrainingStep {
   /** The graph that runs, for whoever wants to see or export it. */
   readonly graph: Graph;
   run(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<StepResult>;
+  /** What first is not finite in a step that diverged, in words; undefined where everything is. */
+  firstNotFinite(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<string | undefined>;
   release(): Promise<void>;
 }
 
@@ -54,10 +57,13 @@ export async function openStep(graph: Graph, options: StepOptions): Promise<Trai
   });
   const session = await createSession(encodeModel(step), { threads });
   const wanted = new Set(step.inputs);
+  const feedsOf = (batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor> =>
+    new Map([...batch, ...weights].filter(([name]) => wanted.has(name)));
   return {
     graph: step,
+    firstNotFinite: (batch, weights) => firstNotFinite(step, feedsOf(batch, weights)),
     async run(batch, weights) {
-      const feeds = new Map([...batch, ...weights].filter(([name]) => wanted.has(name)));
+      const feeds = feedsOf(batch, weights);
       const found = await session.run(feeds);
       const of = (name: string): Tensor => found.get(name) ?? bug(`the step gave no "${name}"`);
       return {

@@ -47,11 +47,11 @@ function judge(graph: Graph, target: Target, npus = 1, options: object = {}): Om
   if (fault)
     return { good: false, says: `${verdict.faults.length} faults: ${fault.kind}: ${fault.where}: ${fault.says}` };
   const { cycles } = timeProgram(program, target);
-  const { boundCycles } = boundOf(graph, target, { npus: program.npus });
+  const { floorCycles } = boundOf(graph, target, { npus: program.npus });
   const { commands, proven, tightest } = summaryOf(verdict);
   const bits = tightest ? `, tightest ${tightest.bits} of ${tightest.limitBits} bits` : "";
   const says = `${target.name}: ${commands} commands safe, ${proven} ranges from ${ranges}${bits}, ${ms} ms of CPU`;
-  if (boundCycles > cycles) return { good: false, says: `${says}; ${cycles} cycles beat the bound of ${boundCycles}` };
+  if (floorCycles > cycles) return { good: false, says: `${says}; ${cycles} cycles beat the bound of ${floorCycles}` };
   return { good: true, says };
 }
 

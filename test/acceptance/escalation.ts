@@ -1,7 +1,7 @@
 /**
  * Operating points under simulation: groups go wrong together, larger groups more often, and the true system risk of
  * every threshold is known. A certification errs if its threshold's true risk exceeds alpha; 5 in 100 may.
- * `--samples`: simulated certifications of each row (10,000).
+ * `--samples`: simulated certifications of each row (10,000). One JSON line a row.
  */
 import { splitMix } from "../../src/data/random.ts";
 import { type Decision, escalationLimits, learnThreshold } from "../../src/evidence/escalation/learn-then-test.ts";
@@ -63,10 +63,12 @@ export async function* escalation({ samples = 10_000 }: AcceptanceOptions): Asyn
       kept += 1 - (found?.escalationRate ?? 1);
       if (found && (found.margin ?? LEVELS) / LEVELS > escalationLimits(decisions, found, DELTA).upper) beyond++;
     }
+    const avoided = kept / samples;
     yield {
       name: `alpha ${row.alpha}, ${row.groups} groups, ${row.bad * 100} % of them bad and of ${row.largest}`,
       good: broken <= DELTA * samples,
-      says: `${broken} of ${samples} certifications promised what was not kept, ${beyond} escalate more than they say at most; ${((100 * kept) / samples).toFixed(1)} % of calls avoided`,
+      figures: { ...row, runs: samples, broken: broken / samples, bar: DELTA, beyond: beyond / samples, avoided },
+      says: `${broken} of ${samples} certifications promised what was not kept, ${beyond} escalate more than they say at most; ${(100 * avoided).toFixed(1)} % of calls avoided`,
     };
   }
 }

@@ -54,7 +54,7 @@ async function build(file: string, out: string): Promise<Omit<Outcome, "name">> 
   ].filter((reason) => reason !== false);
   const figures = [
     `${accuracy.metric} ${accuracy.teacher.toFixed(4)} → ${accuracy.compiled.toFixed(4)} (n ${accuracy.n})`,
-    `${latency.cycles} cycles, ${(100 * latency.efficiency).toFixed(0)} % of the bound`,
+    `${latency.cycles} cycles, ${(100 * latency.efficiency).toFixed(0)} % of the floor`,
     `${finished.seconds.toFixed(0)} s, ${(rss / 1e6).toFixed(0)} MB`,
     `${floatTensors} float tensors`,
   ];

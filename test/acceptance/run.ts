@@ -7,6 +7,7 @@ import { allocation } from "./allocate.ts";
 import { backend } from "./backend.ts";
 import type { AcceptanceCheck, AcceptanceOptions } from "./check.ts";
 import { checker } from "./checker.ts";
+import { controls } from "./controls.ts";
 import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
 import { gradients } from "./gradients.ts";
@@ -26,6 +27,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   allocate: allocation,
   backend,
   checker,
+  controls,
   determinism,
   escalation,
   gradients,

@@ -143,14 +143,15 @@ describe("no schedule beats the bound", () => {
       const target = loadTarget(name, { set: [draw.pick(["dram.GBps=20", "dram.GBps=224"])] });
       let cycles: number;
       try {
-        cycles = timeProgram(schedule(graph, target).program, target).cycles;
+        // The search for faster plans takes longer than all the rest: now and then.
+        cycles = timeProgram(schedule(graph, target, { refined: seed % 8 === 0 }).program, target).cycles;
       } catch (error) {
         if (/npu\.|has no|cannot|limit/.test(String(error))) continue;
         throw error;
       }
       const bound = boundOf(graph, target);
-      expect(bound.boundCycles, `seed ${seed}`).toBeLessThanOrEqual(cycles);
-      expect(bound.rooflineCycles).toBeLessThanOrEqual(bound.boundCycles);
+      expect(bound.floorCycles, `seed ${seed}`).toBeLessThanOrEqual(cycles);
+      expect(bound.rooflineCycles).toBeLessThanOrEqual(bound.floorCycles);
       ran++;
     }
     expect(ran).toBeGreaterThan(5);
@@ -185,14 +186,14 @@ describe("what the bound counts", () => {
     expect(boundOf(graph, target).compulsoryBytes).toBe(2 * 63 * 16 + 2 * 32 + 4 + 2 * 32 * 8);
     const { program } = schedule(graph, target);
     expect(checkProgram(program, target).faults).toEqual([]);
-    expect(timeProgram(program, target).cycles).toBeGreaterThanOrEqual(boundOf(graph, target).boundCycles);
+    expect(timeProgram(program, target).cycles).toBeGreaterThanOrEqual(boundOf(graph, target).floorCycles);
   });
 
   test("several NPUs share the work but not the DRAM", () => {
     const net = new Network("shared");
     const graph = net.finish([net.conv(net.input("x", [1, 64, 64, 64]), 64, 3)]);
     const [one, three] = [boundOf(graph, target), boundOf(graph, target, { npus: 3 })];
-    expect(three.boundCycles).toBe(Math.max(Math.ceil(one.arrayCycles / 3), one.dramCycles));
+    expect(three.floorCycles).toBe(Math.max(Math.ceil(one.arrayCycles / 3), one.dramCycles));
     expect(three.dramCycles).toBe(one.dramCycles);
   });
 

@@ -25,12 +25,12 @@ describe("deadlines", () => {
   test("met, missed, and none", () => {
     const target = withDeadline(2);
     const cycles = target.clockGHz * 2e6;
-    expect(judgeDeadline(target, "driving", { worstCase: cycles, bound: 1 })).toMatchObject({ met: true, limitMs: 2 });
-    const late = judgeDeadline(target, "driving", { worstCase: cycles + 3000, bound: 1 });
+    expect(judgeDeadline(target, "driving", { worstCase: cycles, floor: 1 })).toMatchObject({ met: true, limitMs: 2 });
+    const late = judgeDeadline(target, "driving", { worstCase: cycles + 3000, floor: 1 });
     expect(late.met).toBe(false);
     expect(late.says).toBe("it takes 2.001 ms at worst, the deadline of driving is 2.000 ms");
-    expect(judgeDeadline(target, "driving", { bound: 1 })).toMatchObject({ met: false });
-    expect(judgeDeadline(target, "parked-charging", { bound: 1 })).toMatchObject({ met: true });
+    expect(judgeDeadline(target, "driving", { floor: 1 })).toMatchObject({ met: false });
+    expect(judgeDeadline(target, "parked-charging", { floor: 1 })).toMatchObject({ met: true });
   });
 
   test("one below the bound is refused before anything is scheduled, with layer, need and limit", () => {
@@ -42,9 +42,9 @@ describe("deadlines", () => {
       /no schedule takes less than \S+ ms, the deadline of driving is 0\.00001000 ms \(the most, \d+ cycles, is for \S+\)/,
     );
     expect(requirePossible(graph, withDeadline(10), "driving")).toBeUndefined();
-    const { boundCycles } = boundOf(graph, target);
+    const { floorCycles } = boundOf(graph, target);
     expect(
-      impossibleDeadline(withDeadline((boundCycles + 1) / (target.clockGHz * 1e6)), "driving", boundCycles),
+      impossibleDeadline(withDeadline((floorCycles + 1) / (target.clockGHz * 1e6)), "driving", floorCycles),
     ).toBeUndefined();
   });
 

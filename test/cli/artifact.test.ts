@@ -60,16 +60,16 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
       ),
     );
     expect(document).toMatchObject({
-      schema: "optimus-compile/build@1",
+      schema: "optimus-compile/build@2",
       artifact,
       verdict: "pass",
       accuracy: { metric: "accuracy", n: 200 },
       placement: { cpu: 0 },
       floatTensors: 0,
     });
-    const { efficiency, cycles, boundCycles } = document.latency as Record<string, number>;
+    const { efficiency, cycles, floorCycles } = document.latency as Record<string, number>;
     expect(efficiency).toBeLessThanOrEqual(1);
-    expect(efficiency).toBe(boundCycles / cycles);
+    expect(efficiency).toBe(floorCycles / cycles);
     expect(readdirSync(join(folder, "out"))).toEqual(["optimus.ledger.jsonl", "small.dopt"]);
     expect(document.digest).toBe(decodeArtifact(readFileSync(artifact)).digest);
   });
@@ -252,7 +252,7 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
       optimus(["emulate", artifact, "--input", input, "--output", output, "--executor", executor, "--json"]);
     const { code, stdout } = await run("machine", first);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ schema: "optimus-compile/emulate@1", samples: 3, profile: "driving" });
+    expect(JSON.parse(stdout)).toMatchObject({ schema: "optimus-compile/emulate@2", samples: 3, profile: "driving" });
     expect(JSON.parse(stdout)).toMatchObject({ redundancy: { frames: 3, allowedSkewMs: 2 } });
     expect((await run("fast", second)).code).toBe(0);
     expect(readFileSync(second).equals(readFileSync(first))).toBe(true);

@@ -46,7 +46,7 @@ describe("report", { timeout: 120_000 }, () => {
     );
     expect(code).toBe(0);
     const model = JSON.parse(stdout) as ReportModel & { readonly schema: string };
-    expect(model.schema).toBe("optimus-compile/report@1");
+    expect(model.schema).toBe("optimus-compile/report@2");
     expect(model.trust.state).toBe("verified");
     expect(model.points).toHaveLength(2);
     if ("absent" in model.layers || "absent" in model.chip) throw new Error("there is a run to show");

@@ -47,7 +47,7 @@ describe("targets sweep", () => {
     expect(base.bound).toBe("array");
     expect(starved.bound).toBe("DRAM");
     expect(starved.cycles).toBeGreaterThan(base.cycles);
-    expect(starved.boundCycles).toBeLessThanOrEqual(starved.cycles);
+    expect(starved.floorCycles).toBeLessThanOrEqual(starved.cycles);
     expect(small.dramBytes).toBeGreaterThan(base.dramBytes);
     expect(small.sramPeakBytes).toBeLessThanOrEqual(128 * 1024);
     expect(base.mJ.low).toBeLessThan(base.mJ.high);

@@ -130,7 +130,7 @@ function requireSafe(
   const fault = faults.find(({ kind }) => kind !== "range");
   if (fault) throw new Error(`the checker: ${fault.kind} at ${fault.where}: ${fault.says}\n${explain()}`);
   const { cycles } = timeProgram(program, target);
-  const { boundCycles } = boundOf(graph, target, { npus: program.npus });
-  if (cycles < boundCycles)
-    throw new Error(`timing: ${cycles} cycles, below the bound of ${boundCycles}\n${explain()}`);
+  const { floorCycles } = boundOf(graph, target, { npus: program.npus });
+  if (cycles < floorCycles)
+    throw new Error(`timing: ${cycles} cycles, below the bound of ${floorCycles}\n${explain()}`);
 }

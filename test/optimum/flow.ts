@@ -1,7 +1,8 @@
 /** A job under one grid as tiles with what they cost and wait for: bounds on every order of a plan's tiles. */
 import { costOf } from "../../src/emulate/costs.ts";
 import { burstBytes, dramBytesPerCycle, engineCycles } from "../../src/emulate/cycles.ts";
-import { type Grid, sizedCommand } from "../../src/schedule/grid.ts";
+import type { Grid } from "../../src/schedule/grid.ts";
+import { sizedCommand } from "../../src/schedule/grid-facts.ts";
 import type { TileJob } from "../../src/schedule/job.ts";
 import { planJob, type StreamItem } from "../../src/schedule/stream.ts";
 import { type Box, boundsOf, boxesOverlap, boxView, operandOf, type Root, type View } from "../../src/schedule/view.ts";

@@ -56,13 +56,13 @@ describe("figures", () => {
 });
 
 const document: BuildDocument = {
-  schema: "optimus-compile/build@1",
+  schema: "optimus-compile/build@2",
   artifact: "/tmp/out/a.dopt",
   digest: "sha256:00",
   verdict: "fail",
   teacher: { nodes: 45, parameters: 1000, macs: 5000 },
   accuracy: { metric: "accuracy", teacher: 0.93, compiled: 0.92, drop: 0.01, n: 10_000, agreement: 0.98 },
-  latency: { cycles: 5000, ms: 0.0123, rooflineCycles: 2000, boundCycles: 4000, efficiency: 0.8 },
+  latency: { cycles: 5000, ms: 0.0123, rooflineCycles: 2000, floorCycles: 4000, efficiency: 0.8 },
   memory: { sramPeakBytes: 2048, weightBytes: 4096, dramBytesPerInference: 8192 },
   energy: { mJ: { low: 0.1, mid: 0.2, high: 0.4 } },
   placement: { npu: 3, vector: 2, cpu: 1 },
@@ -91,7 +91,7 @@ describe("summariseBuild", () => {
         accuracy       0.9300    0.9200  drop 1.00 points (95 %: 0.40 to 1.60)
         same answer             98.00 %  as the teacher, 10,000 samples
         latency                0.012 ms  5,000 cycles on ai4, profile driving
-        bound                      80 %  reached of the best legal mapping's 4,000 cycles
+        floor                      80 %  reached of the 4,000 cycles that no schedule can beat
         SRAM peak               2.0 KiB  per NPU
         DRAM traffic            8.0 KiB  per inference
         weights       3.9 KiB   4.0 KiB  with scales

@@ -128,7 +128,10 @@ describe("a training that diverges", () => {
       batch: () => new Map([["x", float32([2], [1, 1])]]),
       rate: () => 0.1,
     });
-    await expect(training.next()).rejects.toMatchObject({ code: "model/diverged", where: "step 0" });
+    await expect(training.next()).rejects.toMatchObject({
+      code: "model/diverged",
+      where: 'step 0: first in Log "c"',
+    });
     expect(weights).toEqual(before);
     await step.release();
   });

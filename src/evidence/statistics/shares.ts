@@ -1,10 +1,12 @@
 /** Limits of one model's own figures: its metric, and shares of samples. */
 import type { Metric } from "../metric.ts";
 import { bootstrapLimits } from "./bootstrap.ts";
-import { designEffect, type GroupSum } from "./clusters.ts";
+import { countOf, designEffect, effectiveGroups, freedomOf, type GroupSum, totalOf } from "./clusters.ts";
+import { normalQuantile, studentQuantile } from "./distributions.ts";
 import { overDraws } from "./draws.ts";
 import type { Outcomes } from "./outcomes.ts";
 import { clopperPearsonLower, clopperPearsonUpper } from "./proportions.ts";
+import { unseenEffect } from "./unseen.ts";
 
 /** One-sided limits, each at the alpha that was asked for. */
 export interface ShareLimits {
@@ -13,16 +15,29 @@ export interface ShareLimits {
   readonly upper: number;
 }
 
-/** Exact limits (Clopper, Pearson) of a share of yeses, on as many samples as the groups are worth. */
+/**
+ * Exact limits (Clopper, Pearson) of a share of yeses, on as many samples as the groups are worth: by the variance between
+ * groups, with Student's quantile for so many of them (n · (z / t)²: Korn and Graubard 1998), or by what they may hide
+ * (`unseenEffect`, of a share near 1 as of one near 0), whichever says less.
+ */
 export function shareLimits(groups: readonly GroupSum[], alpha: number): ShareLimits {
-  const yes = groups.reduce((sum, group) => sum + group.sum, 0);
-  const all = groups.reduce((sum, group) => sum + group.size, 0);
-  const effect = designEffect(groups, yes);
+  const yes = totalOf(groups, ({ sum }) => sum);
+  const all = totalOf(groups, ({ size }) => size);
+  const effect = Math.max(seenEffect(groups, yes, alpha), unseenEffect(groups));
   return {
     estimate: yes / all,
     lower: clopperPearsonLower(yes / effect, all / effect, alpha),
     upper: clopperPearsonUpper(yes / effect, all / effect, alpha),
   };
+}
+
+/** Where no group has two samples they are independent, and no variance is estimated. */
+function seenEffect(groups: readonly GroupSum[], yes: number, alpha: number): number {
+  if (groups.every(({ size }) => size <= 1)) return 1;
+  const effect = designEffect(groups, yes);
+  const weighed = effectiveGroups(groups, ({ size }) => size) - 1;
+  const freedom = effect > 1 ? Math.min(weighed, freedomOf(groups)) : countOf(groups) - 1;
+  return effect * (studentQuantile(1 - alpha, Math.max(1, freedom)) / normalQuantile(1 - alpha)) ** 2;
 }
 
 /** Limits of the compiled model's metric itself. @returns undefined where the metric has no value or too few draws do */

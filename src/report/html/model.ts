@@ -76,7 +76,7 @@ export type SliceLine = Pick<Slice, "key" | "value" | "n" | "teacher" | "compile
 export interface Cost {
   readonly cycles: number;
   readonly ms: number;
-  readonly boundCycles?: number;
+  readonly floorCycles?: number;
   readonly efficiency?: number;
   readonly clockGHz?: number;
   readonly capped?: string;

@@ -87,7 +87,7 @@ function figures({ accuracy, cost, layers }: ReportModel): Html {
     [
       "latency",
       timeText(cost.ms),
-      cost.efficiency === undefined ? `${cost.cycles} cycles` : `${percent(cost.efficiency, 0)} of the hardware bound`,
+      cost.efficiency === undefined ? `${cost.cycles} cycles` : `${percent(cost.efficiency, 0)} of the hardware floor`,
     ],
     [
       "most time goes to",

@@ -2,7 +2,7 @@
 import { engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
 import { alignUp } from "../allocate.ts";
-import { sizedCommand } from "../grid.ts";
+import { sizedCommand } from "../grid-facts.ts";
 import { elementsOf, type Root, wholeBox } from "../view.ts";
 import type { Rows, Work } from "./rows.ts";
 import { type InSram, isInside, type Part, progressAt, roughly, type Segment } from "./segment.ts";

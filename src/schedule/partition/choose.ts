@@ -1,7 +1,7 @@
 /** How each job is shared among the NPUs: the work that is saved against the exchange that it takes. */
 import { dramBytesPerCycle, engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
-import { sizedCommand } from "../grid.ts";
+import { sizedCommand } from "../grid-facts.ts";
 import { type Job, outputsOf, type TileJob } from "../job.ts";
 import { type Root, type View, wholeBox } from "../view.ts";
 import { busBytes, exchangeBox, isWithin, overlapOf, type Split, sameParts, splitsOf } from "./split.ts";

@@ -1,5 +1,5 @@
 /** Jobs by pieces of the batch, and the tensors of a piece. */
-import { sameBox } from "../grid.ts";
+import { sameBox } from "../grid-facts.ts";
 import type { Job, TileJob } from "../job.ts";
 import { type Box, boxView, extentOf, type Root, type View, wholeBox } from "../view.ts";
 

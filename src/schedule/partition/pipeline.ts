@@ -1,7 +1,7 @@
 /** One program's jobs as pipeline stages, an NPU each, through which a batch goes piece by piece. */
 import { dramBytesPerCycle, engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
-import { sizedCommand } from "../grid.ts";
+import { sizedCommand } from "../grid-facts.ts";
 import { inputsOf, type Job, outputsOf, type TileJob } from "../job.ts";
 import { loadJob, storeJob } from "../jobs/move.ts";
 import type { Transfers } from "../transfers.ts";

@@ -1,7 +1,7 @@
 /** A job cut into one part an NPU. */
 import { engineCycles } from "../../emulate/cycles.ts";
 import type { Target } from "../../target/schema.ts";
-import { sizedCommand } from "../grid.ts";
+import { sizedCommand } from "../grid-facts.ts";
 import type { TileJob } from "../job.ts";
 import { STORAGE_BYTES } from "../program.ts";
 import { type Box, boxView, bytesOfBox, coverOf, elementsOf, type Root, type View, wholeBox } from "../view.ts";

@@ -44,7 +44,7 @@ export const SAMPLE: ReportModel = {
     ],
   },
   cost: {
-    ...{ cycles: 400, ms: 0.0002, boundCycles: 300, efficiency: 0.75, clockGHz: 2 },
+    ...{ cycles: 400, ms: 0.0002, floorCycles: 300, efficiency: 0.75, clockGHz: 2 },
     ...{ sramPeakBytes: 4096, weightBytes: 2048, dramBytes: 8192, artifactBytes: 9000 },
     mJ: { low: 0.01, mid: 0.02, high: 0.03 },
   },

