@@ -8,6 +8,7 @@ import type { Op } from "../src/ops/op.ts";
 import type { Pass } from "../src/pass.ts";
 import { listPasses, loadPass } from "../src/passes.ts";
 import { configJsonSchema } from "../src/recipe/config.ts";
+import { trainingJsonSchema } from "../src/recipe/training.ts";
 import { targetJsonSchema } from "../src/target/schema.ts";
 import { NVDLA_TABLE, nvdlaTarget } from "./nvdla.ts";
 
@@ -180,6 +181,7 @@ export function pages(): ReadonlyMap<string, string> {
     ["docs/config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
     ["docs/errors.md", errorsPage(NOTICE)],
     ["docs/budgets.schema.json", `${JSON.stringify(budgetsJsonSchema(), null, 2)}\n`],
+    ["docs/training.schema.json", `${JSON.stringify(trainingJsonSchema(), null, 2)}\n`],
     ["docs/target.schema.json", `${JSON.stringify(targetJsonSchema(), null, 2)}\n`],
     ...NVDLA_TABLE.map((one): [string, string] => [`targets/nvdla-${one.macs}.yaml`, nvdlaTarget(one)]),
   ]);

@@ -53,7 +53,10 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/onnx": ["src/ir", "src/ops"],
   "src/quant": ["src/ir", "src/ops", "src/run", "src/onnx", "src/pass.ts"],
   "src/train": ["src/ir", "src/ops", "src/run", "src/onnx", "src/pass.ts"],
-  "src/training": ["src/ir", "src/ops", "src/run", "src/onnx", "src/train", "src/data", "src/artifact"],
+  "src/training": [
+    ...["src/ir", "src/ops", "src/run", "src/onnx", "src/train", "src/data", "src/artifact", "src/evidence"],
+    ...["src/recipe", "src/passes.ts"],
+  ],
   "src/pass.ts": ["src/ir"],
   "src/check.ts": ["src/ir", "src/pass.ts"],
   "src/presets.ts": ["src/pass.ts"],

@@ -2,17 +2,17 @@
 export const INTERRUPTED = 130;
 
 export class Interrupted extends Error {
-  constructor() {
-    super("interrupted");
+  constructor(left = "nothing was written") {
+    super(`interrupted: ${left}`);
     this.name = "Interrupted";
   }
 }
 
 /**
  * Runs work that Ctrl-C and its relatives abort: the signal tells the work, which cleans up and throws; a second Ctrl-C
- * waits for nothing. Throws Interrupted where the work ended that way.
+ * waits for nothing. Throws Interrupted where the work ended that way; `left` says what is there then.
  */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, left?: string): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(INTERRUPTED);
@@ -26,7 +26,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   try {
     return await work(controller.signal);
   } catch (error) {
-    throw controller.signal.aborted ? new Interrupted() : error;
+    throw controller.signal.aborted ? new Interrupted(left) : error;
   } finally {
     for (const signal of signals) process.off(signal, interrupt);
     process.off("disconnect", orphaned);

@@ -29,6 +29,7 @@ import { profile } from "./profile.ts";
 import { report } from "./report.ts";
 import { targets } from "./targets.ts";
 import { errorDocument, printJson, say, sayBug, sayError } from "./terminal.ts";
+import { train } from "./train.ts";
 import { verify } from "./verify.ts";
 import { waive } from "./waive.ts";
 
@@ -57,6 +58,7 @@ for (const command of [
   diff,
   bisect,
   check,
+  train,
   emulate,
   profile,
   report,
@@ -99,7 +101,7 @@ async function main(): Promise<number> {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
     if (thrown instanceof CommanderError && thrown.code === "commander.help") return 2;
     if (thrown instanceof Interrupted) {
-      say("interrupted: nothing was written");
+      say(thrown.message);
       return INTERRUPTED;
     }
     const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;

@@ -140,6 +140,11 @@ export const model: Entries = {
   "undefined-input": ["A node reads a value that nothing makes.", DAMAGED, EXPORT],
   "undefined-output": ["The graph promises an output that nothing makes.", DAMAGED, EXPORT],
   "unknown-dtype": ["A tensor's data type is not known.", "A newer ONNX, or a damaged file.", EXPORT],
+  "weights-vary": [
+    "A trained model cannot be written with the weights that were learnt.",
+    "Its weights are computed, by nodes that depend on how many samples it is given at once.",
+    "Export it with its weights as initializers.",
+  ],
   diverged: [
     "A training's loss, or a gradient, is no longer a finite number.",
     "A learning rate that is too high, or data that are not what the model expects.",

@@ -22,7 +22,7 @@ const tensorInput = z
   )
   .refine((input) => input.init === undefined || input.from !== undefined, "`init` is for inputs that have `from`");
 
-const data = z
+export const data = z
   .union(
     [
       z.looseObject({
@@ -34,7 +34,7 @@ const data = z
   )
   .describe("{npz: FILE} or {reader: NAME, …options}");
 
-const metric = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
+export const metric = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })]);
 
 /** The runner's PassSpec; each pass checks its own options. */
 type PassSpec = string | { pass: string; [option: string]: unknown } | { repeat: PassSpec[] };

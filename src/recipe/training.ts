@@ -1,0 +1,156 @@
+/** A training's recipe: which network learns what from which data. Every default is filled here, once. */
+import { readFileSync } from "node:fs";
+import { basename, dirname, extname, resolve } from "node:path";
+import { z } from "zod";
+import { resolveReference } from "../data/reference.ts";
+import { CompileError } from "../error.ts";
+import { didYouMean } from "../suggest.ts";
+import { type Located, parseYaml } from "./locate.ts";
+import { data, metric } from "./schema.ts";
+
+const weight = z.number().gt(0).default(1).describe("what the term counts in the sum");
+const value = z.string().min(1);
+
+const loss = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("labels"), scores: value.describe("class scores, classes last"), weight }),
+  z.strictObject({
+    kind: z.literal("distill"),
+    scores: value.describe("the student's scores, classes last"),
+    teacher: value.describe("the teacher's value with the same shape"),
+    temperature: z.number().gt(0).default(1),
+    weight,
+  }),
+  z.strictObject({
+    kind: z.literal("features"),
+    value: value.describe("a value of the student"),
+    teacher: value.describe("the teacher's value with the same shape"),
+    weight,
+  }),
+]);
+
+const share = z.number().min(0).lt(1);
+
+export const trainingSchema = z.strictObject({
+  $schema: z.string().optional().describe("for editors"),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, "letters, digits, `.`, `_` and `-`")
+    .optional(),
+  model: z
+    .string()
+    .min(1)
+    .describe("the ONNX network that learns: a path from the recipe's folder, or npm:PACKAGE/PATH"),
+  weights: z.enum(["fresh", "given"]).default("given").describe("begin with random weights, or with the model's own"),
+  teacher: z.string().min(1).optional().describe("the ONNX network whose values `distill` and `features` learn"),
+  data: z.strictObject({
+    training: data,
+    validation: data.optional().describe("looked at after every epoch, never learnt from"),
+  }),
+  metric: metric.default("accuracy").describe("of the validation data"),
+  losses: z.array(loss).min(1).max(64),
+  optimizer: z
+    .discriminatedUnion("kind", [
+      z.strictObject({
+        kind: z.literal("sgd"),
+        momentum: share.default(0.9),
+        nesterov: z.boolean().default(false),
+        weightDecay: z.number().min(0).default(0),
+      }),
+      z.strictObject({
+        kind: z.literal("adamw"),
+        betas: z.tuple([share, share]).default([0.9, 0.999]),
+        epsilon: z.number().gt(0).default(1e-8),
+        weightDecay: z.number().min(0).default(0.01),
+      }),
+    ])
+    .default({ kind: "sgd", momentum: 0.9, nesterov: false, weightDecay: 0 }),
+  rate: z.strictObject({
+    peak: z.number().gt(0).describe("the largest learning rate"),
+    warmUp: z.number().min(0).default(0).describe("epochs in which the rate climbs to its peak"),
+    shape: z.enum(["cosine", "constant"]).default("cosine"),
+    least: z.number().min(0).default(0).describe("where the cosine ends"),
+  }),
+  epochs: z.int().min(1).max(100_000),
+  batch: z.int().min(1).max(65_536),
+  clip: z.number().gt(0).optional().describe("the largest norm of all gradients together"),
+  average: share.optional().describe("what an average of the weights keeps a step; the average is then the result"),
+  augment: z
+    .strictObject({
+      input: z.string().optional().describe("the input [samples, channels, rows, columns]; the first unless said"),
+      crop: z.int().min(0).max(1024).default(0).describe("images are shifted by up to so many pixels, zeros move in"),
+      flip: z.boolean().default(false).describe("every other image, by chance, is mirrored left to right"),
+      noise: z.number().min(0).default(0).describe("deviation of the noise that is added to every number"),
+    })
+    .optional(),
+  checkpoint: z.int().min(1).default(200).describe("steps from one checkpoint to the next"),
+  seed: z.int().min(0).max(0xffffffff).default(0),
+  threads: z.int().min(1).max(256).default(1).describe("inside an operator; the last bits depend on it"),
+});
+
+/** With every default filled in and every path absolute. */
+export interface Training extends Omit<z.infer<typeof trainingSchema>, "$schema" | "name"> {
+  readonly name: string;
+  /** What the data's paths and the metric's are relative to. */
+  readonly folder: string;
+}
+
+/** For editors. */
+export function trainingJsonSchema(): object {
+  const schema = z.toJSONSchema(trainingSchema, { io: "input", target: "draft-2020-12" });
+  return { title: "optimus-compile training recipe", ...schema };
+}
+
+/** @throws CompileError usage/missing-recipe, usage/recipe-syntax, usage/recipe and usage/unknown-key. */
+export function loadTraining(path: string): Training {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new CompileError("usage/missing-recipe", "the recipe cannot be read", {
+      where: path,
+      remedy: "give the path of a training's recipe, for example recipes/train/fashion-mnist.yaml",
+      cause,
+    });
+  }
+  return parseTraining(text, path);
+}
+
+/** As `loadTraining`, of a text; `path` says where it would stand. */
+export function parseTraining(text: string, path: string): Training {
+  const located = parseYaml(text, path);
+  const parsed = trainingSchema.safeParse(located.value ?? {});
+  if (!parsed.success) {
+    const { issues } = parsed.error;
+    // A mistyped key is also a missing one; the typing mistake is what the user can see.
+    throw failure(issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0], located);
+  }
+  const { $schema, name = basename(path, extname(path)), model, teacher, ...rest } = parsed.data;
+  const wantsTeacher = rest.losses.findIndex(({ kind }) => kind !== "labels");
+  if (wantsTeacher >= 0 && teacher === undefined) {
+    throw new CompileError("usage/recipe", `losses.${wantsTeacher}: there is no teacher to learn from`, {
+      where: located.excerpt(["losses", wantsTeacher]),
+      remedy: "name an ONNX model as `teacher`",
+    });
+  }
+  const folder = dirname(resolve(path));
+  return {
+    ...rest,
+    ...{ name, folder, model: resolveReference(model, folder) },
+    ...(teacher !== undefined && { teacher: resolveReference(teacher, folder) }),
+  };
+}
+
+function failure(issue: z.core.$ZodIssue, located: Located): CompileError {
+  if (issue.code === "unrecognized_keys") {
+    const [key] = issue.keys;
+    const where = located.excerpt([...issue.path, key], true);
+    const remedy = issue.path.length === 0 ? didYouMean(key, Object.keys(trainingSchema.shape)) : undefined;
+    const message = `there is no key ${JSON.stringify([...issue.path, key].join("."))} in a training's recipe`;
+    return new CompileError("usage/unknown-key", message, { where, ...(remedy && { remedy }) });
+  }
+  const name = issue.path.map(String).join(".");
+  const message = issue.message.endsWith("received undefined")
+    ? `the recipe lacks ${name}`
+    : `${name}: ${issue.message}`;
+  return new CompileError("usage/recipe", message, { where: located.excerpt(issue.path) });
+}

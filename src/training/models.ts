@@ -1,0 +1,83 @@
+/** The network that learns: bound to a batch, with its losses, and written again with what it has learnt. */
+
+import { bug, CompileError } from "../error.ts";
+import { type Graph, isStatic, type Tensor } from "../ir/graph.ts";
+import { importOnnx } from "../onnx/import.ts";
+import { readModel } from "../onnx/read.ts";
+import { encodeModel } from "../onnx/write.ts";
+import { runPasses } from "../passes.ts";
+import { createSession } from "../run/ort.ts";
+import { withWeights } from "../train/loop.ts";
+import type { LossTerm } from "../train/losses.ts";
+import type { Weights } from "../train/step.ts";
+
+/** Of one sample of the data, with its batch axis of 1. */
+export type SampleShapes = readonly { readonly name: string; readonly shape: readonly number[] }[];
+
+/** The model for so many samples at once; simplified, so that no shape is left to be computed. */
+export async function modelFor(path: string, shapes: SampleShapes, batch: number): Promise<Graph> {
+  const inputs = new Map(shapes.map(({ name, shape }) => [name, { shape: [batch, ...shape.slice(1)] }]));
+  const wanted = new Set(readModel(path).inputs);
+  const known = new Map([...inputs].filter(([name]) => wanted.has(name)));
+  const graph = importOnnx(path, { inputs: known });
+  return (await runPasses(graph, ["simplify"])).graph;
+}
+
+/** The trained model: as its file has it where that has all the weights by name, for one sample a run elsewhere. */
+export async function trainedModel(path: string, shapes: SampleShapes, weights: Weights): Promise<Graph> {
+  const isIn = (graph: Graph): boolean =>
+    [...weights].every(([name, { shape }]) => graph.constants.get(name)?.shape.join() === shape.join());
+  const original = readModel(path);
+  if (isIn(original)) return withWeights(original, weights);
+  const single = await modelFor(path, shapes, 1);
+  if (isIn(single)) return withWeights(single, weights);
+  throw new CompileError("model/weights-vary", "the model's weights depend on how many samples it is given at once", {
+    where: path,
+    remedy: "export it with its weights as initializers",
+  });
+}
+
+export interface Teacher {
+  /** What the losses ask for, under the names of their inputs. */
+  values(feeds: ReadonlyMap<string, Tensor>): Promise<ReadonlyMap<string, Tensor>>;
+  release(): Promise<void>;
+}
+
+/** Under which name a teacher's value is fed to the losses. */
+const fedAs = (value: string): string => `teacher/${value}`;
+
+/** The recipe's losses for the graph: labels and the teacher's values become inputs of these names. */
+export const LABELS = "label~";
+export function lossTerm(
+  term: { kind: "labels"; scores: string; weight: number } | Exclude<LossTerm, { kind: "labels" }>,
+): LossTerm {
+  return term.kind === "labels" ? { ...term, labels: LABELS } : { ...term, teacher: fedAs(term.teacher) };
+}
+
+/** The teacher as a session that gives the named values. Throws usage/unknown-value where it has none of a name. */
+export async function openTeacher(graph: Graph, values: readonly string[], threads: number): Promise<Teacher> {
+  const wanted = [...new Set(values)];
+  const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
+  const missing = wanted.find((name) => !made.has(name));
+  if (missing !== undefined) {
+    throw new CompileError("usage/unknown-value", `the teacher has no value "${missing}"`, { where: "losses" });
+  }
+  const session = await createSession(encodeModel({ ...graph, outputs: wanted }), { threads });
+  const inputs = new Set(graph.inputs);
+  return {
+    async values(feeds) {
+      const found = await session.run(new Map([...feeds].filter(([name]) => inputs.has(name))));
+      return new Map(wanted.map((name) => [fedAs(name), found.get(name) ?? bug(`the teacher gave no "${name}"`)]));
+    },
+    release: () => session.release(),
+  };
+}
+
+/** Of the scores that labels are for: all but their last axis. */
+export function labelShape(graph: Graph, scores: string): readonly number[] {
+  const shape = graph.types.get(scores)?.shape;
+  if (isStatic(shape)) return shape.slice(0, -1);
+  throw new CompileError("usage/unknown-value", `the model has no value "${scores}" of a known shape`, {
+    where: "losses",
+  });
+}
