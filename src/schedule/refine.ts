@@ -194,12 +194,13 @@ function isSmall({ jobs }: Planned, most: number): boolean {
 
 /**
  * A faster plan of an entry on one NPU than `found` where the search meets one, else `found` itself, which it is too where the program
- * is not small. `entry`: with no chain of layers in strips.
+ * is not small. `entry`: with no chain of layers in strips; `strips`: whether there may be one.
  */
 export function refineEntry(
   found: Omit<Candidate, "cycles">,
   entry: Prepared,
   target: Target,
+  strips: boolean,
 ): Omit<Candidate, "cycles"> {
   if (entry.transfers.jobs.length > MOST_JOBS || !isSmall(found.planned, MOST_STRIPS)) return found;
   const search = new Search(target);
@@ -221,7 +222,7 @@ export function refineEntry(
   const better = firstOf(starts, spaces, descent).map((start) => improved(start, search));
   better.sort((a, b) => a.estimate - b.estimate);
   search.allow(STEPS * PHASES[1]);
-  for (const strips of stripsOf(entry, search, known, descent.best.cycles)) descent.strips(strips);
+  if (strips) for (const one of stripsOf(entry, search, known, descent.best.cycles)) descent.strips(one);
   search.allow(STEPS * PHASES[2]);
   const timed: { candidate: Candidate; space: Space }[] = [];
   for (const start of better) {

@@ -143,7 +143,7 @@ function scheduleAlone(prepared: readonly Prepared[], target: Target, options: S
   if (!(options.refined ?? options.cascades !== "always")) return best;
   const found = best.prepared.map((entry, at) => {
     const one = { entry, planned: best.planned[at] };
-    return refineEntry(one, prepared[at], target);
+    return refineEntry(one, prepared[at], target, options.cascades !== "never");
   });
   if (found.every(({ planned }, at) => planned === best.planned[at])) return best;
   const weights = new Weights();

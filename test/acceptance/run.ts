@@ -47,6 +47,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     samples: { type: "string" },
+    first: { type: "string" },
     teacher: { type: "string" },
     format: { type: "string" },
     seeds: { type: "string" },
@@ -54,7 +55,7 @@ const { values, positionals } = parseArgs({
     set: { type: "string", multiple: true },
   },
 });
-const { samples, seeds, split, ...named } = values;
+const { samples, first, seeds, split, ...named } = values;
 if (split !== undefined && split !== "selection" && split !== "certification") {
   console.error("--split is selection or certification");
   process.exit(2);
@@ -62,6 +63,7 @@ if (split !== undefined && split !== "selection" && split !== "certification") {
 const options: AcceptanceOptions = {
   ...named,
   ...(samples !== undefined && { samples: Number(samples) }),
+  ...(first !== undefined && { first: Number(first) }),
   ...(seeds !== undefined && { seeds: Number(seeds) }),
   ...(split !== undefined && { split }),
 };
