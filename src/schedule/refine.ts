@@ -1,13 +1,13 @@
 /** Small programs, in which every tile counts: what stays in SRAM, grids and the order of tiles are changed as long as the whole gets faster. */
 import type { Target } from "../target/schema.ts";
 import { frameOf, type Planned, type Prepared } from "./plan.ts";
-import { framesOf, type Known, type Space, spaceOf } from "./refine/alternatives.ts";
-import { betterOrder } from "./refine/order.ts";
+import { framesOf, isCrowded, type Known, movableOf, type Space, spaceOf } from "./refine/alternatives.ts";
+import { betterOrder, jobAfterJob } from "./refine/order.ts";
 import { type Candidate, Search } from "./refine/search.ts";
 import { chainsOf } from "./refine/strips.ts";
 
-/** Tiles that may be scheduled in all. */
-const STEPS = 8_000;
+/** Tiles that may be scheduled in all; and of chains in strips, where memory is short. */
+const [STEPS, CHAIN_STEPS] = [12_000, 7_000];
 /** Programs of more jobs, or tiles, are left as they are. */
 const [MOST_JOBS, MOST_TILES] = [14, 20_000];
 /** Choices of what stays in SRAM that are looked at. */
@@ -15,12 +15,12 @@ const MOST_SPACES = 64;
 /** With chains of layers in strips there are more jobs, each of one tile. */
 const MOST_STRIPS = 300;
 /** Chains in strips that are timed. */
-const CHAINS = 12;
+const CHAINS = 20;
 /**
- * Shares of them for improving starts by estimates, for chains in strips, for timing starts and their neighbours, for changing two jobs at
- * once, for the order; what one leaves the next one has too.
+ * Shares of them for improving starts by estimates, for timing the best of these and their neighbours, for changing two jobs at once, for
+ * the order; what one leaves the next one has too.
  */
-const PHASES = [0.2, 0.3, 0.2, 0.15, 0.15];
+const PHASES = [0.3, 0.35, 0.2, 0.15];
 /** Choices of what stays in SRAM that are looked at closely. */
 const DESCENTS = 3;
 /** Of the grids of one job, those with the shortest estimates are timed, if these are not longer than so much of the best time. */
@@ -45,6 +45,11 @@ const UNIFORM = [1, 2, 3, 4, 6, 8];
 const IMPROVED = 6;
 /** Of the starts of each of several spaces, and of all of them, so many are timed. */
 const [OF_A_SPACE, TIMED] = [2, 24];
+
+/** Estimates know nothing of waits for memory: what is estimated to take less than so many times the shortest time may be the fastest. */
+const NEAR = 1.15;
+/** Of these, so many are timed. */
+const NEAREST = 12;
 
 /** Starts estimated to take so many times the time of the best plan are no worse for being longer still. */
 const FAR = 1.3;
@@ -84,25 +89,58 @@ function firstOf(starts: readonly Start[], spaces: readonly Space[], descent: De
   return timed.slice(0, IMPROVED).map(({ start }) => start);
 }
 
+/** Plans whose estimates are close to the best one. */
+class Close {
+  private readonly starts = new Map<string, Start>();
+  private least = Number.POSITIVE_INFINITY;
+
+  /** Estimates above this one are far. */
+  get limit(): number {
+    return this.least * NEAR;
+  }
+
+  /** Those that are near, and the best ones of every space, which may be of use where memory is short. */
+  private isGood({ estimate }: Start, rank: number): boolean {
+    return estimate < (rank < OF_A_SPACE ? this.least * FAR : this.limit);
+  }
+
+  add(start: Start, key: string): void {
+    this.least = Math.min(this.least, start.estimate);
+    if (start.estimate < this.least * FAR) this.starts.set(key, start);
+  }
+
+  /** The best ones first. */
+  list(): Start[] {
+    const ranks = new Map<Space, number>();
+    const sorted = [...this.starts.values()].sort((a, b) => a.estimate - b.estimate);
+    return sorted.filter((start) => {
+      const rank = ranks.get(start.space) ?? 0;
+      ranks.set(start.space, rank + 1);
+      return this.isGood(start, rank);
+    });
+  }
+}
+
 /** Each job in turn under the grid with which the whole is estimated to be fastest. */
-function improved({ space, jobs, estimate }: Start, search: Search): Start {
+function improved({ space, jobs, estimate }: Start, search: Search, close: Close): void {
   for (const [at, choices] of space.choices.entries()) {
     for (const other of choices) {
       if (search.left <= 0) break;
       const changed = jobs.with(at, other);
-      const own = search.estimate(planOf(space, changed), estimate);
+      const planned = planOf(space, changed);
+      const own = search.estimate(planned, Math.max(estimate, close.limit));
+      close.add({ space, jobs: changed, estimate: own }, search.keyOf(planned));
       if (own < estimate) [jobs, estimate] = [changed, own];
     }
   }
-  return { space, jobs, estimate };
 }
 
-/** Plans with one chain of layers in strips, those with the shortest estimates. */
+/** Plans with one chain of layers in strips, those with the least work for the busiest unit. */
 function stripsOf(entry: Prepared, search: Search, known: Known, limit: number): Candidate[] {
   const { target } = search;
   const plain = new Set(entry.transfers.jobs);
   const found: Candidate[] = [];
-  for (const own of chainsOf(entry, target)) {
+  for (const own of chainsOf(entry)) {
     if (search.left <= 0) break;
     search.left -= own.transfers.jobs.length;
     const frame = frameOf(own, target, { share: 0.25, alone: false });
@@ -111,8 +149,9 @@ function stripsOf(entry: Prepared, search: Search, known: Known, limit: number):
     if (!space) continue;
     const first = space.choices.map(([one]) => one);
     const planned = planOf(space, first);
-    if (isSmall(planned, MOST_STRIPS))
-      found.push({ entry: own, planned, cycles: search.estimate(planned, limit * HOPE) });
+    // Work that only takes the DRAM or a unit less time can pay here; estimates say little where memory is short.
+    const cycles = search.workOf(planned.jobs);
+    if (cycles < limit && isSmall(planned, MOST_STRIPS)) found.push({ entry: own, planned, cycles });
   }
   return found.sort((a, b) => a.cycles - b.cycles).slice(0, CHAINS);
 }
@@ -132,11 +171,15 @@ class Descent {
     return found;
   }
 
-  /** A plan with an estimate. */
-  strips({ entry, planned, cycles: estimate }: Candidate): void {
-    if (estimate >= this.best.cycles * HOPE || this.search.left <= 0) return;
-    const timed = this.search.time(planned, true);
+  /** A plan with the cycles that it cannot take less than: in the order of the rules, and job after job. */
+  strips({ entry, planned, cycles: least }: Candidate): void {
+    const { search } = this;
+    if (least >= this.best.cycles || search.left <= 0) return;
+    const timed = search.time(planned, true);
     if (timed.cycles < this.best.cycles) this.best = { entry, ...timed };
+    const sequence = jobAfterJob(search.tasksOf(planned), search.target.sram.bytes);
+    const cycles = search.timeAs(planned, sequence);
+    if (cycles < this.best.cycles) this.best = { entry, planned: { ...planned, sequence }, cycles };
   }
 
   start({ space, jobs }: Start): Candidate {
@@ -218,15 +261,28 @@ export function refineEntry(
   const starts = spaces
     .flatMap((space) => startsOf(space, search, limit * FAR))
     .sort((a, b) => a.estimate - b.estimate);
-  search.allow(STEPS * PHASES[0]);
-  const better = firstOf(starts, spaces, descent).map((start) => improved(start, search));
-  better.sort((a, b) => a.estimate - b.estimate);
-  search.allow(STEPS * PHASES[1]);
-  if (strips) for (const one of stripsOf(entry, search, known, descent.best.cycles)) descent.strips(one);
-  search.allow(STEPS * PHASES[2]);
+  const close = new Close();
+  for (const space of spaces) {
+    search.allow((STEPS * PHASES[0]) / 2 / spaces.length);
+    const start = starts.find((one) => one.space === space);
+    if (start && start.estimate < limit) improved(start, search, close);
+  }
+  search.allow((STEPS * PHASES[0]) / 2);
   const timed: { candidate: Candidate; space: Space }[] = [];
-  for (const start of better) {
-    if (search.left <= 0 || start.estimate >= descent.best.cycles * HOPE) break;
+  for (const start of firstOf(starts, spaces, descent)) {
+    close.add(start, search.keyOf(planOf(start.space, start.jobs)));
+    timed.push({ candidate: descent.start(start), space: start.space });
+    improved(start, search, close);
+  }
+  if (strips && isCrowded(movableOf(entry), target)) {
+    const left = search.left;
+    search.allow(CHAIN_STEPS);
+    for (const one of stripsOf(entry, search, known, descent.best.cycles)) descent.strips(one);
+    search.left = left;
+  }
+  search.allow(STEPS * PHASES[1]);
+  for (const start of close.list().slice(0, NEAREST)) {
+    if (search.left <= 0) break;
     timed.push({ candidate: descent.start(start), space: start.space });
   }
   timed.sort((a, b) => a.candidate.cycles - b.candidate.cycles);
@@ -234,8 +290,8 @@ export function refineEntry(
     return { candidate: descent.descend(candidate, space, false), space };
   });
   ends.sort((a, b) => a.candidate.cycles - b.candidate.cycles);
-  search.allow(STEPS * PHASES[3]);
+  search.allow(STEPS * PHASES[2]);
   for (const { candidate, space } of ends.slice(0, 1)) descent.descend(candidate, space, true);
-  search.allow(STEPS * PHASES[4]);
+  search.allow(STEPS * PHASES[3]);
   return betterOrder(descent.best, search);
 }

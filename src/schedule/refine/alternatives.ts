@@ -221,10 +221,12 @@ export function isCrowded(roots: ReadonlySet<Root>, target: Target): boolean {
   return [...roots].reduce((sum, root) => sum + root.bytes, 0) > target.sram.bytes * CROWDED;
 }
 
-/** Every choice of tensors that stay in SRAM; all of them where there is room. */
+/** Every choice of tensors that stay in SRAM; where there is room for all of many, only an input may not, which is then loaded for its reader. */
 export function framesOf(entry: Prepared, target: Target): Frame[] {
   const roots = movableOf(entry);
-  const sets = isCrowded(roots, target) || roots.size <= FEW_ROOTS ? subsetsOf([...roots]) : [new Set<Root>()];
+  const inputs = [...roots].filter(({ kind }) => kind === "input");
+  const plain = [new Set<Root>(), ...inputs.map((root) => new Set([root]))];
+  const sets = isCrowded(roots, target) || roots.size <= FEW_ROOTS ? subsetsOf([...roots]) : plain;
   const found = new Map<string, Frame>();
   for (const away of sets) {
     const frame = frameOf(entry, target, { share: 0.25, alone: false }, away);

@@ -68,6 +68,12 @@ function someOrders({ jobs }: Planned, { steps }: Tasks, before: readonly Readon
   ];
 }
 
+/** Job after job. */
+export function jobAfterJob(tasks: Tasks, capacity: number): Sequence {
+  const order = tasks.steps.flatMap((step, task) => (step ? [task] : []));
+  return sequenceOf(tasks, order, capacity);
+}
+
 /** A plan with a better order of its tiles than the rules find; as it is where none is found. */
 export function betterOrder(given: Candidate, search: Search): Candidate {
   const capacity = search.target.sram.bytes;

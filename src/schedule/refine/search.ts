@@ -50,6 +50,11 @@ export class Search {
     return id;
   }
 
+  /** Equal for plans of the same tiles and tensors in SRAM. */
+  keyOf({ jobs, residency }: Planned): string {
+    return [...jobs, residency].map((one) => this.idOf(one)).join(" ");
+  }
+
   /** What arranging needs to know; DRAM addresses are stand-ins, aligned as the true ones are. */
   given({ jobs, apart = false }: Planned): Given {
     const { target } = this;
@@ -79,8 +84,8 @@ export class Search {
 
   /** A plan, in the order that was found for it, with what the whole program will take: infinite where memory does not suffice. */
   time(planned: Planned, brief: boolean): Timed {
-    const { jobs, residency } = planned;
-    const key = `${planned.apart} ${[...jobs, residency].map((one) => this.idOf(one)).join(" ")}`;
+    const { residency } = planned;
+    const key = `${planned.apart} ${this.keyOf(planned)}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
     this.spend(planned);
@@ -121,8 +126,8 @@ export class Search {
 
   /** As the tiles would take without hazards of memory and drains: about what `time` says; not below `limit` where that is more. */
   estimate(planned: Planned, limit = Number.POSITIVE_INFINITY): number {
-    const { jobs, residency } = planned;
-    const key = [...jobs, residency].map((one) => this.idOf(one)).join(" ");
+    const { jobs } = planned;
+    const key = this.keyOf(planned);
     const known = this.estimates.get(key);
     if (known !== undefined && (known.isExact || known.cycles >= limit)) return known.cycles;
     const work = this.workOf(jobs);

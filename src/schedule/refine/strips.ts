@@ -1,12 +1,12 @@
 /** Every chain of a small program's layers in strips. */
-import type { Target } from "../../target/schema.ts";
 import { analyse } from "../cascade/rows.ts";
 import { segmentOf } from "../cascade/segment.ts";
 import { stripJobs } from "../cascade/strips.ts";
 import { type Cascaded, withStrips } from "../cascade.ts";
 import type { Prepared } from "../plan.ts";
 import type { Root } from "../view.ts";
-import { isCrowded, movableOf } from "./alternatives.ts";
+import { inputsOf, outputsOf } from "../job.ts";
+import { movableOf } from "./alternatives.ts";
 
 const STRIPS = [2, 3, 4, 6, 8, 12, 16];
 /** Chains that are looked at. */
@@ -16,10 +16,9 @@ const MOST_CHAINS = 16;
  * The entry with one chain in strips: of every length and number of strips, the fewest first, halos kept or made again, with and without
  * its ends in SRAM.
  */
-export function* chainsOf(entry: Prepared, target: Target): Generator<Prepared> {
+export function* chainsOf(entry: Prepared): Generator<Prepared> {
   const { jobs } = entry.transfers;
   const movable = movableOf(entry);
-  if (!isCrowded(movable, target)) return;
   const analysis = analyse(jobs);
   const { work } = analysis;
   const chains: { from: number; to: number }[] = [];
@@ -29,6 +28,7 @@ export function* chainsOf(entry: Prepared, target: Target): Generator<Prepared> 
   }
   for (const strips of STRIPS) {
     for (const { from, to } of chains.slice(0, MOST_CHAINS)) {
+      const seen = new Set<string>();
       if (strips > (work[to - 1]?.count ?? 1)) continue;
       for (const inSram of [new Set<Root>(), movable]) {
         const segment = segmentOf(analysis, from, to, (root) => inSram.has(root));
@@ -37,10 +37,13 @@ export function* chainsOf(entry: Prepared, target: Target): Generator<Prepared> 
         const inDram = [...movable].filter((root) => !inSram.has(root));
         for (const again of [new Set<number>(), new Set(inner)]) {
           const cascade = stripJobs(segment, strips, again);
-          const own: Cascaded = {
-            jobs: [...jobs.slice(0, from), ...cascade.jobs, ...jobs.slice(to)],
-            inDram: new Set([...cascade.inDram, ...inDram]),
-          };
+          const after = [...jobs.slice(0, from), ...cascade.jobs, ...jobs.slice(to)];
+          const touched = new Set(after.flatMap((job) => [...inputsOf(job), ...outputsOf(job)].map(({ root }) => root)));
+          const away = [...cascade.inDram, ...inDram].filter((root) => touched.has(root));
+          const key = [...after.map(({ name }) => name), "in DRAM", ...away.map(({ name }) => name).sort()].join(" ");
+          if (seen.has(key)) continue;
+          seen.add(key);
+          const own: Cascaded = { jobs: after, inDram: new Set(away) };
           yield withStrips(entry, own);
         }
       }
