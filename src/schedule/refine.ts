@@ -6,8 +6,8 @@ import { betterOrder, jobAfterJob } from "./refine/order.ts";
 import { type Candidate, Search } from "./refine/search.ts";
 import { chainsOf } from "./refine/strips.ts";
 
-/** Tiles that may be scheduled in all; and of chains in strips, where memory is short. */
-const [STEPS, CHAIN_STEPS] = [12_000, 7_000];
+/** Tiles that may be scheduled in all; where memory is short, for each choice of what stays there, and for chains in strips, too. */
+const [STEPS, SPACE_STEPS, CHAIN_STEPS] = [10_000, 2_000, 7_000];
 /** Programs of more jobs, or tiles, are left as they are. */
 const [MOST_JOBS, MOST_TILES] = [14, 20_000];
 /** Choices of what stays in SRAM that are looked at. */
@@ -20,7 +20,7 @@ const CHAINS = 20;
  * Shares of them for improving starts by estimates, for timing the best of these and their neighbours, for changing two jobs at once, for
  * the order; what one leaves the next one has too.
  */
-const PHASES = [0.3, 0.35, 0.2, 0.15];
+const PHASES = [0.3, 0.4, 0.15, 0.15];
 /** Choices of what stays in SRAM that are looked at closely. */
 const DESCENTS = 3;
 /** Of the grids of one job, those with the shortest estimates are timed, if these are not longer than so much of the best time. */
@@ -48,8 +48,9 @@ const [OF_A_SPACE, TIMED] = [2, 24];
 
 /** Estimates know nothing of waits for memory: what is estimated to take less than so many times the shortest time may be the fastest. */
 const NEAR = 1.15;
-/** Of these, so many are timed. */
-const NEAREST = 12;
+/** Of these, so many are timed; and of the ends that improving by estimates came to. */
+const MOST_BETTER = 16;
+const NEAREST = 16;
 
 /** Starts estimated to take so many times the time of the best plan are no worse for being longer still. */
 const FAR = 1.3;
@@ -77,7 +78,7 @@ function startsOf(space: Space, search: Search, limit: number): Start[] {
 
 /** The starts to go on with: of a single space those with the shortest estimates, of several, where memory tells them apart, the fastest. */
 function firstOf(starts: readonly Start[], spaces: readonly Space[], descent: Descent): Start[] {
-  if (spaces.length === 1) return starts.slice(0, IMPROVED);
+  if (spaces.length <= 2) return starts.slice(0, IMPROVED);
   const counts = new Map<Space, number>();
   const close = starts.filter(({ space }) => {
     const count = counts.get(space) ?? 0;
@@ -122,7 +123,7 @@ class Close {
 }
 
 /** Each job in turn under the grid with which the whole is estimated to be fastest. */
-function improved({ space, jobs, estimate }: Start, search: Search, close: Close): void {
+function improved({ space, jobs, estimate }: Start, search: Search, close: Close): Start {
   for (const [at, choices] of space.choices.entries()) {
     for (const other of choices) {
       if (search.left <= 0) break;
@@ -133,6 +134,7 @@ function improved({ space, jobs, estimate }: Start, search: Search, close: Close
       if (own < estimate) [jobs, estimate] = [changed, own];
     }
   }
+  return { space, jobs, estimate };
 }
 
 /** Plans with one chain of layers in strips, those with the least work for the busiest unit. */
@@ -169,6 +171,10 @@ class Descent {
     const found = { entry, ...this.search.time(planned, false) };
     if (found.cycles < this.best.cycles) this.best = found;
     return found;
+  }
+
+  get isOver(): boolean {
+    return this.search.left <= 0;
   }
 
   /** A plan with the cycles that it cannot take less than: in the order of the rules, and job after job. */
@@ -230,6 +236,23 @@ class Descent {
   }
 }
 
+/** The starts with their times, the fastest first. */
+function timedOf(starts: readonly Start[], descent: Descent): { candidate: Candidate; space: Space }[] {
+  const timed = new Map<Planned["jobs"], { candidate: Candidate; space: Space }>();
+  for (const start of starts) {
+    if (descent.isOver) break;
+    timed.set(start.jobs, { candidate: descent.start(start), space: start.space });
+  }
+  return [...timed.values()].sort((a, b) => a.candidate.cycles - b.candidate.cycles);
+}
+
+/** The fastest ones, of different spaces first. */
+function varied<T extends { readonly candidate: Candidate; readonly space: Space }>(timed: readonly T[]): T[] {
+  const sorted = timed.toSorted((a, b) => a.candidate.cycles - b.candidate.cycles);
+  const leaders = sorted.filter((one) => sorted.find(({ space }) => space === one.space) === one);
+  return [...new Set([...leaders.slice(0, DESCENTS - 1), ...sorted])].slice(0, DESCENTS);
+}
+
 function isSmall({ jobs }: Planned, most: number): boolean {
   const tiles = jobs.reduce((sum, one) => sum + ("tiles" in one ? one.tiles.length : 1), 0);
   return jobs.length <= most && tiles <= MOST_TILES && jobs.every(({ job }) => job.kind !== "cpu");
@@ -262,31 +285,29 @@ export function refineEntry(
     .flatMap((space) => startsOf(space, search, limit * FAR))
     .sort((a, b) => a.estimate - b.estimate);
   const close = new Close();
-  for (const space of spaces) {
-    search.allow((STEPS * PHASES[0]) / 2 / spaces.length);
+  const better: Start[] = [];
+  const isShort = isCrowded(movableOf(entry), target);
+  // Where memory is short the fastest start says little about the best choice of what stays there.
+  for (const space of isShort ? spaces : []) {
+    search.allow(SPACE_STEPS / spaces.length);
     const start = starts.find((one) => one.space === space);
-    if (start && start.estimate < limit) improved(start, search, close);
+    if (start && start.estimate < limit) better.push(improved(start, search, close));
   }
-  search.allow((STEPS * PHASES[0]) / 2);
-  const timed: { candidate: Candidate; space: Space }[] = [];
-  for (const start of firstOf(starts, spaces, descent)) {
-    close.add(start, search.keyOf(planOf(start.space, start.jobs)));
-    timed.push({ candidate: descent.start(start), space: start.space });
-    improved(start, search, close);
-  }
-  if (strips && isCrowded(movableOf(entry), target)) {
+  search.left = 0;
+  search.allow(STEPS * PHASES[0]);
+  for (const start of firstOf(starts, spaces, descent)) better.push(improved(start, search, close));
+  better.sort((a, b) => a.estimate - b.estimate);
+  if (strips && isShort) {
     const left = search.left;
     search.allow(CHAIN_STEPS);
     for (const one of stripsOf(entry, search, known, descent.best.cycles)) descent.strips(one);
     search.left = left;
   }
   search.allow(STEPS * PHASES[1]);
-  for (const start of close.list().slice(0, NEAREST)) {
-    if (search.left <= 0) break;
-    timed.push({ candidate: descent.start(start), space: start.space });
-  }
-  timed.sort((a, b) => a.candidate.cycles - b.candidate.cycles);
-  const ends = timed.slice(0, DESCENTS).map(({ candidate, space }) => {
+  const timed = timedOf(better.slice(0, MOST_BETTER), descent);
+  // The neighbours of one plan are alike: of these only the best one is improved further.
+  timed.push(...timedOf(close.list().slice(0, NEAREST), descent).slice(0, 1));
+  const ends = varied(timed).map(({ candidate, space }) => {
     return { candidate: descent.descend(candidate, space, false), space };
   });
   ends.sort((a, b) => a.candidate.cycles - b.candidate.cycles);

@@ -3,9 +3,9 @@ import { analyse } from "../cascade/rows.ts";
 import { segmentOf } from "../cascade/segment.ts";
 import { stripJobs } from "../cascade/strips.ts";
 import { type Cascaded, withStrips } from "../cascade.ts";
+import { inputsOf, outputsOf } from "../job.ts";
 import type { Prepared } from "../plan.ts";
 import type { Root } from "../view.ts";
-import { inputsOf, outputsOf } from "../job.ts";
 import { movableOf } from "./alternatives.ts";
 
 const STRIPS = [2, 3, 4, 6, 8, 12, 16];
@@ -38,7 +38,9 @@ export function* chainsOf(entry: Prepared): Generator<Prepared> {
         for (const again of [new Set<number>(), new Set(inner)]) {
           const cascade = stripJobs(segment, strips, again);
           const after = [...jobs.slice(0, from), ...cascade.jobs, ...jobs.slice(to)];
-          const touched = new Set(after.flatMap((job) => [...inputsOf(job), ...outputsOf(job)].map(({ root }) => root)));
+          const touched = new Set(
+            after.flatMap((job) => [...inputsOf(job), ...outputsOf(job)].map(({ root }) => root)),
+          );
           const away = [...cascade.inDram, ...inDram].filter((root) => touched.has(root));
           const key = [...after.map(({ name }) => name), "in DRAM", ...away.map(({ name }) => name).sort()].join(" ");
           if (seen.has(key)) continue;
