@@ -61,10 +61,23 @@ export function parseRecipe(text: string, path: string, options: RecipeOptions =
   const overrides = (options.set ?? []).map(parseOverride);
   const value = overrides.reduce((whole, { keys, value }) => put(whole, keys, value), located.value);
   const file = check(value, located, overrides, options);
+  if (file.goal) requireOpenFormats(value, located);
   const digest = createHash("sha256").update(text);
   if (config) digest.update(`\0\0${config.text}\0`);
   for (const setting of options.set ?? []) digest.update(`\0${setting}`);
   return fill(file, resolve(path), `sha256:${digest.digest("hex")}`, located);
+}
+
+/** What a goal leaves to be chosen. */
+const CHOSEN_BY_GOAL = ["weights", "activations", "formats"];
+
+function requireOpenFormats(value: unknown, located: Located): void {
+  const given = CHOSEN_BY_GOAL.find((key) => says(value, ["quantize", key]));
+  if (given === undefined) return;
+  throw new CompileError("usage/goal-and-formats", `a goal chooses the formats, and quantize.${given} gives them`, {
+    where: located.excerpt(["quantize", given]),
+    remedy: `leave out quantize.${given}, or the goal`,
+  });
 }
 
 /** What the configuration says holds where the recipe says nothing; each is shown where it stands. */

@@ -117,10 +117,15 @@ describe("the table", () => {
 
   test("keeps hostile names from the terminal, and shortens what nodes share", () => {
     const named = (name: string) => ({ ...profiled, layers: [{ ...profiled.layers[0], name }] });
-    const text = (name: string) => profileTable(named(name), 1, 160, (_, part) => part);
+    const text = (name: string, columns = 160) => profileTable(named(name), 1, columns, (_, part) => part);
     expect(text("evil\u001b[31m")).not.toContain("\u001b");
     expect(text("/block/conv/Conv + /block/relu/Relu")).toContain("/block/{conv/Conv + relu/Relu}");
     expect(text("conv1 + relu1")).toContain("conv1 + relu1");
-    expect(text(`/a/${"x".repeat(300)}/end`)).toMatch(/\/a\/x+…x+\/end/);
+    expect(text(`/a/${"x".repeat(300)}/end`)).toMatch(/\n…x+\/end /);
+    const block = "/net/features/block/";
+    expect(text(`${block}bn/BatchNormalization + ${block}conv/Conv + ${block}relu/Relu`, 80)).toMatch(
+      /\n\/net\/features\/block\/conv \+2 /,
+    );
+    expect(text(`${block}of/the/inner/Add + ${block}of/the/inner/relu/Relu`, 80)).toMatch(/\n….*\/inner\/Add \+1 /);
   });
 });

@@ -106,10 +106,11 @@ interface Inputs {
   /** The encoded record. */
   readonly record: Uint8Array;
   readonly errors?: Lineage["errors"];
+  readonly search?: Lineage["search"];
 }
 
 export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Lineage {
-  const { teacher, data, passes, imported, integer, record, errors } = inputs;
+  const { teacher, data, passes, imported, integer, record, errors, search } = inputs;
   const { compiler, emulator, numerics } = toolFacts();
   return {
     schema: LINEAGE_SCHEMA,
@@ -124,6 +125,7 @@ export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Linea
     operators: { teacher: operatorsOf(imported), program: operatorsOf(integer) },
     licenses: licensesOf(recipe),
     ...(errors && { errors }),
+    ...(search && { search }),
     record: `sha256:${sha256(record)}`,
   };
 }

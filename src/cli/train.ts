@@ -23,11 +23,15 @@ export const train = new Command("train")
     const { resolve } = await import("node:path");
     const { loadTraining } = await import("../recipe/training.ts");
     const { runTraining } = await import("../training/run.ts");
+    const { latencyOf } = await import("../latency.ts");
     const recipe = loadTraining(path);
     const progress = lines(isLive(isCi(flags)));
     const result = await interruptible(
       (signal) =>
-        runTraining(recipe, { out: resolve(flags.out), resume: flags.resume ?? false, signal, warn, progress }),
+        runTraining(recipe, {
+          ...{ out: resolve(flags.out), resume: flags.resume ?? false },
+          ...{ signal, warn, progress, latency: latencyOf },
+        }),
       "--resume goes on from the last checkpoint",
     );
     if (isLive(isCi(flags))) say("");

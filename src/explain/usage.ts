@@ -5,6 +5,16 @@ const HELP = "COMMAND --help lists arguments and options.";
 
 /** Exit status 2: the command line, a file that was named, or what it says. Data has a page of its own. */
 export const usage: Entries = {
+  "goal-and-formats": [
+    "A recipe has a goal, and formats besides.",
+    "`quantize.weights`, `activations` or `formats`, in the recipe or the configuration above it.",
+    "Leave out one of them: a goal chooses the formats.",
+  ],
+  "goal-selection": [
+    "A recipe has a goal and no data to choose by.",
+    "`data.selection` is missing.",
+    "Add samples that are neither calibration nor certification data.",
+  ],
   prices: [
     "What decisions cost cannot be told.",
     "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
@@ -24,6 +34,11 @@ export const usage: Entries = {
     "A training was to begin in a folder where one is.",
     "An earlier run, finished or not, has its checkpoints there.",
     "`--resume` goes on with it; otherwise remove the folder or choose another one.",
+  ],
+  "student-too-large": [
+    "No student of the teacher is as small as the recipe asks.",
+    "`student.maxMs` or `student.macs` is less than what the narrowest student without residual blocks takes.",
+    "Allow more, or bring a smaller network as `model`.",
   ],
   "attest-unsigned": [
     "A gate that believes nobody cannot sign.",

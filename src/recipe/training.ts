@@ -29,6 +29,22 @@ const loss = z.discriminatedUnion("kind", [
 ]);
 
 const share = z.number().min(0).lt(1);
+const part = z.number().gt(0).max(1).optional();
+
+const student = z.strictObject({
+  layers: part.describe("the share of residual blocks that stays; those whose absence changes the scores least go"),
+  width: part.describe("the share of channels that stays in every layer; those that are worth least go"),
+  macs: part.describe("at most this share of the teacher's multiply-accumulates; widths follow"),
+  maxMs: z.number().gt(0).optional().describe("at most so many milliseconds a sample on the target; widths follow"),
+  target: z.string().min(1).default("ai4").describe("the hardware that `maxMs` is meant for"),
+  multiple: z
+    .int()
+    .min(1)
+    .max(1024)
+    .default(8)
+    .describe("channels stay in multiples of this, where there are twice as many"),
+  samples: z.int().min(1).max(65_536).default(256).describe("training samples to measure on what goes"),
+});
 
 export const trainingSchema = z.strictObject({
   $schema: z.string().optional().describe("for editors"),
@@ -39,7 +55,9 @@ export const trainingSchema = z.strictObject({
   model: z
     .string()
     .min(1)
+    .optional()
     .describe("the ONNX network that learns: a path from the recipe's folder, or npm:PACKAGE/PATH"),
+  student: student.optional().describe("instead of `model`: the teacher itself, cut down"),
   weights: z.enum(["fresh", "given"]).default("given").describe("begin with random weights, or with the model's own"),
   teacher: z.string().min(1).optional().describe("the ONNX network whose values `distill` and `features` learn"),
   data: z.strictObject({
@@ -132,12 +150,39 @@ export function parseTraining(text: string, path: string): Training {
       remedy: "name an ONNX model as `teacher`",
     });
   }
+  checkStudent(model, rest.student, teacher, located);
   const folder = dirname(resolve(path));
   return {
     ...rest,
-    ...{ name, folder, model: resolveReference(model, folder) },
+    ...{ name, folder },
+    ...(model !== undefined && { model: resolveReference(model, folder) }),
     ...(teacher !== undefined && { teacher: resolveReference(teacher, folder) }),
   };
+}
+
+function checkStudent(
+  model: string | undefined,
+  spec: z.infer<typeof student> | undefined,
+  teacher: string | undefined,
+  located: Located,
+): void {
+  const refuse = (message: string, key: string, remedy: string): never => {
+    throw new CompileError("usage/recipe", message, { where: located.excerpt(key === "" ? [] : [key]), remedy });
+  };
+  if (spec === undefined) {
+    if (model === undefined)
+      refuse("the recipe lacks model", "", "name an ONNX file as `model`, or derive a `student`");
+    return;
+  }
+  if (model !== undefined) refuse("there is a model and a student", "student", "leave one of them out");
+  if (teacher === undefined) refuse("a student without a teacher", "student", "name an ONNX model as `teacher`");
+  const { layers, width, macs, maxMs } = spec;
+  if (width !== undefined && (macs !== undefined || maxMs !== undefined)) {
+    refuse("the student's width is given, and a goal that decides it", "student", "leave out `width`, or the goal");
+  }
+  if ([layers, width, macs, maxMs].every((each) => each === undefined)) {
+    refuse("the student has no size", "student", "give `layers`, `width`, `macs` or `maxMs`");
+  }
 }
 
 function failure(issue: z.core.$ZodIssue, located: Located): CompileError {

@@ -60,6 +60,11 @@ function labelsOf(samples: readonly Sample[], shape: readonly number[]): Tensor 
       where: `sample ${id}`,
     });
   });
+  if (labels.some((label) => !(label >= 0))) {
+    throw new CompileError("usage/metric-target", "a label is below 0: every one is learnt from, none is left out", {
+      where: "data.training",
+    });
+  }
   const wanted = shape.reduce((product, size) => product * size, 1);
   if (labels.length !== wanted) {
     throw new CompileError("usage/metric-target", `a batch has ${labels.length} labels, but ${wanted} rows of scores`, {

@@ -1,8 +1,9 @@
 /** The network that learns: bound to a batch, with its losses, and written again with what it has learnt. */
 
 import { bug, CompileError } from "../error.ts";
-import { type Graph, isStatic, type Tensor } from "../ir/graph.ts";
+import { type Dim, type Graph, isStatic, type Tensor, type Type } from "../ir/graph.ts";
 import { importOnnx } from "../onnx/import.ts";
+import { normalise } from "../onnx/normalise.ts";
 import { readModel } from "../onnx/read.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { runPasses } from "../passes.ts";
@@ -20,6 +21,23 @@ export async function modelFor(path: string, shapes: SampleShapes, batch: number
   const wanted = new Set(readModel(path).inputs);
   const known = new Map([...inputs].filter(([name]) => wanted.has(name)));
   const graph = importOnnx(path, { inputs: known });
+  return (await runPasses(graph, ["simplify"])).graph;
+}
+
+/** The model for any number of samples at once, as far as its file leaves that open; simplified. */
+export async function freeModel(path: string, shapes: SampleShapes): Promise<Graph> {
+  const read = readModel(path);
+  const sizes = new Map(shapes.map(({ name, shape }) => [name, shape]));
+  const free = (dim: Dim, axis: number, name: string): Dim =>
+    typeof dim === "number" ? dim : axis === 0 ? "batch" : (sizes.get(name)?.[axis] ?? dim);
+  const types = new Map<string, Type>();
+  for (const [name, type] of read.types) {
+    if (!read.inputs.includes(name)) {
+      if (isStatic(type.shape)) types.set(name, type);
+    } else if (type.shape) types.set(name, { ...type, shape: type.shape.map((dim, axis) => free(dim, axis, name)) });
+    else types.set(name, type);
+  }
+  const graph = normalise({ ...read, types });
   return (await runPasses(graph, ["simplify"])).graph;
 }
 

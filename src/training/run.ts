@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOfFile, writeFileAtomic } from "../artifact/file.ts";
 import { type DataArray, type Dataset, openDataset } from "../data/dataset.ts";
-import { CompileError } from "../error.ts";
+import { bug, CompileError } from "../error.ts";
 import { loadMetric } from "../evidence/metric.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { encodeModel, writeModel } from "../onnx/write.ts";
@@ -22,12 +22,16 @@ import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
 import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher, trainedModel } from "./models.ts";
 
+import { type LatencyOf, writeStudent } from "./student.ts";
+
 export interface TrainingRun {
   /** Folder of the result: NAME.onnx, NAME.jsonl and the checkpoints. */
   readonly out: string;
   readonly resume: boolean;
   readonly signal?: AbortSignal;
   readonly warn?: (message: string) => void;
+  /** What `student.maxMs` is measured by. */
+  readonly latency?: LatencyOf;
   /** Told after every step and every validation. */
   readonly progress?: (now: TrainingProgress) => void;
 }
@@ -60,14 +64,19 @@ export async function runTraining(recipe: Training, run: TrainingRun): Promise<T
   const training = await openDataset(recipe.data.training, recipe.folder);
   const validation = recipe.data.validation && (await openDataset(recipe.data.validation, recipe.folder));
   try {
-    return await runOn(recipe, run, training, validation);
+    mkdirSync(run.out, { recursive: true });
+    const model = recipe.student ? await writeStudent(recipe, run, training) : recipe.model;
+    return await runOn({ ...recipe, model: model ?? bug("no model") }, run, training, validation);
   } finally {
     training.close();
     validation?.close();
   }
 }
 
-async function runOn(recipe: Training, run: TrainingRun, data: Dataset, validation: Dataset | undefined) {
+/** Also where the recipe derives it, the model is a file. */
+type WithModel = Training & { readonly model: string };
+
+async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validation: Dataset | undefined) {
   const { batch, epochs, seed, threads } = recipe;
   const perEpoch = Math.floor(data.length / batch);
   if (perEpoch === 0) {
@@ -81,7 +90,6 @@ async function runOn(recipe: Training, run: TrainingRun, data: Dataset, validati
     metrics: join(run.out, `${recipe.name}.jsonl`),
     checkpoints: join(run.out, `${recipe.name}.checkpoints`),
   };
-  mkdirSync(run.out, { recursive: true });
   const { graph, parameters, statistics, loss, teacher, labels } = await prepare(recipe, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
@@ -132,7 +140,7 @@ async function runOn(recipe: Training, run: TrainingRun, data: Dataset, validati
 }
 
 /** The graph of a step, and what it is fed beside the data. */
-async function prepare(recipe: Training, data: Dataset) {
+async function prepare(recipe: WithModel, data: Dataset) {
   const { batch, seed, threads, losses } = recipe;
   const shapes = data.describe().inputs;
   const given = await modelFor(recipe.model, shapes, batch);
@@ -150,7 +158,7 @@ async function prepare(recipe: Training, data: Dataset) {
 }
 
 /** The metric of some weights on the validation data, sample by sample. */
-async function openJudge(recipe: Training, data: Dataset) {
+async function openJudge(recipe: WithModel, data: Dataset) {
   const metric = await loadMetric(recipe.metric, recipe.folder);
   const graph: Graph = await modelFor(recipe.model, data.describe().inputs, 1);
   return async (weights: Weights): Promise<{ name: string; value: number }> => {
@@ -176,7 +184,7 @@ async function openJudge(recipe: Training, data: Dataset) {
 const PROBES = 64;
 
 /** What must not change while a training is interrupted: settings, networks, and the data, by a part of its samples. */
-async function taskOf(recipe: Training, data: Dataset): Promise<string> {
+async function taskOf(recipe: WithModel, data: Dataset): Promise<string> {
   const { folder, name, model, teacher, checkpoint, ...settings } = recipe;
   const hash = createHash("sha256").update(JSON.stringify(settings)).update(digestOfFile(model, "model"));
   if (teacher !== undefined) hash.update(digestOfFile(teacher, "teacher"));
