@@ -63,14 +63,18 @@ export function prepare(name: string, given: Graph, target: Target, allowCpu: bo
   }
 }
 
-/** Quarters of the layers' channels for the vector unit: every combination for a layer or two, the same of all layers for more. */
+/**
+ * Quarters of the channels for the vector unit, of those layers that it can do: every combination for one or two of them, the same of
+ * all for more.
+ */
 function quartersOf(layers: readonly Divisible[]): number[][] {
   const quarters = [0, 1, 2, 3, 4];
-  const of = (parts: readonly number[]) => layers.map(({ channels }, at) => (channels * parts[at]) / 4);
-  if (layers.length > 2) return quarters.map((part) => of(layers.map(() => part)));
-  return quarters.flatMap((first) =>
-    layers.length === 1 ? [of([first])] : quarters.map((second) => of([first, second])),
-  );
+  const able = layers.filter(({ vectorCycles }) => Number.isFinite(vectorCycles));
+  const of = (partOf: (at: number) => number) =>
+    layers.map((layer) => (able.includes(layer) ? (layer.channels * partOf(able.indexOf(layer))) / 4 : 0));
+  if (able.length === 0) return [];
+  if (able.length !== 2) return quarters.map((part) => of(() => part));
+  return quarters.flatMap((first) => quarters.map((second) => of((at) => (at === 0 ? first : second))));
 }
 
 /** The entry's order if it has the SRAM for itself. */
