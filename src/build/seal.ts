@@ -8,7 +8,7 @@ import { makeStatement, PROVENANCE } from "../artifact/statement.ts";
 import { targetDigest } from "../certify/measure.ts";
 import { bug } from "../error.ts";
 import { confidenceOf } from "../ir/confidence.ts";
-import { type Graph, isStatic } from "../ir/graph.ts";
+import { type Graph, isStatic, logical } from "../ir/graph.ts";
 import type { PassRecord } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
@@ -45,7 +45,7 @@ export function manifestOf(teacher: Graph, integer: Graph, target: Target, profi
     const type = teacher.types.get(name) ?? bug(`the teacher's "${name}" has no type`);
     return {
       name,
-      dtype: type.dtype,
+      dtype: logical(type).dtype,
       shape: isStatic(type.shape) ? [...type.shape] : bug(`"${name}" has no fixed shape`),
     };
   };

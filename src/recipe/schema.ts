@@ -73,7 +73,7 @@ export const gates = z.strictObject({
   maxFloatTensors: limit("tensors that the program computes in floating point"),
 });
 
-const quantize = z.strictObject({
+export const quantize = z.strictObject({
   weights: z.enum(["int8", "int4"]).default("int8").describe("bits of the weights, where `formats` says nothing else"),
   activations: z.enum(["int8", "int16"]).default("int8"),
   formats: z

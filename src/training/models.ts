@@ -7,10 +7,11 @@ import { normalise } from "../onnx/normalise.ts";
 import { readModel } from "../onnx/read.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { runPasses } from "../passes.ts";
+import type { Training } from "../recipe/training.ts";
 import { createSession } from "../run/ort.ts";
 import { withWeights } from "../train/loop.ts";
-import type { LossTerm } from "../train/losses.ts";
 import type { Weights } from "../train/step.ts";
+import type { LossTerm } from "../train/terms.ts";
 
 /** Of one sample of the data, with its batch axis of 1. */
 export type SampleShapes = readonly { readonly name: string; readonly shape: readonly number[] }[];
@@ -66,10 +67,10 @@ const fedAs = (value: string): string => `teacher/${value}`;
 
 /** The recipe's losses for the graph: labels and the teacher's values become inputs of these names. */
 export const LABELS = "label~";
-export function lossTerm(
-  term: { kind: "labels"; scores: string; weight: number } | Exclude<LossTerm, { kind: "labels" }>,
-): LossTerm {
-  return term.kind === "labels" ? { ...term, labels: LABELS } : { ...term, teacher: fedAs(term.teacher) };
+export function lossTerm(term: Training["losses"][number], teacher: Graph | undefined): LossTerm {
+  if (term.kind === "labels") return { ...term, labels: LABELS };
+  const shape = teacher?.types.get(term.teacher)?.shape;
+  return { ...term, teacher: fedAs(term.teacher), ...(isStatic(shape) && { teacherShape: shape }) };
 }
 
 /** The teacher as a session that gives the named values. Throws usage/unknown-value where it has none of a name. */

@@ -12,11 +12,13 @@ import { determinism } from "./determinism.ts";
 import { escalation } from "./escalation.ts";
 import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
+import { kills } from "./kills.ts";
 import { lowering } from "./lowering.ts";
 import { optimum } from "./optimum.ts";
 import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
+import { search } from "./search.ts";
 import { statistics } from "./statistics.ts";
 import { targets } from "./targets.ts";
 import { unseen } from "./unseen.ts";
@@ -31,12 +33,14 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   determinism,
   escalation,
   gradients,
+  kills,
   lowering,
   optimum,
   quantization,
   rebuild,
   recipes,
   hostile,
+  search,
   statistics,
   targets,
   unseen,

@@ -81,6 +81,14 @@ describe("a training from a recipe", () => {
     expect(Math.min(...seen.slice(-4))).toBeLessThan(0.75 * seen[0]);
   });
 
+  it("gives the same bytes for any number of threads that share out its shards", async () => {
+    const recipe: Training = { ...small, epochs: 1, shards: 4 };
+    const [one, three] = [join(folder, "one"), join(folder, "three")];
+    await runTraining(recipe, { out: one, resume: false });
+    await runTraining(recipe, { out: three, resume: false, jobs: 3 });
+    expect(contents(three)).toEqual(contents(one));
+  });
+
   it("is not resumed with another recipe", async () => {
     await stoppedAfter(small, folder, 2);
     await expect(runTraining({ ...small, seed: 5 }, { out: folder, resume: true })).rejects.toMatchObject({
@@ -95,6 +103,7 @@ describe("a training's recipe", () => {
   it.each([
     ["batch: 64", "batches: 64", "usage/unknown-key"],
     ["batch: 64", "batch: 0", "usage/recipe"],
+    ["batch: 64", "batch: 64\nshards: 6", "usage/recipe"],
     ["kind: labels", "kind: distill, teacher: logits", "usage/recipe"],
     ["epochs: 6", "", "usage/recipe"],
     ["kind: labels", "kind: guesses", "usage/recipe"],

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { importOnnx } from "../../src/onnx/import.ts";
+import { readModel } from "../../src/onnx/read.ts";
 import { parseTraining } from "../../src/recipe/training.ts";
 import { runTraining } from "../../src/training/run.ts";
 
@@ -41,6 +42,21 @@ describe("a training whose student comes from its teacher", () => {
     expect(statSync(model).size).toBeLessThan(0.6 * statSync(join(fixtures, "depthwise.onnx")).size);
     expect(parameters).toBeLessThan(10_000);
     await expect(runTraining(recipe("{ macs: 0.4 }"), { out, resume: true })).resolves.toMatchObject({ parameters });
+  });
+
+  it("balances what it learns, projects what has other channels, and writes neither", async () => {
+    const given = recipe("{ width: 0.5 }", "balance: true");
+    const features = { kind: "features", value: "/block3/relu2/Relu_output_0", teacher: "/block3/relu2/Relu_output_0" };
+    const losses = [
+      { ...given.losses[0], weight: 2 },
+      { ...features, weight: 1 },
+    ] as typeof given.losses;
+    const result = await runTraining({ ...given, losses }, { out: folder, resume: false });
+    const [first] = readFileSync(result.metrics, "utf8").split("\n");
+    expect((JSON.parse(first) as { loss: number }).loss).toBeCloseTo(3, 4);
+    const size = (path: string): number => [...readModel(path).constants.values()].length;
+    expect(size(result.model)).toBe(size(join(folder, "small.student.onnx")));
+    expect(result.parameters).toBeGreaterThan(64 * 128);
   });
 
   it.each([
