@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Tensor } from "../../src/ir/graph.ts";
 import { importOnnx } from "../../src/onnx/import.ts";
 import { readModel } from "../../src/onnx/read.ts";
+import { writeModel } from "../../src/onnx/write.ts";
 import { loadTraining, parseTraining, type Training } from "../../src/recipe/training.ts";
 import { runTraining, type TrainingProgress } from "../../src/training/run.ts";
 import { optimus } from "../cli/command.ts";
@@ -62,6 +64,28 @@ describe("a training from a recipe", () => {
     expect([...after.constants.keys()]).toEqual([...before.constants.keys()]);
     const shape = { inputs: new Map([["image", { shape: [1, 1, 28, 28] }]]) };
     expect(importOnnx(model, shape).constants).not.toEqual(importOnnx(small.model ?? "", shape).constants);
+  });
+
+  it("has weights apart that begin alike, and biases that begin with 0", async () => {
+    const model = join(folder, "untrained.onnx");
+    const untrained = readModel(small.model ?? "");
+    const alike = [...untrained.constants].map(([name, tensor]): [string, Tensor] => {
+      const { dtype, shape, data } = tensor;
+      return [
+        name,
+        shape.length === 1 && dtype === "float32"
+          ? { dtype, shape, data: new Float32Array(shape[0]).fill(1) }
+          : { dtype, shape, data },
+      ];
+    });
+    writeModel({ ...untrained, constants: new Map(alike) }, model);
+    const result = await runTraining({ ...small, model, weights: "given", epochs: 1 }, { out: folder, resume: false });
+    expect(result.parameters).toBe(18_826);
+    const { constants } = readModel(result.model);
+    const moved = [...constants]
+      .filter(([, { shape }]) => shape.length === 1 && shape[0] > 10)
+      .map(([, { data }]) => String(data));
+    expect(new Set(moved).size).toBe(moved.length);
   });
 
   it("learns from a teacher what no label says", async () => {

@@ -30,6 +30,17 @@ describe("the page", () => {
     expect(renderReport(without)).not.toContain("chosen among");
   });
 
+  test("says where the teacher itself is not shown to be better than chance, and nothing of it elsewhere", () => {
+    const told = (teacher: number) =>
+      renderReport({
+        ...SAMPLE,
+        accuracy: { ...SAMPLE.accuracy!, chance: { value: 0.5, teacher, excluded: teacher > 0.5 } },
+      });
+    expect(told(0.48)).toContain("The teacher itself is not shown to be better than chance: accuracy 0.48 at worst");
+    expect(told(0.9)).not.toContain("better than chance");
+    expect(page).not.toContain("better than chance");
+  });
+
   test("is the same for the same model", () => expect(renderReport(SAMPLE)).toBe(page));
 
   test("allows its own style and script by their digests, and nothing else", () => {
