@@ -94,7 +94,8 @@ export async function reportOf(path: string, options: ReportOptions = {}): Promi
 /** The certified operating point; without a key whatever stands there, as everything else in such a report. */
 function pointModel(artifact: SealedArtifact, certifier: KeyObject | undefined): OperatingPointModel | Absent {
   const said = readOperatingPoint(artifact, certifier ?? "anybody");
-  if (typeof said === "string") return { absent: `${said.charAt(0).toUpperCase()}${said.slice(1).replaceAll("`", "")}.` };
+  if (typeof said === "string")
+    return { absent: `${said.charAt(0).toUpperCase()}${said.slice(1).replaceAll("`", "")}.` };
   const { margin, escalationRate, escalationLimits, risk, alpha, delta, compiled, teacher } = said;
   return {
     ...{ margin, escalationRate, risk, alpha, delta },

@@ -12,6 +12,11 @@ export const goal: Entries = {
     "`data.selection` is missing.",
     "Add samples that are neither calibration nor certification data.",
   ],
+  "open-goal": [
+    "A command needs to know the formats that a recipe leaves to a goal.",
+    "`export --qdq` or a sweep of targets, with a recipe that only `build` can decide.",
+    "Put the formats that a build chose (`search.formats` in its `--json`) in the goal's place.",
+  ],
   patch: [
     "Changes to a recipe cannot be read.",
     "A mistyped path, or a file that is no map of keys and values.",

@@ -14,6 +14,7 @@ import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
 import { kills } from "./kills.ts";
 import { lowering } from "./lowering.ts";
+import { optimum } from "./optimum.ts";
 import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
@@ -34,6 +35,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   gradients,
   kills,
   lowering,
+  optimum,
   quantization,
   rebuild,
   recipes,
@@ -49,6 +51,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     samples: { type: "string" },
+    first: { type: "string" },
     teacher: { type: "string" },
     format: { type: "string" },
     seeds: { type: "string" },
@@ -56,7 +59,7 @@ const { values, positionals } = parseArgs({
     set: { type: "string", multiple: true },
   },
 });
-const { samples, seeds, split, ...named } = values;
+const { samples, first, seeds, split, ...named } = values;
 if (split !== undefined && split !== "selection" && split !== "certification") {
   console.error("--split is selection or certification");
   process.exit(2);
@@ -64,6 +67,7 @@ if (split !== undefined && split !== "selection" && split !== "certification") {
 const options: AcceptanceOptions = {
   ...named,
   ...(samples !== undefined && { samples: Number(samples) }),
+  ...(first !== undefined && { first: Number(first) }),
   ...(seeds !== undefined && { seeds: Number(seeds) }),
   ...(split !== undefined && { split }),
 };

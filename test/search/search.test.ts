@@ -72,6 +72,11 @@ describe("a recipe with a goal", { timeout: 60_000 }, () => {
     expect(() => loadRecipe(recipe, { set })).toThrow(expect.objectContaining({ code }) as Error);
   });
 
+  test("is nothing that an export can decide", async () => {
+    const { code, stderr } = await optimus(["export", recipe, "--qdq", join(folder, "out.onnx")]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/open-goal/)]);
+  });
+
   test("needs data to choose by", async () => {
     const other = project(join(folder, "bare"), network(), ["goal: { maxMs: 1 }"]);
     const { data, ...rest } = loadRecipe(other);
