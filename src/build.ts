@@ -16,6 +16,7 @@ import { checkProfile, targetDigest } from "./certify/measure.ts";
 import { decodeRecord } from "./ir/record.ts";
 import type { Recipe } from "./recipe.ts";
 import type { BuildDocument, BuildNotes } from "./report/build-document.ts";
+import { searchFormats } from "./search/search.ts";
 import { loadTarget } from "./target/load.ts";
 import { toolFacts } from "./tool.ts";
 
@@ -85,7 +86,8 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
   if (!stages.isLowered(teacher, data)) await tryMetric(recipe, wantedOf(teacher.graph));
 
   await enter("passes", options, watch);
-  const lowered = await stages.lower(teacher, data);
+  const found = recipe.goal && (await searchFormats(recipe, target, teacher, data, options));
+  const lowered = found?.lowered ?? (await stages.lower(teacher, data));
 
   await enter("schedule", options, watch);
   // From here on only what the record holds counts: whoever has the record can do the rest again.
@@ -105,6 +107,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     integer,
     record,
     ...(errors && { errors }),
+    ...(found && { search: found.record }),
   });
   const manifest = manifestOf(teacher.graph, integer, target, recipe.profile);
   const sealed = await seal({
@@ -113,7 +116,8 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
     lineage,
     ...(key && { key }),
   });
-  return { target, teacher, lowered, integer, scheduled, sealed, kept: stages.kept, locked };
+  const searched = found && { search: found.record };
+  return { target, teacher, lowered, integer, scheduled, sealed, kept: stages.kept, locked, ...searched };
 }
 
 /** A stage begins: the screen is drawn, and who wants to stop the build can. */

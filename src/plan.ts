@@ -11,6 +11,7 @@ import { checkInputs } from "./data/fit.ts";
 import type { PassSpec } from "./pass.ts";
 import type { Recipe } from "./recipe.ts";
 import { formatCount } from "./report/table.ts";
+import { outlookOf } from "./search/outlook.ts";
 import { loadTarget } from "./target/load.ts";
 
 export interface BuildPlan {
@@ -64,7 +65,14 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
     const macs = teacher.size.macs ?? 0;
     const cached = openStages(recipe, target, cache === undefined ? {} : { cache }).isLowered(teacher, data);
     const calibrating = cached ? 0 : used * LOOKS * (macs / FLOAT_MACS + PER_SAMPLE);
+    const search = recipe.goal && outlookOf(recipe.goal, teacher.graph, data.data.get("selection")?.size ?? 0);
     const judging = (length * (macs / FLOAT_MACS + macs / INTEGER_MACS + PER_SAMPLE)) / recipe.jobs;
+    const each = macs / FLOAT_MACS + PER_SAMPLE;
+    const selection = data.data.get("selection")?.size ?? 0;
+    const searching = search
+      ? (search.floatRuns * each + search.builds * selection * (each + macs / INTEGER_MACS)) / recipe.jobs +
+        search.builds * calibrating
+      : 0;
     const samples = {
       calibration: data.calibration.size,
       selection: data.data.get("selection")?.size ?? 0,
@@ -86,6 +94,7 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
           says: `${samples.calibration} calibration, ${samples.selection} selection samples`,
           cached: false,
         },
+        ...(search ? [{ name: "search", says: search.says, cached: false }] : []),
         { name: "passes", says: `${passes.flatMap(namesOf).length} passes, ranges from ${used} samples`, cached },
         { name: "schedule", says: `for ${recipe.npus} of ${target.npus} NPUs`, cached: false },
         { name: "seal", says: recipe.key === undefined ? "unsigned" : "signed with the build's key", cached: false },
@@ -99,7 +108,7 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
       samples,
       teacher: { nodes: teacher.size.nodes, parameters: teacher.size.parameters, macs },
       estimate: {
-        seconds: round(START + calibrating + judging),
+        seconds: round(START + calibrating + judging + searching),
         bytes: Math.round(BASE_BYTES * (1 + recipe.jobs / 4) + COPIES * teacher.bytes),
         from: `${formatCount(macs)} multiply-accumulates, ${used} + ${formatCount(length)} samples, ${recipe.jobs} workers on ${cpus()[0]?.model.trim() ?? "this CPU"}`,
       },

@@ -8,6 +8,7 @@ import { resolveReference } from "./data/reference.ts";
 import { CompileError } from "./error.ts";
 import { type Config, findConfig, layered, says } from "./recipe/config.ts";
 import { type Located, parseYaml } from "./recipe/locate.ts";
+import { splitSetting } from "./recipe/patch.ts";
 import { type RecipeFile, recipeSchema } from "./recipe/schema.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -61,10 +62,23 @@ export function parseRecipe(text: string, path: string, options: RecipeOptions =
   const overrides = (options.set ?? []).map(parseOverride);
   const value = overrides.reduce((whole, { keys, value }) => put(whole, keys, value), located.value);
   const file = check(value, located, overrides, options);
+  if (file.goal) requireOpenFormats(value, located);
   const digest = createHash("sha256").update(text);
   if (config) digest.update(`\0\0${config.text}\0`);
   for (const setting of options.set ?? []) digest.update(`\0${setting}`);
   return fill(file, resolve(path), `sha256:${digest.digest("hex")}`, located);
+}
+
+/** What a goal leaves to be chosen. */
+const CHOSEN_BY_GOAL = ["weights", "activations", "formats"];
+
+function requireOpenFormats(value: unknown, located: Located): void {
+  const given = CHOSEN_BY_GOAL.find((key) => says(value, ["quantize", key]));
+  if (given === undefined) return;
+  throw new CompileError("usage/goal-and-formats", `a goal chooses the formats, and quantize.${given} gives them`, {
+    where: located.excerpt(["quantize", given]),
+    remedy: `leave out quantize.${given}, or the goal`,
+  });
 }
 
 /** What the configuration says holds where the recipe says nothing; each is shown where it stands. */
@@ -114,18 +128,17 @@ interface Override {
 }
 
 function parseOverride(text: string): Override {
-  const at = text.indexOf("=");
-  const keys = text.slice(0, Math.max(0, at)).split(".");
-  const document = parseDocument(text.slice(at + 1));
-  if (at > 0 && keys.every((key) => key !== "") && document.errors.length === 0) {
-    return { text, keys, value: document.toJS({ maxAliasCount: 0 }) };
+  const split = splitSetting(text);
+  const document = parseDocument(split?.value ?? "");
+  if (split !== undefined && document.errors.length === 0) {
+    return { text, keys: split.keys, value: document.toJS({ maxAliasCount: 0 }) };
   }
   throw new CompileError("usage/bad-setting", `--set ${text} is not KEY.KEY=VALUE`, {
     remedy: "for example --set quantize.calibrator=mse",
   });
 }
 
-/** The value with `value` at the keys; a copy. Lists are reached by their index. */
+/** The value with `value` at the keys, last of its map, or without it where that is null; a copy. Lists are reached by their index. */
 function put(whole: unknown, keys: readonly string[], value: unknown): unknown {
   const [key, ...rest] = keys;
   if (key === undefined) return value;
@@ -133,7 +146,10 @@ function put(whole: unknown, keys: readonly string[], value: unknown): unknown {
     return whole.map((element, index) => (String(index) === key ? put(element, rest, value) : element));
   }
   const entries = new Map(typeof whole === "object" && whole !== null ? Object.entries(whole) : []);
-  return Object.fromEntries(entries.set(key, put(entries.get(key), rest, value)));
+  const inner = put(entries.get(key), rest, value);
+  entries.delete(key);
+  // Of formats that match a layer the last one holds, so what is set comes last.
+  return Object.fromEntries(inner === null ? entries : entries.set(key, inner));
 }
 
 type Issue = z.core.$ZodIssue;

@@ -55,8 +55,9 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   "src/train": ["src/ir", "src/ops", "src/run", "src/onnx", "src/pass.ts"],
   "src/training": [
     ...["src/ir", "src/ops", "src/run", "src/onnx", "src/train", "src/data", "src/artifact", "src/evidence"],
-    ...["src/recipe", "src/passes.ts"],
+    ...["src/recipe", "src/student", "src/pass.ts", "src/passes.ts", "src/presets.ts"],
   ],
+  "src/student": ["src/ir", "src/ops", "src/run", "src/onnx", "src/inspect.ts"],
   "src/pass.ts": ["src/ir"],
   "src/check.ts": ["src/ir", "src/pass.ts"],
   "src/presets.ts": ["src/pass.ts"],

@@ -29,7 +29,7 @@ describe("a profile", () => {
     for (let seed = 0; seed < 20; seed++) {
       const draw = drawFrom(seededRandom(`profile ${seed}`));
       const target = loadTarget("ai4", { set: [draw.pick(["sram=48KiB", "sram=32MiB"]), draw.pick(["dram.GBps=20"])] });
-      const random = schedule(randomGraph(draw, draw.int(2, 14)).graph, target).program;
+      const random = schedule(randomGraph(draw, draw.int(2, 14)).graph, target, { refined: seed % 8 === 0 }).program;
       const { cycles, layers, limits } = profileProgram(random, target);
       const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
       expect(cycles).toBe(timeProgram(random, target).cycles);
@@ -58,7 +58,7 @@ describe("a profile", () => {
 
   test("predicts what a better chip gains as timing it says", () => {
     const target = loadTarget("ai4", { set: ["dram.GBps=10", "sram=64KiB"] });
-    const starved = schedule(network(), target).program;
+    const starved = schedule(network(), target, { refined: false }).program;
     const { whatIf, cycles } = profileProgram(starved, target);
     const twice = whatIf.find(({ what }) => what === "twice the DRAM bandwidth");
     const faster = loadTarget("ai4", { set: ["dram.GBps=20", "sram=64KiB", "dma.bytesPerCycle=512"] });
@@ -117,10 +117,15 @@ describe("the table", () => {
 
   test("keeps hostile names from the terminal, and shortens what nodes share", () => {
     const named = (name: string) => ({ ...profiled, layers: [{ ...profiled.layers[0], name }] });
-    const text = (name: string) => profileTable(named(name), 1, 160, (_, part) => part);
+    const text = (name: string, columns = 160) => profileTable(named(name), 1, columns, (_, part) => part);
     expect(text("evil\u001b[31m")).not.toContain("\u001b");
     expect(text("/block/conv/Conv + /block/relu/Relu")).toContain("/block/{conv/Conv + relu/Relu}");
     expect(text("conv1 + relu1")).toContain("conv1 + relu1");
-    expect(text(`/a/${"x".repeat(300)}/end`)).toMatch(/\/a\/x+…x+\/end/);
+    expect(text(`/a/${"x".repeat(300)}/end`)).toMatch(/\n…x+\/end /);
+    const block = "/net/features/block/";
+    expect(text(`${block}bn/BatchNormalization + ${block}conv/Conv + ${block}relu/Relu`, 80)).toMatch(
+      /\n\/net\/features\/block\/conv \+2 /,
+    );
+    expect(text(`${block}of/the/inner/Add + ${block}of/the/inner/relu/Relu`, 80)).toMatch(/\n….*\/inner\/Add \+1 /);
   });
 });

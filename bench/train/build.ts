@@ -2,6 +2,7 @@
 import {
   type Attr,
   attrs,
+  type Dim,
   type DType,
   elementCount,
   type Graph,
@@ -25,7 +26,7 @@ export interface Drafting {
 
 /** A graph with the inputs given, whose one output is what `write` returns. */
 export function draft(
-  inputs: Readonly<Record<string, readonly [DType, readonly number[]]>>,
+  inputs: Readonly<Record<string, readonly [DType, readonly Dim[]]>>,
   write: (draft: Drafting) => string,
 ): Graph {
   const random = seededRandom("weights");

@@ -2,6 +2,7 @@
 import type { Graph, Tensor } from "../../src/ir/graph.ts";
 import { seededRandom } from "../../src/ir/random.ts";
 import { type Drafting, draft } from "./build.ts";
+import { type GptSize, gptScores } from "./gpt.ts";
 
 export interface BenchNetwork {
   /** Batch size where none is asked for. */
@@ -104,20 +105,7 @@ const mobile: BenchNetwork = {
     }),
 };
 
-const GPT = { vocabulary: 96, context: 128, width: 192, layers: 4, heads: 6 };
-
-function linear(net: Drafting, name: string, x: string, from: number, to: number): string {
-  const weights = net.weight(`${name}.weight`, [from, to], 1 / Math.sqrt(from));
-  return net.node("Add", [net.node("MatMul", [x, weights]), net.filled(`${name}.bias`, [to], 0)]);
-}
-
-function layerNorm(net: Drafting, name: string, x: string, width: number): string {
-  return net.node("LayerNormalization", [
-    x,
-    net.filled(`${name}.scale`, [width], 1),
-    net.filled(`${name}.bias`, [width], 0),
-  ]);
-}
+const GPT: GptSize = { vocabulary: 96, context: 128, width: 192, layers: 4, heads: 6 };
 
 /** Characters in a context of 128: causal attention, GELU, norms before each part. */
 const gpt: BenchNetwork = {
@@ -133,37 +121,10 @@ const gpt: BenchNetwork = {
     ]);
   },
   graph(batch) {
-    const { vocabulary, context, width, layers, heads } = GPT;
-    const size = width / heads;
+    const { vocabulary, context } = GPT;
     const inputs = { tokens: ["int64", [batch, context]] as const, label: ["int64", [batch * context]] as const };
     return draft(inputs, (net) => {
-      const table = net.weight("embedding.weight", [vocabulary, width], 0.05);
-      const places = net.weight("positions.weight", [context, width], 0.05);
-      const hidden = Float32Array.from({ length: context * context }, (_, at) =>
-        at % context > Math.floor(at / context) ? Number.NEGATIVE_INFINITY : 0,
-      );
-      const mask = net.constant("mask", { dtype: "float32", shape: [context, context], data: hidden });
-      const order = (...perm: number[]) => ({ perm: { ints: perm } });
-      const scale = net.filled("scale", [], 1 / Math.sqrt(size));
-      let x = net.node("Add", [net.node("Gather", [table, "tokens"]), places]);
-      for (let layer = 0; layer < layers; layer++) {
-        const name = `layer${layer}`;
-        const wide = linear(net, `${name}.qkv`, layerNorm(net, `${name}.norm1`, x, width), width, 3 * width);
-        const parts = net.nodes("Split", [wide], 3, { axis: { i: 2 }, num_outputs: { i: 3 } });
-        const split = parts.map((part) => net.reshape(part, [batch, context, heads, size]));
-        const queries = net.node("Mul", [net.node("Transpose", [split[0]], order(0, 2, 1, 3)), scale]);
-        const keys = net.node("Transpose", [split[1]], order(0, 2, 3, 1));
-        const values = net.node("Transpose", [split[2]], order(0, 2, 1, 3));
-        const scores = net.node("Add", [net.node("MatMul", [queries, keys]), mask]);
-        const seen = net.node("MatMul", [net.node("Softmax", [scores], { axis: { i: 3 } }), values]);
-        const joined = net.reshape(net.node("Transpose", [seen], order(0, 2, 1, 3)), [batch, context, width]);
-        x = net.node("Add", [x, linear(net, `${name}.out`, joined, width, width)]);
-        const inner = linear(net, `${name}.up`, layerNorm(net, `${name}.norm2`, x, width), width, 4 * width);
-        x = net.node("Add", [x, linear(net, `${name}.down`, net.node("Gelu", [inner]), 4 * width, width)]);
-      }
-      const last = layerNorm(net, "norm", x, width);
-      const head = net.weight("head.weight", [width, vocabulary], 1 / Math.sqrt(width));
-      const scores = net.reshape(net.node("MatMul", [last, head]), [batch * context, vocabulary]);
+      const scores = net.reshape(gptScores(net, "tokens", GPT), [batch * context, vocabulary]);
       return net.node("SoftmaxCrossEntropyLoss", [scores, "label"]);
     });
   },

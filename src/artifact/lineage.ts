@@ -36,6 +36,50 @@ const OperatorsSchema = z.array(
   }),
 );
 
+const PlanSchema = z.strictObject({
+  /** Format → how many layers have it. */
+  layers: z.record(z.string(), z.int()),
+  /** What the layers' distances from the teacher, each measured alone, add up to. */
+  loss: z.number(),
+  /** Of the plan scheduled whole before it is built. */
+  cycles: z.number(),
+  ms: z.number(),
+  weightBytes: z.number(),
+  /** How much worse the metric is expected to be, where plans that were built tell. */
+  expectedDrop: z.number().optional(),
+  /** Of the plan built, on the selection split. */
+  measured: z
+    .strictObject({
+      compiled: z.number(),
+      drop: z.number(),
+      agreement: z.number(),
+      cycles: z.number(),
+      ms: z.number(),
+      weightBytes: z.number(),
+    })
+    .optional(),
+  /** Of a plan with one format for all layers. */
+  uniform: z.string().optional(),
+  chosen: z.boolean(),
+});
+
+/** How formats were chosen for a goal. */
+export const SearchSchema = z.strictObject({
+  goal: z.strictObject({ maxDrop: z.number().optional(), maxMs: z.number().optional() }),
+  metric: z.string(),
+  teacher: z.number(),
+  /** Of the selection split: on how many layers were tried one by one, and plans as wholes. */
+  samples: z.strictObject({ layers: z.int(), plans: z.int() }),
+  /** By time. */
+  front: z.array(PlanSchema),
+  /** As `quantize.formats` says it. */
+  formats: z.record(z.string(), z.string()),
+  /** By layer and format, what it alone takes the answers away from the teacher's. */
+  distances: z.array(z.strictObject({ layer: z.string(), formats: z.record(z.string(), z.number()) })),
+});
+
+export type SearchRecord = z.infer<typeof SearchSchema>;
+
 const LineageSchema = z.strictObject({
   schema: z.literal(LINEAGE_SCHEMA),
   compiler: z.strictObject({
@@ -73,6 +117,8 @@ const LineageSchema = z.strictObject({
   errors: z
     .strictObject({ values: z.array(z.tuple([z.string(), z.number()])), left: z.int().nonnegative() })
     .optional(),
+  /** Where the recipe has a goal. */
+  search: SearchSchema.optional(),
   /** Of the recorded quantization: all that follows is integer work. */
   record: Digest,
 });

@@ -3,7 +3,7 @@ import { type Cache, openCache } from "../cache/store.ts";
 import { type DataSpec, type Dataset, openDataset } from "../data/dataset.ts";
 import { checkDisjoint, digestOf, type Fingerprint, fingerprintsOf } from "../data/disjoint.ts";
 import { checkInputs, fitSample, type Wanted } from "../data/fit.ts";
-import { type Graph, isStatic, type Tensor } from "../ir/graph.ts";
+import { type Graph, isStatic, logical, type Tensor } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
 import type { Recipe } from "../recipe.ts";
 import { toolFacts } from "../tool.ts";
@@ -49,7 +49,7 @@ export function wantedOf(graph: Graph): Wanted {
   for (const name of graph.inputs) {
     const type = graph.types.get(name);
     if (states.has(name) || type === undefined || !isStatic(type.shape)) continue;
-    wanted.set(name, { dtype: type.dtype, shape: type.shape });
+    wanted.set(name, { dtype: logical(type).dtype, shape: type.shape });
   }
   return wanted;
 }

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { type Artifact, isSealed } from "../artifact/container.ts";
 import { fingerprint, readPrivateKey } from "../artifact/keys.ts";
+import type { SearchRecord } from "../artifact/lineage.ts";
 import type { CertifyDocument } from "../certify.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Recipe } from "../recipe.ts";
@@ -23,6 +24,8 @@ export interface Made {
   readonly kept: readonly string[];
   /** What `optimus.lock` says of this build. */
   readonly locked: Locked;
+  /** Where the recipe has a goal. */
+  readonly search?: SearchRecord;
 }
 
 interface Finished extends Made {
@@ -33,7 +36,7 @@ interface Finished extends Made {
   readonly stages: readonly StageLine[];
 }
 
-export function documentOf({ artifact, judged, teacher, lowered, scheduled, stages }: Finished): BuildDocument {
+export function documentOf({ artifact, judged, teacher, lowered, scheduled, stages, search }: Finished): BuildDocument {
   const { digest, verdict, accuracy, latency, memory, energy } = judged;
   const { placement, floatTensors, int16Tensors } = scheduled.stats;
   return {
@@ -63,6 +66,7 @@ export function documentOf({ artifact, judged, teacher, lowered, scheduled, stag
       ms: round(ms),
     })),
     stages,
+    ...(search && { search }),
   };
 }
 

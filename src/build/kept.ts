@@ -51,20 +51,16 @@ export interface StagesOptions extends LowerOptions {
 export function openStages(recipe: Recipe, target: Target, options: StagesOptions): Stages {
   const { cache: folder, progress } = options;
   const cache: Cache = openCache(folder, { warn: (text) => progress?.warn(text) });
-  const { compiler, emulator, numerics } = folder === undefined ? NOTHING : toolFacts();
-  const chip = { tool: { compiler, emulator }, target: targetDigest(target), profile: recipe.profile };
+  const { numerics } = factsOf(folder);
+  const chip = chipDepends(recipe, target, folder);
   const kept: string[] = [];
   const through = async <T>(stage: string, depends: object, make: () => T | Promise<T>): Promise<T> => {
     const { value, cached } = await cache.through(stage, depends, make);
     if (cached) kept.push(stage);
     return value;
   };
-  const lowering = (teacher: ImportedTeacher, data: BuildData) => ({
-    ...chip,
-    numerics,
-    ...importDepends(recipe, teacher),
-    ...passesDepend(recipe, target, data),
-  });
+  const lowering = (teacher: ImportedTeacher, data: BuildData) =>
+    loweringDepends(recipe, target, teacher, data, folder);
   return {
     kept,
     isLowered: (teacher, data) => cache.get("passes", lowering(teacher, data)) !== undefined,
@@ -103,6 +99,28 @@ export function openStages(recipe: Recipe, target: Target, options: StagesOption
 }
 
 const NOTHING = { compiler: undefined, emulator: undefined, numerics: undefined };
+const factsOf = (folder: string | undefined) => (folder === undefined ? NOTHING : toolFacts());
+
+function chipDepends(recipe: Recipe, target: Target, folder: string | undefined) {
+  const { compiler, emulator } = factsOf(folder);
+  return { tool: { compiler, emulator }, target: targetDigest(target), profile: recipe.profile };
+}
+
+/** All that decides what passes make of a teacher, for a cache in `folder`. */
+export function loweringDepends(
+  recipe: Recipe,
+  target: Target,
+  teacher: ImportedTeacher,
+  data: BuildData,
+  folder: string | undefined,
+): object {
+  return {
+    ...chipDepends(recipe, target, folder),
+    numerics: factsOf(folder).numerics,
+    ...importDepends(recipe, teacher),
+    ...passesDepend(recipe, target, data),
+  };
+}
 
 /** The teacher's own bytes, and what the recipe binds in it. */
 const importDepends = ({ inputs, dims }: Recipe, { lineage }: ImportedTeacher) => ({ teacher: lineage, inputs, dims });

@@ -8,7 +8,7 @@ import { makeStatement, PROVENANCE } from "../artifact/statement.ts";
 import { targetDigest } from "../certify/measure.ts";
 import { bug } from "../error.ts";
 import { confidenceOf } from "../ir/confidence.ts";
-import { type Graph, isStatic } from "../ir/graph.ts";
+import { type Graph, isStatic, logical } from "../ir/graph.ts";
 import type { PassRecord } from "../passes.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
@@ -45,7 +45,7 @@ export function manifestOf(teacher: Graph, integer: Graph, target: Target, profi
     const type = teacher.types.get(name) ?? bug(`the teacher's "${name}" has no type`);
     return {
       name,
-      dtype: type.dtype,
+      dtype: logical(type).dtype,
       shape: isStatic(type.shape) ? [...type.shape] : bug(`"${name}" has no fixed shape`),
     };
   };
@@ -106,10 +106,11 @@ interface Inputs {
   /** The encoded record. */
   readonly record: Uint8Array;
   readonly errors?: Lineage["errors"];
+  readonly search?: Lineage["search"];
 }
 
 export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Lineage {
-  const { teacher, data, passes, imported, integer, record, errors } = inputs;
+  const { teacher, data, passes, imported, integer, record, errors, search } = inputs;
   const { compiler, emulator, numerics } = toolFacts();
   return {
     schema: LINEAGE_SCHEMA,
@@ -124,6 +125,7 @@ export function lineageOf(recipe: Recipe, target: Target, inputs: Inputs): Linea
     operators: { teacher: operatorsOf(imported), program: operatorsOf(integer) },
     licenses: licensesOf(recipe),
     ...(errors && { errors }),
+    ...(search && { search }),
     record: `sha256:${sha256(record)}`,
   };
 }

@@ -22,7 +22,8 @@ const COLOURS: Readonly<Record<Limit, Parameters<Paint>[0]>> = {
 };
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-const BAR = 16;
+/** What stands beside a layer's name takes 44 columns and the bar. */
+const [BAR, SHORT_BAR, BESIDE] = [16, 6, 44];
 
 /** A bar of so many characters at most, in eighths of one. */
 function bar(share: number, width: number): string {
@@ -41,12 +42,28 @@ function shortened(name: string): string {
   return shared < 2 ? name : `${first.slice(0, shared)}{${nodes.map((node) => node.slice(shared)).join(" + ")}}`;
 }
 
-/** A name in so many characters: of a long one beginning and end, which differ more than the middle. */
+/** What a layer is known by among nodes that ride on it. */
+const LEADING = /(conv|gemm|matmul|lstm|gru|attention|pool)/i;
+
+/** The layer's own node, its type left out where its name tells it, and how many ride on it: `/block/conv +2`. */
+function leading(name: string): string {
+  const nodes = name.split(" + ");
+  const own = nodes.find((node) => LEADING.test(node.slice(node.lastIndexOf("/") + 1))) ?? nodes[0];
+  const at = own.lastIndexOf("/");
+  const told = own
+    .slice(own.lastIndexOf("/", at - 1) + 1, at)
+    .toLowerCase()
+    .includes(own.slice(at + 1).toLowerCase());
+  const first = at > 0 && told ? own.slice(0, at) : own;
+  return nodes.length > 1 ? `${first} +${nodes.length - 1}` : first;
+}
+
+/** A name in so many characters: of one that is too long even by its own node alone, the end, which tells layers apart. */
 function fitted(name: string, width: number): string {
-  const text = printable(shortened(name), 4096);
-  if (text.length <= width) return text.padEnd(width);
-  const head = Math.ceil((width - 1) * 0.4);
-  return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
+  const whole = printable(shortened(name), 4096);
+  if (whole.length <= width) return whole.padEnd(width);
+  const text = printable(leading(name), 4096);
+  return text.length <= width ? text.padEnd(width) : `…${text.slice(text.length - width + 1)}`;
 }
 
 /** The profile for a terminal of so many columns. */
@@ -73,30 +90,32 @@ function heading({ target, profile, cycles, ms, clockGHz, capped, set, before, r
 function layerTable({ layers }: Profiled, top: number, columns: number, paint: Paint): string {
   const shown = layers.slice(0, top).filter(({ cycles, arrayCycles }) => cycles + arrayCycles > 0);
   const longest = Math.max(5, ...shown.map(({ name }) => shortened(name).length));
-  // What stands beside the name takes 60 columns, and the longest advice 46.
+  // The longest advice takes 46 columns.
   const advises = columns >= 126;
-  const width = Math.max(16, Math.min(longest, columns - (advises ? 106 : 60)));
+  const room = columns - BESIDE - (advises ? 46 : 0);
+  const bars = room - BAR >= Math.min(longest, 40) ? BAR : SHORT_BAR;
+  const width = Math.max(16, Math.min(longest, room - bars));
   const most = shown[0]?.share ?? 1;
-  const head = `${"layer".padEnd(width)}  ${"of the run".padEnd(BAR + 8)}  ${"cycles".padStart(11)}  array  ${"bound by".padEnd(11)}${advises ? "  would help" : ""}`;
-  const lines = [paint("dim", head), ...shown.map((layer) => line(layer, width, most, advises, paint))];
+  const head = `${"layer".padEnd(width)}  ${"of the run".padEnd(bars + 8)}  ${"cycles".padStart(11)}  array  ${"bound by".padEnd(11)}${advises ? "  would help" : ""}`;
+  const lines = [paint("dim", head), ...shown.map((layer) => line(layer, width, bars, most, advises, paint))];
   const rest = layers.slice(shown.length);
   const left = rest.reduce((sum, { cycles }) => sum + cycles, 0);
   const share = rest.reduce((sum, layer) => sum + layer.share, 0);
   if (rest.length > 0) {
-    const text = `${fitted(`${rest.length} more`, width)}  ${" ".repeat(BAR)} ${formatShare(share, 1).padStart(7)}  ${formatCount(left).padStart(11)}`;
+    const text = `${fitted(`${rest.length} more`, width)}  ${" ".repeat(bars)} ${formatShare(share, 1).padStart(7)}  ${formatCount(left).padStart(11)}`;
     lines.push(paint("dim", text));
   }
   return `${lines.join("\n")}\n`;
 }
 
-function line(layer: ProfiledLayer, width: number, most: number, advises: boolean, paint: Paint): string {
+function line(layer: ProfiledLayer, width: number, bars: number, most: number, advises: boolean, paint: Paint): string {
   const { name, share, cycles, arrayCycles, utilization, boundBy, help } = layer;
   const colour = COLOURS[boundBy];
   const busy = arrayCycles === 0 ? "" : formatShare(utilization, 0);
   const advice = help === undefined || !advises ? "" : `${help.what} (${percent(help.gain)})`;
   const cells = [
     fitted(name, width),
-    `${paint(colour, bar(most === 0 ? 0 : share / most, BAR).padEnd(BAR))} ${formatShare(share, 1).padStart(7)}`,
+    `${paint(colour, bar(most === 0 ? 0 : share / most, bars).padEnd(bars))} ${formatShare(share, 1).padStart(7)}`,
     formatCount(cycles).padStart(11),
     busy.padStart(5),
     paint(colour, (cycles > 0 ? boundBy : "hidden").padEnd(11)),

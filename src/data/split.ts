@@ -21,9 +21,26 @@ export function groupHash(group: string): string {
   return createHash("sha256").update("optimus-compile split\n").update(group).digest("hex");
 }
 
+/** A number in [0, 1) from the first 32 bits of a hexadecimal hash. */
+const placeOf = (hash: string): number => Number.parseInt(hash.slice(0, 8), 16) / 2 ** 32;
+
+/** From one place in [0, 1) up to another. */
+export const portion = z
+  .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+  .refine(([from, to]) => from < to, "a portion is [from, to], from less than to");
+
+/**
+ * Does a group's own place in [0, 1) lie in the portion? Independent of its split: what a teacher learns from and what it has
+ * never seen have splits of their own.
+ */
+export function isWithin(group: string, [from, to]: readonly [number, number]): boolean {
+  const place = placeOf(createHash("sha256").update("optimus-compile portion\n").update(group).digest("hex"));
+  return place >= from && place < to;
+}
+
 /** @param hash a `groupHash` */
 export function splitOf(hash: string): Split {
-  const place = Number.parseInt(hash.slice(0, 8), 16) / 2 ** 32;
+  const place = placeOf(hash);
   let passed = 0;
   for (const [split, share] of SHARES) {
     passed += share / 100;

@@ -7,6 +7,11 @@ export const evidence: Entries = {
     "It was written by another version.",
     "Give `--chip-ms`, or certify again.",
   ],
+  "few-selection": [
+    "A goal is to be held on samples too few to tell.",
+    "`data.selection` is cut short by `limit` or `count`.",
+    "Give some hundreds of samples.",
+  ],
   accept: [
     "A gate that was never measured cannot be accepted.",
     "The evidence holds no figure for it.",

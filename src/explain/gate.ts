@@ -12,6 +12,11 @@ export const gate: Entries = {
     "The model is too large for the target, or other traffic on the bus makes it late.",
     "Choose a smaller model, a faster target, or a profile with a later deadline.",
   ],
+  goal: [
+    "No choice of formats holds the recipe's goal on the selection split.",
+    "The goal allows too little time, or less loss than 8 and 16 bits leave.",
+    "The message has the best that was found and what would help.",
+  ],
   license: [
     "The licence of the teacher or of the data is not among those that the recipe allows.",
     "`licenses.allowed` lacks it.",

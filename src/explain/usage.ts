@@ -1,5 +1,6 @@
 import { data } from "./data.ts";
 import type { Entries } from "./entry.ts";
+import { goal } from "./goal.ts";
 
 const HELP = "COMMAND --help lists arguments and options.";
 
@@ -24,6 +25,16 @@ export const usage: Entries = {
     "A training was to begin in a folder where one is.",
     "An earlier run, finished or not, has its checkpoints there.",
     "`--resume` goes on with it; otherwise remove the folder or choose another one.",
+  ],
+  "loss-shape": [
+    "A loss compares two values that cannot be compared.",
+    "The student's value and the teacher's differ in more than their channels.",
+    "Name values that say the same of the same input: `optimus-compile inspect --text` prints them with their shapes.",
+  ],
+  "student-too-large": [
+    "No student of the teacher is as small as the recipe asks.",
+    "`student.maxMs` or `student.macs` is less than what the narrowest student without residual blocks takes.",
+    "Allow more, or bring a smaller network as `model`.",
   ],
   "attest-unsigned": [
     "A gate that believes nobody cannot sign.",
@@ -373,4 +384,5 @@ export const usage: Entries = {
     "`optimus-compile inspect` shows what the model takes.",
   ],
   ...data,
+  ...goal,
 };

@@ -73,7 +73,7 @@ export const gates = z.strictObject({
   maxFloatTensors: limit("tensors that the program computes in floating point"),
 });
 
-const quantize = z.strictObject({
+export const quantize = z.strictObject({
   weights: z.enum(["int8", "int4"]).default("int8").describe("bits of the weights, where `formats` says nothing else"),
   activations: z.enum(["int8", "int16"]).default("int8"),
   formats: z
@@ -112,6 +112,23 @@ const quantize = z.strictObject({
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
 });
 
+const goal = z
+  .strictObject({
+    maxDrop: limit("how much worse than the teacher, on the selection split, in the metric's units (fractions of 1)"),
+    maxMs: limit("milliseconds of one inference, as emulated"),
+    samples: z
+      .int()
+      .min(16)
+      .max(4096)
+      .default(64)
+      .describe("samples of the selection split on which each layer's formats are tried one by one"),
+    tries: z.int().min(1).max(64).default(8).describe("plans that are built and measured whole, at most"),
+  })
+  .refine(({ maxDrop, maxMs }) => maxDrop !== undefined || maxMs !== undefined, "a goal has maxDrop, maxMs or both");
+
+/** What the formats of the layers are chosen for. */
+export type Goal = z.infer<typeof goal>;
+
 export const recipeSchema = z.strictObject({
   $schema: z.string().optional().describe("for editors"),
   name: z
@@ -145,6 +162,9 @@ export const recipeSchema = z.strictObject({
     .default("default")
     .describe("a preset, or the list of passes in order"),
   quantize: quantize.prefault({}),
+  goal: goal
+    .optional()
+    .describe("what every layer's format is chosen for, in the place of quantize.weights, activations and formats"),
   confidence: z
     .enum(["auto", "margin", "mean-margin", "none"])
     .default("auto")

@@ -1,3 +1,4 @@
+import type { SearchRecord } from "../artifact/lineage.ts";
 import type { GateResult, Verdict } from "../evidence/gates.ts";
 
 /** One pass's run, as `--json` has it. */
@@ -32,6 +33,8 @@ export interface BuildDocument {
   readonly int16Tensors: number;
   readonly passes: readonly PassLine[];
   readonly stages: readonly StageLine[];
+  /** Where the recipe has a goal: the plans that were looked at, and the one that was taken. */
+  readonly search?: SearchRecord;
 }
 
 export interface Accuracy {

@@ -1,5 +1,6 @@
 import type { BuildDocument, BuildNotes } from "./build-document.ts";
 import { printable } from "./escape.ts";
+import { searchTable } from "./search-table.ts";
 import { formatBytes, formatCount, formatMs, formatShare, formatTable } from "./table.ts";
 
 /** The end of a build for a person: what came out, how good it is, where it lies, what to do next. */
@@ -42,7 +43,8 @@ export function summariseBuild(document: BuildDocument, notes: BuildNotes): stri
   const kept = notes.kept.length === 0 ? "" : `  unchanged since an earlier build: ${notes.kept.join(", ")}\n`;
   const cpu = notes.onCpu.map((line) => `  on the CPU: ${printable(line)}\n`).join("");
   const gates = notes.gates.map(({ gate, verdict, reason }) => `  ${MARKS[verdict]} ${gate}: ${reason}\n`).join("");
-  return `\n${formatTable(rows)}${cpu}${kept}\n${gates}${gates && "\n"}${closing(document, notes)}`;
+  const search = document.search ? `\n${searchTable(document.search)}` : "";
+  return `\n${formatTable(rows)}${cpu}${kept}${search}\n${gates}${gates && "\n"}${closing(document, notes)}`;
 }
 
 const MARKS = { pass: "✓", fail: "✗", incomplete: "?" } as const;

@@ -13,10 +13,17 @@ const SCALES = new Set([
 /** PyTorch's and the paper's (He et al. 2015) first slope. */
 const PRELU_SLOPE = 0.25;
 
+/** What a product goes through on its way to what decides its first size. */
+const PASSED = new Set(["Add", "Reshape"]);
+/** What lets half of a product through, so that it must be twice as large (He et al. 2015). */
+const HALVING = new Set(["Relu", "LeakyRelu", "PRelu", "Clip", "Elu", "Selu", "Gelu", "HardSwish", "Swish", "Mish"]);
+
 /**
- * The graph with other constants for `names`: kernels, matrices and tables uniform within ±√(6/fan-in) (He et al. 2015), scales
- * 1, shifts and biases 0; and, whatever `names` says, running means 0 and variances 1 of its BatchNormalizations. Each
- * constant's numbers follow from the seed and its own name.
+ * The graph with other constants for `names`: kernels, and matrices before a rectifier, uniform within ±√(6/fan-in) (He et al.
+ * 2015), other matrices and tables within ±√(3/fan-in), which keeps the variance; a matrix whose product is added to a sum that
+ * goes on (a residual) is divided by the root of the number of such sums (Radford et al. 2019), so that depth does not make
+ * the sum grow. Scales 1, shifts and biases 0; and, whatever `names` says, running means 0 and variances 1 of its
+ * BatchNormalizations. Each constant's numbers follow from the seed and its own name.
  */
 export function withFreshWeights(graph: Graph, names: readonly string[], seed: number): Graph {
   const constants = new Map(graph.constants);
@@ -25,7 +32,12 @@ export function withFreshWeights(graph: Graph, names: readonly string[], seed: n
     if (found !== undefined) constants.set(name, { ...value(found.shape), dtype: found.dtype });
   };
   const readers = firstReaders(graph);
-  for (const name of names) set(name, (shape) => first(shape, readers.get(name), `${seed}/${name}`));
+  const fates = fatesOf(graph, readers);
+  for (const name of names) {
+    set(name, (shape) =>
+      first(shape, readers.get(name), { seed: `${seed}/${name}`, gain: gainOf(readers.get(name), fates) }),
+    );
+  }
   for (const { op, inputs } of graph.nodes) {
     if (op !== "BatchNormalization") continue;
     set(inputs[3], (shape) => filled(shape, 0));
@@ -47,17 +59,52 @@ function firstReaders(graph: Graph): Map<string, Read> {
   return readers;
 }
 
+/** Products by their output: followed by a rectifier, or added to a residual. */
+interface Fates {
+  readonly halved: ReadonlySet<string>;
+  readonly residual: ReadonlySet<string>;
+}
+
+function fatesOf(graph: Graph, readers: ReadonlyMap<string, Read>): Fates {
+  const [halved, residual] = [new Set<string>(), new Set<string>()];
+  for (const { op, outputs } of graph.nodes) {
+    if (op !== "MatMul" && op !== "Gemm") continue;
+    let value = outputs[0];
+    for (let read = readers.get(value); read !== undefined; read = readers.get(value)) {
+      const { node, index } = read;
+      if (HALVING.has(node.op)) halved.add(outputs[0]);
+      if (!PASSED.has(node.op)) break;
+      if (node.op === "Add" && !graph.constants.has(node.inputs[1 - index])) {
+        residual.add(outputs[0]);
+        break;
+      }
+      value = node.outputs[0];
+    }
+  }
+  return { halved, residual };
+}
+
+function gainOf(read: Read | undefined, { halved, residual }: Fates): number {
+  const { op, outputs } = read?.node ?? { op: "", outputs: [] };
+  if (op === "Conv" || op === "ConvTranspose" || halved.has(outputs[0])) return 6;
+  return residual.has(outputs[0]) ? 3 / residual.size : 3;
+}
+
 function filled(shape: readonly number[], value: number): Tensor {
   return float32(shape, new Float32Array(elementCount(shape)).fill(value));
 }
 
-function first(shape: readonly number[], read: Read | undefined, seed: string): Tensor {
+function first(
+  shape: readonly number[],
+  read: Read | undefined,
+  { seed, gain }: { readonly seed: string; readonly gain: number },
+): Tensor {
   const op = read?.node.op ?? "";
   if (op === "PRelu") return filled(shape, PRELU_SLOPE);
   if (SCALES.has(op)) return filled(shape, read?.index === 1 ? 1 : 0);
   if (shape.filter((size) => size > 1).length < 2) return filled(shape, op === "Mul" ? 1 : 0);
   const random = seededRandom(seed);
-  const bound = Math.sqrt(6 / Math.max(1, fanIn(shape, read)));
+  const bound = Math.sqrt(gain / Math.max(1, fanIn(shape, read)));
   return float32(
     shape,
     Float32Array.from({ length: elementCount(shape) }, () => (2 * random() - 1) * bound),

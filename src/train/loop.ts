@@ -2,7 +2,7 @@
 import { CompileError } from "../error.ts";
 import type { Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
-import { clipGradients, moveAverage, type Optimizer } from "./optimizer.ts";
+import { moveAverage, normOf, type Optimizer, scaleGradients } from "./optimizer.ts";
 import type { StepResult, TrainingStep, Weights } from "./step.ts";
 
 export interface TrainOptions {
@@ -45,24 +45,20 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepReport, 
     const rate = options.rate(at);
     const batch = await options.batch(at);
     const { loss, gradients, statistics, kept } = await step.run(batch, weights);
-    const broken = notFinite(gradients);
-    if (!Number.isFinite(loss) || broken.length > 0) {
-      throw diverged(at, loss, broken.at(-1), await step.firstNotFinite(batch, weights));
+    const norm = normOf(gradients);
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      throw diverged(at, loss, notFinite(gradients).at(-1), await step.firstNotFinite(batch, weights));
     }
-    const norm = clip === undefined ? undefined : clipGradients(gradients, clip);
+    if (clip !== undefined) scaleGradients(gradients, norm, clip);
     optimizer.update(weights, gradients, rate);
     for (const [name, value] of statistics) weights.set(name, value);
     if (average) moveAverage(average.weights, weights, average.decay);
-    yield { step: at, loss, rate, kept, ...(norm === undefined ? {} : { norm }) };
+    yield { step: at, loss, rate, kept, ...(clip === undefined ? {} : { norm }) };
   }
 }
 
-function allFinite(values: Float32Array): boolean {
-  return values.every(Number.isFinite);
-}
-
 function notFinite(gradients: ReadonlyMap<string, Float32Array>): string[] {
-  return [...gradients].filter(([, gradient]) => !allFinite(gradient)).map(([name]) => name);
+  return [...gradients].filter(([, gradient]) => !gradient.every(Number.isFinite)).map(([name]) => name);
 }
 
 /** What is not finite goes back to all layers before it: the last weight that it reached lies nearest to where it began. */

@@ -129,16 +129,30 @@ function power(base: number, exponent: number): number {
   return result;
 }
 
-/** Scales all gradients so that their common Euclidean norm is at most `most`; returns the norm before. */
-export function clipGradients(gradients: ReadonlyMap<string, Float32Array>, most: number): number {
+/** Their common Euclidean norm: finite where all of them are, since no square of a float32 is too large for a double. */
+export function normOf(gradients: ReadonlyMap<string, Float32Array>): number {
   let squares = 0;
-  for (const gradient of gradients.values()) for (const value of gradient) squares += value * value;
-  const norm = Math.sqrt(squares);
-  if (norm > most) {
-    const factor = most / norm;
-    for (const gradient of gradients.values()) for (let at = 0; at < gradient.length; at++) gradient[at] *= factor;
+  for (const gradient of gradients.values()) {
+    // Four sums side by side: a single one waits for each of its additions.
+    let [a, b, c, d] = [0, 0, 0, 0];
+    const whole = gradient.length - (gradient.length % 4);
+    for (let at = 0; at < whole; at += 4) {
+      a += gradient[at] * gradient[at];
+      b += gradient[at + 1] * gradient[at + 1];
+      c += gradient[at + 2] * gradient[at + 2];
+      d += gradient[at + 3] * gradient[at + 3];
+    }
+    for (let at = whole; at < gradient.length; at++) a += gradient[at] * gradient[at];
+    squares += a + b + (c + d);
   }
-  return norm;
+  return Math.sqrt(squares);
+}
+
+/** Scales all gradients so that their common norm, which is `norm`, is at most `most`. */
+export function scaleGradients(gradients: ReadonlyMap<string, Float32Array>, norm: number, most: number): void {
+  if (!(norm > most)) return;
+  const factor = most / norm;
+  for (const gradient of gradients.values()) for (let at = 0; at < gradient.length; at++) gradient[at] *= factor;
 }
 
 /** Moves an average of weights towards the weights: `a ← d·a + (1 − d)·w`. Names that the average lacks are copied. */

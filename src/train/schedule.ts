@@ -40,11 +40,20 @@ export interface BatchPlan {
   readonly seed: number | string;
 }
 
+/** The order asked for last: all steps of an epoch ask for the same. */
+let latest: { readonly key: string; readonly order: Uint32Array } = { key: "", order: new Uint32Array() };
+
+function orderOf(samples: number, seed: number | string, epoch: number): Uint32Array {
+  const key = `${samples} ${epoch} ${seed}`;
+  if (latest.key !== key) latest = { key, order: epochOrder(samples, seed, epoch) };
+  return latest.order;
+}
+
 /** The samples of step 0, 1, …: whole batches of a new order each epoch; what is left of an epoch waits for another one. */
 export function batchAt({ samples, batch, seed }: BatchPlan, step: number): { epoch: number; indices: Uint32Array } {
   if (!(batch >= 1 && batch <= samples)) throw new RangeError(`batches of ${batch} from ${samples} samples`);
   const perEpoch = Math.floor(samples / batch);
   const epoch = Math.floor(step / perEpoch);
   const first = (step % perEpoch) * batch;
-  return { epoch, indices: epochOrder(samples, seed, epoch).slice(first, first + batch) };
+  return { epoch, indices: orderOf(samples, seed, epoch).slice(first, first + batch) };
 }

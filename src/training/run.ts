@@ -5,29 +5,39 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOfFile, writeFileAtomic } from "../artifact/file.ts";
 import { type DataArray, type Dataset, openDataset } from "../data/dataset.ts";
-import { CompileError } from "../error.ts";
+import { bug, CompileError } from "../error.ts";
 import { loadMetric } from "../evidence/metric.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
+import { numbersOf } from "../ir/tensor.ts";
 import { encodeModel, writeModel } from "../onnx/write.ts";
 import type { Training } from "../recipe/training.ts";
 import { createSession } from "../run/ort.ts";
 import { withFreshWeights } from "../train/fresh.ts";
 import { withWeights } from "../train/loop.ts";
 import { withLosses } from "../train/losses.ts";
-import { parametersOf, trainingMode } from "../train/mode.ts";
+import { trainingMode } from "../train/mode.ts";
 import { makeOptimizer } from "../train/optimizer.ts";
 import { rateAt } from "../train/schedule.ts";
-import { initialWeights, openStep, type Weights } from "../train/step.ts";
+import { openShards, shardsOf } from "../train/shards.ts";
+import { initialWeights, type Weights } from "../train/step.ts";
+import type { LossTerm } from "../train/terms.ts";
 import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
-import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher, trainedModel } from "./models.ts";
+import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher } from "./models.ts";
+
+import { type Network, networkOf } from "./networks.ts";
+import { type LatencyOf, writeStudent } from "./student.ts";
 
 export interface TrainingRun {
   /** Folder of the result: NAME.onnx, NAME.jsonl and the checkpoints. */
   readonly out: string;
   readonly resume: boolean;
+  /** Threads that share out a batch's shards; the result does not depend on it. 1 unless said. */
+  readonly jobs?: number;
   readonly signal?: AbortSignal;
   readonly warn?: (message: string) => void;
+  /** What `student.maxMs` is measured by. */
+  readonly latency?: LatencyOf;
   /** Told after every step and every validation. */
   readonly progress?: (now: TrainingProgress) => void;
 }
@@ -60,15 +70,20 @@ export async function runTraining(recipe: Training, run: TrainingRun): Promise<T
   const training = await openDataset(recipe.data.training, recipe.folder);
   const validation = recipe.data.validation && (await openDataset(recipe.data.validation, recipe.folder));
   try {
-    return await runOn(recipe, run, training, validation);
+    mkdirSync(run.out, { recursive: true });
+    const model = recipe.student ? await writeStudent(recipe, run, training) : recipe.model;
+    return await runOn({ ...recipe, model: model ?? bug("no model") }, run, training, validation);
   } finally {
     training.close();
     validation?.close();
   }
 }
 
-async function runOn(recipe: Training, run: TrainingRun, data: Dataset, validation: Dataset | undefined) {
-  const { batch, epochs, seed, threads } = recipe;
+/** Also where the recipe derives it, the model is a file. */
+type WithModel = Training & { readonly model: string };
+
+async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validation: Dataset | undefined) {
+  const { batch, shards, epochs, seed, threads } = recipe;
   const perEpoch = Math.floor(data.length / batch);
   if (perEpoch === 0) {
     throw new CompileError("usage/data-length", `a batch is ${batch} samples, but there are ${data.length}`, {
@@ -81,13 +96,15 @@ async function runOn(recipe: Training, run: TrainingRun, data: Dataset, validati
     metrics: join(run.out, `${recipe.name}.jsonl`),
     checkpoints: join(run.out, `${recipe.name}.checkpoints`),
   };
-  mkdirSync(run.out, { recursive: true });
-  const { graph, parameters, statistics, loss, teacher, labels } = await prepare(recipe, data);
+  const network = await networkOf(recipe, recipe.model, data);
+  const { graph, parameters, statistics, loss, learnt, teacher, labels } = await prepare(recipe, network, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
-  const step = await openStep(graph, { loss, parameters, statistics, threads });
-  const shapes = data.describe().inputs;
-  const judge = validation && (await openJudge(recipe, validation));
+  const step = await openShards(graph, {
+    ...{ loss, parameters, statistics, threads, shards },
+    ...(run.jobs !== undefined && { workers: run.jobs }),
+  });
+  const judge = validation && (await openJudge(recipe, network, validation));
   let metric: TrainingResult["metric"];
   let begun = 0;
   try {
@@ -125,34 +142,69 @@ async function runOn(recipe: Training, run: TrainingRun, data: Dataset, validati
     await step.release();
     await teacher?.release();
   }
-  writeModel(await trainedModel(recipe.model, shapes, average?.weights ?? weights), files.model);
+  const learntBeside = new Set(learnt);
+  const own = [...(average?.weights ?? weights)].filter(([name]) => !learntBeside.has(name));
+  writeModel(await network.finish(new Map(own)), files.model);
   const count = parameters.reduce((sum, name) => sum + (weights.get(name)?.shape ?? []).reduce((a, b) => a * b, 1), 0);
   const schema = "optimus-compile/training@1" as const;
   return { schema, ...files, steps, parameters: count, ...(metric && { metric }) };
 }
 
-/** The graph of a step, and what it is fed beside the data. */
-async function prepare(recipe: Training, data: Dataset) {
-  const { batch, seed, threads, losses } = recipe;
+/** The graph of a step's shard, and what it is fed beside the data. */
+async function prepare(recipe: WithModel, network: Network, data: Dataset) {
+  const { batch, shards, seed, threads, losses } = recipe;
   const shapes = data.describe().inputs;
-  const given = await modelFor(recipe.model, shapes, batch);
-  const start = recipe.weights === "fresh" ? withFreshWeights(given, parametersOf(given), seed) : given;
-  const { graph: scored, loss } = withLosses(start, losses.map(lossTerm));
-  const { graph, statistics } = trainingMode(scored);
-  const byLabels = losses.find(({ kind }) => kind === "labels");
-  const labels = byLabels?.kind === "labels" ? { name: LABELS, shape: labelShape(given, byLabels.scores) } : undefined;
+  const given = await network.graphFor(batch / shards);
+  const start = recipe.weights === "fresh" ? withFreshWeights(given, network.parameters, seed) : given;
   const wanted = losses.flatMap((term) => (term.kind === "labels" ? [] : [term.teacher]));
-  let teacher: Teacher | undefined;
-  if (recipe.teacher !== undefined && wanted.length > 0) {
-    teacher = await openTeacher(await modelFor(recipe.teacher, shapes, batch), wanted, threads);
+  const taught = recipe.teacher !== undefined && wanted.length > 0;
+  const teacherFor = (samples: number): Promise<Graph> => modelFor(recipe.teacher ?? "", shapes, samples);
+  const source = taught ? await teacherFor(batch / shards) : undefined;
+  const whole = source && (shards === 1 ? source : await teacherFor(batch));
+  const teacher: Teacher | undefined = whole && (await openTeacher(whole, wanted, threads));
+  const byLabels = losses.find(({ kind }) => kind === "labels");
+  const [rows, ...places] = byLabels?.kind === "labels" ? labelShape(given, byLabels.scores) : [];
+  const labels = byLabels && { name: LABELS, shape: [rows * shards, ...places] };
+  let terms = losses.map((term) => lossTerm(term, source));
+  if (recipe.balance) {
+    const feeds = await batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, 0);
+    terms = await balanced(start, terms, new Map([...feeds, ...((await teacher?.values(feeds)) ?? [])]), shards);
   }
-  return { graph, statistics, loss, parameters: parametersOf(given), teacher, labels };
+  const { graph: scored, loss, learnt } = withLosses(start, terms);
+  const { graph, statistics } = trainingMode(scored);
+  return { graph, statistics, loss, parameters: [...network.parameters, ...learnt], learnt, teacher, labels };
 }
 
+/** Weights by which each term of the loss is 1 on the first batch's first shard, times what the recipe gives it. */
+async function balanced(
+  graph: Graph,
+  terms: readonly LossTerm[],
+  feeds: ReadonlyMap<string, Tensor>,
+  shards: number,
+): Promise<LossTerm[]> {
+  const bare = withLosses(
+    graph,
+    terms.map((term) => ({ ...term, weight: 1 })),
+  );
+  const { graph: scored } = trainingMode(bare.graph);
+  const session = await createSession(encodeModel({ ...scored, outputs: bare.terms }));
+  try {
+    const found = await session.run(shardsOf(feeds, scored, shards)[0]);
+    const values = bare.terms.map((name) => Math.abs(numbersOf(found.get(name) ?? bug(`no loss "${name}"`))[0]));
+    // What is nothing at first, as between a network and its copy, is not blown up.
+    const least = Math.max(...values) * LEAST_SHARE || 1;
+    return terms.map((term, index) => ({ ...term, weight: (term.weight ?? 1) / Math.max(least, values[index]) }));
+  } finally {
+    await session.release();
+  }
+}
+
+const LEAST_SHARE = 1e-3;
+
 /** The metric of some weights on the validation data, sample by sample. */
-async function openJudge(recipe: Training, data: Dataset) {
+async function openJudge(recipe: WithModel, network: Network, data: Dataset) {
   const metric = await loadMetric(recipe.metric, recipe.folder);
-  const graph: Graph = await modelFor(recipe.model, data.describe().inputs, 1);
+  const graph = await network.graphFor(1);
   return async (weights: Weights): Promise<{ name: string; value: number }> => {
     const session = await createSession(encodeModel(withWeights(graph, weights)), { threads: recipe.threads });
     try {
@@ -176,7 +228,7 @@ async function openJudge(recipe: Training, data: Dataset) {
 const PROBES = 64;
 
 /** What must not change while a training is interrupted: settings, networks, and the data, by a part of its samples. */
-async function taskOf(recipe: Training, data: Dataset): Promise<string> {
+async function taskOf(recipe: WithModel, data: Dataset): Promise<string> {
   const { folder, name, model, teacher, checkpoint, ...settings } = recipe;
   const hash = createHash("sha256").update(JSON.stringify(settings)).update(digestOfFile(model, "model"));
   if (teacher !== undefined) hash.update(digestOfFile(teacher, "teacher"));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openBuildData } from "../../src/build/data.ts";
+import { openBuildData, wantedOf } from "../../src/build/data.ts";
 import { listEntries } from "../../src/cache/entries.ts";
 import { parse } from "../../src/ir/text.ts";
 import type { Recipe } from "../../src/recipe.ts";
@@ -48,4 +48,14 @@ describe("data that says what it comes from", () => {
     expect(new Set(all.map(({ digest }) => digest)).size).toBe(4);
     expect(all.map(({ kept }) => kept)).toEqual([1, 2, 3, 4]);
   });
+});
+
+it("a model that came quantized takes the numbers that its file takes, not codes", () => {
+  const input = {
+    dtype: "int8" as const,
+    shape: [1, 4],
+    quant: { scale: Float32Array.of(0.5), zeroPoint: Int32Array.of(3) },
+  };
+  const graph = { ...GRAPH, types: new Map([["x", input]]) };
+  expect(wantedOf(graph).get("x")).toEqual({ dtype: "float32", shape: [1, 4] });
 });

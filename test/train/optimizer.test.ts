@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Tensor } from "../../src/ir/graph.ts";
 import { float32 } from "../../src/ir/tensor.ts";
-import { clipGradients, makeOptimizer, moveAverage, type OptimizerSpec } from "../../src/train/optimizer.ts";
+import { makeOptimizer, moveAverage, normOf, type OptimizerSpec, scaleGradients } from "../../src/train/optimizer.ts";
 
 /** Three steps on one weight of two axes and one of one; the gradient is the weight's own value times a factor. */
 function run(spec: OptimizerSpec): number[] {
@@ -55,12 +55,21 @@ describe("optimizers", () => {
       ["a", Float32Array.of(3)],
       ["b", Float32Array.of(0, 4)],
     ]);
-    expect(clipGradients(gradients, 10)).toBe(5);
+    expect(normOf(gradients)).toBe(5);
+    scaleGradients(gradients, 5, 10);
     expect(gradients.get("b")).toEqual(Float32Array.of(0, 4));
-    clipGradients(gradients, 1);
+    scaleGradients(gradients, 5, 1);
     expect([...gradients.values()].flatMap((each) => [...each])).toEqual(
       [0.6, 0, 0.8].map((each) => expect.closeTo(each, 6)),
     );
+  });
+
+  it("has a norm that is finite where every number is", () => {
+    const largest = Float32Array.from({ length: 7 }, () => 3e38);
+    expect(normOf(new Map([["w", largest]]))).toBeCloseTo(3e38 * Math.sqrt(7), -33);
+    for (const [place, broken] of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].entries()) {
+      expect(normOf(new Map([["w", largest.with(3 + place, broken)]]))).not.toSatisfy(Number.isFinite);
+    }
   });
 
   it("averages weights", () => {

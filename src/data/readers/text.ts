@@ -5,7 +5,7 @@ import { CompileError } from "../../error.ts";
 import { brownDocuments, brownWords } from "../brown.ts";
 import { type DataArray, makeSample, type Reader } from "../dataset.ts";
 import { resolveReference } from "../reference.ts";
-import { groupHash, SPLITS, splitOf } from "../split.ts";
+import { groupHash, isWithin, portion, SPLITS, splitOf } from "../split.ts";
 
 /** Newline, then space to `~`: what plain English needs. */
 const PRINTABLE = `\n${Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at)).join("")}`;
@@ -20,10 +20,17 @@ const options = z
     alphabet: z.string().min(2).default(PRINTABLE).describe("the characters by class number; others are left out"),
     document: z.int().min(1).default(4096).describe("characters of a file that count as one document, so as one group"),
     split: z.enum(SPLITS).optional().describe("only documents whose hash falls into this split"),
+    portion: portion
+      .optional()
+      .describe(
+        "only documents whose place by another hash lies in [from, to): what a teacher learns, and what it does not",
+      ),
+    warmUp: z.int().min(0).default(0).describe("characters that begin a window as context alone: their targets are -1"),
     offset: z.int().min(0).default(0),
     limit: z.int().min(1).optional(),
   })
-  .refine(({ files, corpus }) => (files === undefined) !== (corpus === undefined), "give either `files` or `corpus`");
+  .refine(({ files, corpus }) => (files === undefined) !== (corpus === undefined), "give either `files` or `corpus`")
+  .refine(({ warmUp, length }) => warmUp < length, "`warmUp` must leave a character of the window");
 type Options = z.infer<typeof options>;
 
 interface Document {
@@ -87,6 +94,7 @@ const reader: Reader<Options> = {
     let total = 0;
     for (const document of documents(given, folder, classes)) {
       if (given.split !== undefined && splitOf(groupHash(document.name)) !== given.split) continue;
+      if (given.portion !== undefined && !isWithin(document.name, given.portion)) continue;
       firsts.push(total);
       kept.push(document);
       total += windowsIn(document.codes, length, stride);
@@ -102,6 +110,7 @@ const reader: Reader<Options> = {
         const numbers = (part: Uint16Array): BigInt64Array => BigInt64Array.from(part, BigInt);
         const input: DataArray = { dtype: "int64", shape: [1, length], data: numbers(codes.subarray(0, length)) };
         const target: DataArray = { dtype: "int64", shape: [length], data: numbers(codes.subarray(1)) };
+        (target.data as BigInt64Array).fill(-1n, 0, given.warmUp);
         return makeSample({
           id: `${document.name} @${start}`,
           group: document.name,

@@ -37,6 +37,26 @@ describe("text", () => {
     expect((await dataset.read(0)).group).toMatch(/^c[a-r]\d\d$/);
   });
 
+  it("has portions that share no document and leave none out", async () => {
+    const groups = async (portion: readonly [number, number]): Promise<string[]> => {
+      const dataset = await openDataset({ reader: "text", corpus: "brown", portion, length: 1000 }, folder);
+      const found = new Set<string>();
+      for (let index = 0; index < dataset.length; index++) found.add((await dataset.read(index)).group);
+      return [...found];
+    };
+    const [most, few] = [await groups([0, 0.9]), await groups([0.9, 1])];
+    expect(most.length + few.length).toBe(500);
+    expect(new Set([...most, ...few]).size).toBe(500);
+    expect(few.length).toBe(50);
+  });
+
+  it("leaves what only warms up uncounted", async () => {
+    const { target } = await (await open({ length: 3, warmUp: 2 })).read(0);
+    expect(target).toMatchObject({ data: BigInt64Array.of(-1n, -1n, 0n) });
+    await expect(open({ length: 2, warmUp: 2 })).rejects.toMatchObject({ code: "usage/data-option" });
+    await expect(open({ portion: [0.5, 0.5] })).rejects.toMatchObject({ code: "usage/data-option" });
+  });
+
   it.each([
     [{ files: ["none.txt"] }, "usage/missing-data"],
     [{ alphabet: "aa" }, "usage/data-option"],

@@ -1,0 +1,306 @@
+/** A float graph that rounds as the quantized one will: QuantizeLinear and DequantizeLinear with scales that are learnt. */
+import { bug } from "../error.ts";
+import { removeDead, renameReads } from "../ir/edit.ts";
+import {
+  type Attrs,
+  attrs,
+  type DType,
+  elementCount,
+  freshName,
+  type Graph,
+  type Node,
+  type Quant,
+  type Tensor,
+} from "../ir/graph.ts";
+import { encode, integerRange } from "../ir/numbers.ts";
+import { float32, int64, valuesOf } from "../ir/tensor.ts";
+import { namesOf } from "../ir/uses.ts";
+import { findOp } from "../ops/find.ts";
+import { interpret } from "../run/interpret.ts";
+
+/** A weight of the float graph and what stores it. */
+export interface FakeWeight {
+  readonly name: string;
+  /** The constant of the quantized graph that stands for it. */
+  readonly stored: string;
+  /** Values of the trained graph that hold its codes and scales. */
+  readonly codes: string;
+  readonly scale: string;
+}
+
+/** The mean and variance of each channel of what a convolution makes. */
+export interface Moments {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+}
+
+/** A BatchNormalization behind a convolution: names of its constants, by which it is folded in again. */
+export interface Normalization {
+  /** The convolution's place among the nodes of the float graph. */
+  readonly index: number;
+  readonly scale: string;
+  readonly shift: string;
+  readonly mean: string;
+  readonly variance: string;
+}
+
+export interface FakeQuantized {
+  readonly graph: Graph;
+  readonly normalizations: readonly Normalization[];
+  readonly weights: readonly FakeWeight[];
+  /** What is stored in codes → the value that holds its scale. */
+  readonly scales: ReadonlyMap<string, string>;
+  /** Constants that move the scales: to be trained beside the weights. */
+  readonly steps: readonly string[];
+}
+
+/** LSQ trains networks of 8 bits at a tenth of the rate of those with fewer: their scales are finer, their steps relatively larger. */
+const rateOf = (high: number): number => (high > 7 ? 0.1 : 1);
+
+const EPSILON = 1e-5;
+/** A scale may shrink to this part of what it began as. */
+const LEAST = 1 / 64;
+
+/**
+ * Rounds in `graph` what `quantized` stores in codes; both have the same nodes in the same order, the latter with `quant` in
+ * its types and constants (symmetric weights, a scale a channel or one). Gradients pass rounding straight through, and scales
+ * learn by LSQ (Esser et al. 2020): a scale is s₀ + θ·(n·q)^(−¼), n the numbers that share it and q the largest code, so that a step
+ * of θ by its gradient is one of s by LSQ's, whose factor is (n·q)^(−½). Scales of 16 bits and of Softmax, which are so by definition,
+ * and zero points stay. A convolution whose output's `moments` are given gets a BatchNormalization in the place of its bias that
+ * changes nothing as it stands, but takes the batch's own moments in training.
+ */
+export function withFakeQuantization(
+  graph: Graph,
+  quantized: Graph,
+  moments: ReadonlyMap<string, Moments> = new Map(),
+): FakeQuantized {
+  const names = namesOf(graph);
+  const fresh = (hint: string): string => {
+    const name = freshName(hint, names);
+    names.add(name);
+    return name;
+  };
+  const constants = new Map(graph.constants);
+  const nodes: Node[] = [];
+  const steps: string[] = [];
+  const node = (op: string, inputs: readonly string[], output: string, set: Attrs = new Map()): string => {
+    nodes.push({ op, domain: "", inputs, outputs: [output], attrs: set, origin: [output] });
+    return output;
+  };
+  const constant = (hint: string, tensor: Tensor): string => {
+    const name = fresh(hint);
+    constants.set(name, tensor);
+    return name;
+  };
+
+  /** The value that holds a scale; one that is learnt has a constant θ. */
+  const scaleOf = (name: string, { scale, axis }: Quant, count: number, high: number, isLearnt: boolean): string => {
+    const shape = axis === undefined ? [] : [scale.length];
+    const first = constant(`${name}/scale`, float32(shape, scale));
+    if (!isLearnt) return first;
+    const step = constant(`${name}/scale-step`, float32(shape, new Float32Array(scale.length)));
+    steps.push(step);
+    const gain = constant(
+      `${name}/scale-gain`,
+      float32([], [Math.sqrt(rateOf(high)) * (Math.max(1, count) * high) ** -0.25]),
+    );
+    const least = constant(
+      `${name}/scale-least`,
+      float32(
+        shape,
+        scale.map((each) => each * LEAST),
+      ),
+    );
+    const moved = node(
+      "Add",
+      [first, node("Mul", [step, gain], fresh(`${name}/scale-move`))],
+      fresh(`${name}/scale-now`),
+    );
+    return node("Max", [moved, least], fresh(`${name}/scale-used`));
+  };
+  const zeroOf = (name: string, dtype: DType, { scale, axis, zeroPoint }: Quant): string => {
+    const shape = axis === undefined ? [] : [scale.length];
+    const all = zeroPoint.length === scale.length ? zeroPoint : new Int32Array(scale.length).fill(zeroPoint[0] ?? 0);
+    return constant(`${name}/zero-point`, { dtype, shape, data: encode(dtype, all) });
+  };
+  const round = (real: string, scale: string, zero: string, output: string, codes: string, axis?: number): void => {
+    const set = attrs({ axis: axis === undefined ? undefined : { i: axis } });
+    node("QuantizeLinear", [real, scale, zero], codes, set);
+    node("DequantizeLinear", [codes, scale, zero], output, set);
+  };
+
+  const weights = new Map<string, FakeWeight>();
+  const replaced = new Map<string, string>();
+  /** Below −127 there is no weight in 8 bits, so that codes can change their sign. */
+  const roundWeight = (name: string, stored: string, tensor: Tensor, quant: Quant): string => {
+    const before = weights.get(stored);
+    if (before) return replaced.get(stored) ?? before.name;
+    const [, high] = integerRange(tensor.dtype);
+    const scale = scaleOf(name, quant, elementCount(tensor.shape) / quant.scale.length, high, true);
+    let real = name;
+    if (tensor.dtype === "int8") {
+      const shape = tensor.shape.map((size, axis) => (axis === quant.axis ? size : 1));
+      const sizes = constant(`${name}/scale-shape`, int64([shape.length], shape));
+      const spread = node("Reshape", [scale, sizes], fresh(`${name}/scale-spread`));
+      const lowest = constant(`${name}/lowest-code`, float32([], [-high]));
+      real = node("Max", [name, node("Mul", [spread, lowest], fresh(`${name}/lowest`))], fresh(`${name}/bounded`));
+    }
+    const [codes, output] = [fresh(`${name}/codes`), fresh(`${name}/rounded`)];
+    round(real, scale, zeroOf(name, tensor.dtype, quant), output, codes, quant.axis);
+    weights.set(stored, { name, stored, codes, scale });
+    replaced.set(stored, output);
+    return output;
+  };
+
+  const shared = new Map<string, { scale: string; zero: string }>();
+  const fixed = new Set(quantized.nodes.flatMap(({ op, outputs }) => (op === "Softmax" ? outputs : [])));
+  const scales = new Map<string, string>();
+  const roundValue = (name: string, real: string, output: string): void => {
+    const { dtype, quant, shape = [] } = quantized.types.get(name) ?? {};
+    if (dtype === undefined || quant === undefined) return;
+    // What only moves numbers has the quantization of what it moves, and goes on having it.
+    const key = `${dtype} ${quant.scale} ${quant.zeroPoint} ${fixed.has(name) || dtype === "int16"}`;
+    let found = shared.get(key);
+    if (found === undefined) {
+      const count = shape.slice(1).reduce((product: number, size) => product * Number(size), 1);
+      const isLearnt = dtype !== "int16" && !fixed.has(name);
+      found = {
+        scale: scaleOf(name, quant, count, integerRange(dtype)[1], isLearnt),
+        zero: zeroOf(name, dtype, quant),
+      };
+      shared.set(key, found);
+    }
+    scales.set(name, found.scale);
+    round(real, found.scale, found.zero, output, fresh(`${name}/codes`));
+  };
+
+  const normalizations: Normalization[] = [];
+  const normalize = (index: number, convolved: string, output: string, { mean, variance }: Moments): Normalization => {
+    const bias = graph.nodes[index].inputs[2];
+    const biases = bias ? (valuesOf(graph.constants.get(bias) as Tensor) as Float32Array) : undefined;
+    const vector = (hint: string, values: ArrayLike<number>): string =>
+      constant(`${output}/${hint}`, float32([values.length], values));
+    const made = {
+      scale: vector(
+        "scale",
+        variance.map((each) => Math.sqrt(each + EPSILON)),
+      ),
+      shift: vector("shift", mean),
+      // The convolution is without its bias now.
+      mean: vector(
+        "mean",
+        mean.map((each, channel) => each - (biases?.[channel] ?? 0)),
+      ),
+      variance: vector("variance", variance),
+    };
+    const inputs = [convolved, made.scale, made.shift, made.mean, made.variance];
+    node("BatchNormalization", inputs, output, attrs({ epsilon: { f: EPSILON } }));
+    return { index, ...made };
+  };
+  const renamed = new Map<string, string>();
+  for (const name of graph.inputs) {
+    if (!quantized.types.get(name)?.quant) continue;
+    const output = fresh(`${name}/rounded`);
+    roundValue(name, name, output);
+    renamed.set(name, output);
+  }
+  for (const [index, before] of graph.nodes.entries()) {
+    const inputs = before.inputs.map((name, at) => {
+      const stored = quantized.nodes[index].inputs[at];
+      const tensor = name === "" ? undefined : quantized.constants.get(stored);
+      if (tensor?.quant === undefined || !graph.constants.has(name)) return name;
+      const isWeight = findOp(before.domain, before.op)?.operands?.weights?.input === at;
+      return isWeight ? roundWeight(name, stored, tensor, tensor.quant) : name;
+    });
+    const outputs = before.outputs.map((name) =>
+      name !== "" && quantized.types.get(name)?.quant ? fresh(`${name}/real`) : name,
+    );
+    const found = moments.get(before.outputs[0]);
+    if (found === undefined) nodes.push(renameReads({ ...before, inputs, outputs }, renamed));
+    else {
+      const [output] = outputs;
+      const convolved = fresh(`${output}/convolved`);
+      nodes.push(renameReads({ ...before, inputs: inputs.slice(0, 2), outputs: [convolved] }, renamed));
+      normalizations.push(normalize(index, convolved, output, found));
+    }
+    for (const [at, real] of outputs.entries()) {
+      if (real !== before.outputs[at]) roundValue(before.outputs[at], real, before.outputs[at]);
+    }
+  }
+  const types = new Map([...graph.types].filter(([name]) => graph.inputs.includes(name)));
+  return {
+    graph: { ...graph, nodes, constants, types },
+    normalizations,
+    weights: [...weights.values()],
+    scales,
+    steps,
+  };
+}
+
+/**
+ * The quantized graph with what the fake one has learnt: its very scales and codes, biases and all else that is trained by name, and
+ * the normalizations folded in (a factor on a channel's scale leaves its codes as they are).
+ */
+export function withLearnt(quantized: Graph, fake: FakeQuantized, trained: ReadonlyMap<string, Tensor>): Graph {
+  const learnt = { ...fake.graph, constants: new Map([...fake.graph.constants, ...trained]) };
+  const wanted = new Set([...fake.weights.flatMap(({ codes, scale }) => [codes, scale]), ...fake.scales.values()]);
+  const values = constantValues(learnt, wanted);
+  const numbers = (name: string): Float32Array => valuesOf(values.get(name) ?? bug(`no value ${name}`)) as Float32Array;
+  const types = new Map(quantized.types);
+  for (const [name, scale] of fake.scales) {
+    const type = types.get(name);
+    if (type?.quant) types.set(name, { ...type, quant: { ...type.quant, scale: numbers(scale).slice() } });
+  }
+  const constants = new Map(quantized.constants);
+  for (const [name, tensor] of trained) if (constants.has(name)) constants.set(name, tensor);
+  for (const { stored, codes, scale } of fake.weights) {
+    const tensor = constants.get(stored) ?? bug(`no weight ${stored}`);
+    const quant = { ...(tensor.quant ?? bug(`${stored} is not quantized`)), scale: numbers(scale).slice() };
+    constants.set(stored, { ...tensor, data: (values.get(codes) ?? bug(`no codes ${codes}`)).data, quant });
+  }
+  const names = namesOf(quantized);
+  const nodes = [...quantized.nodes];
+  for (const normalization of fake.normalizations) fold(normalization, nodes, constants, names, learnt);
+  return { ...quantized, nodes, constants, types };
+}
+
+/** `γ·(y − mean)/√(variance + ε) + β` of a channel is a factor and a bias. */
+function fold(
+  { index, ...names }: Normalization,
+  nodes: Node[],
+  constants: Map<string, Tensor>,
+  taken: Set<string>,
+  learnt: Graph,
+): void {
+  const of = (name: string): Float32Array => valuesOf(learnt.constants.get(name) as Tensor) as Float32Array;
+  const [scale, shift, mean, variance] = [of(names.scale), of(names.shift), of(names.mean), of(names.variance)];
+  const factors = Float64Array.from(scale, (each, channel) => each / Math.sqrt(variance[channel] + EPSILON));
+  const node = nodes[index];
+  const weights = constants.get(node.inputs[1]) as Tensor;
+  const quant = weights.quant ?? bug("a normalization behind weights that are not quantized");
+  const own = Float32Array.from(factors, (factor, channel) => (quant.scale[channel] ?? quant.scale[0]) * factor);
+  constants.set(node.inputs[1], { ...weights, quant: { ...quant, axis: quant.axis ?? 0, scale: own } });
+  const bias = freshName(`${node.outputs[0]}/bias`, taken);
+  taken.add(bias);
+  constants.set(
+    bias,
+    float32(
+      [factors.length],
+      factors.map((factor, channel) => shift[channel] - mean[channel] * factor),
+    ),
+  );
+  nodes[index] = { ...node, inputs: [node.inputs[0], node.inputs[1], bias] };
+}
+
+/** Values that no input reaches. */
+function constantValues(graph: Graph, wanted: ReadonlySet<string>): ReadonlyMap<string, Tensor> {
+  const computed = [...wanted].filter((name) => !graph.constants.has(name));
+  const found = interpret(removeDead({ ...graph, inputs: [], outputs: computed }), new Map()) as Map<string, Tensor>;
+  return new Map([
+    ...[...wanted].flatMap((name) => {
+      const tensor = graph.constants.get(name);
+      return tensor ? [[name, tensor] as const] : [];
+    }),
+    ...found,
+  ]);
+}
