@@ -19,7 +19,7 @@ import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
   .object({
-    calibrator: z.enum(CALIBRATORS).default("min-max"),
+    calibrator: z.enum(CALIBRATORS).default("percentile"),
     percentile: z.number().gt(50).max(100).default(99.999),
     weights: z.enum(WEIGHT_FORMATS).default("int8"),
     block: z.union(BLOCKS.map((block) => z.literal(block))).default(64),

@@ -94,7 +94,7 @@ export const quantize = z.strictObject({
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
   calibrator: z
     .enum(["min-max", "percentile", "entropy", "mse", "auto"])
-    .default("min-max")
+    .default("percentile")
     .describe("how ranges are found"),
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),

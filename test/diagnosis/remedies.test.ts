@@ -28,7 +28,7 @@ describe("remedies", () => {
     ]);
     const whole = found.filter(({ about }) => about.length === 0).map(({ what }) => what);
     expect(whole).toEqual(expect.arrayContaining(["ranges by mse", "no equalization"]));
-    expect(whole).not.toContain("ranges by min-max");
+    expect(whole).not.toContain("ranges by percentile");
     // 4-bit weights are rounded by gptq as it is.
     expect(whole).not.toContain("weights rounded by gptq");
   });

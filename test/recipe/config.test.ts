@@ -36,7 +36,7 @@ describe("optimus.config", () => {
     writeFileSync(join(inner, "optimus.config.json"), "{}");
     expect(after.digest).not.toBe(before);
     // The nearest one alone counts.
-    expect(after.quantize.calibrator).toBe("min-max");
+    expect(after.quantize.calibrator).toBe("percentile");
   });
 
   test.each([

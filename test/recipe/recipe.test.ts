@@ -162,7 +162,7 @@ describe("a wrong recipe", () => {
     const recipe = parseRecipe(`${BASE}quantize: {calibrater: mse}\n`, "/r/x.yaml", {
       warn: (text) => warnings.push(text),
     });
-    expect(recipe.quantize).toMatchObject({ calibrator: "min-max" });
+    expect(recipe.quantize).toMatchObject({ calibrator: "percentile" });
     expect(warnings).toEqual([expect.stringContaining('there is no key "quantize.calibrater"')]);
   });
 

@@ -19,7 +19,7 @@ describe("generated pages", () => {
 
   it("list passes with summary and options", () => {
     expect(passesPage()).toContain("## quantize/int8\n");
-    expect(passesPage()).toMatch(/\| `calibrator` \| .*`mse`.* \| `"min-max"` \|/);
+    expect(passesPage()).toMatch(/\| `calibrator` \| .*`mse`.* \| `"percentile"` \|/);
   });
 
   it.each([
