@@ -8,6 +8,7 @@ import { decodeLineage, type Lineage } from "./artifact/lineage.ts";
 import { METRICS, OPERATING_POINT, PROVENANCE, SUMMARY, TEST_RESULT } from "./artifact/statement.ts";
 import { openAll, verifyAttestations } from "./artifact/verify.ts";
 import { sayOperatingPoint, signedOperatingPoint } from "./escalation.ts";
+import { sayChance } from "./evidence/chance.ts";
 
 export interface Certificate {
   readonly digest: string;
@@ -56,6 +57,7 @@ const Evidence = z.object({
     compiled: z.number(),
     n: z.number(),
     interval: z.object({ low: z.number(), high: z.number() }).optional(),
+    chance: z.object({ value: z.number(), teacher: z.number(), excluded: z.boolean() }).optional(),
   }),
   openings: z.array(z.object({ number: z.number(), samples: z.number() })),
   looked: z.object({ look: z.number(), alpha: z.number() }).optional(),
@@ -108,11 +110,13 @@ function measuredIn(evidence: Evidence | undefined): string[] {
   if (evidence === undefined) return ["nothing: the artifact was not certified"];
   const { accuracy, gates, verdict, latency } = evidence;
   const { metric, teacher, compiled, n, interval } = accuracy;
+  const guessing = sayChance(metric, accuracy.chance);
   const within = interval
     ? `; the true drop is between ${interval.low.toFixed(4)} and ${interval.high.toFixed(4)} in 95 of 100 such measurements`
     : "; how sure that is was not computed";
   return [
     `${metric} on ${n} samples: teacher ${teacher.toFixed(4)}, compiled ${compiled.toFixed(4)}${within}`,
+    ...(guessing === undefined ? [] : [guessing]),
     ...(latency ? [`${latency.ms.toFixed(3)} ms for one inference, on the emulated chip`] : []),
     ...gates.map(({ gate, verdict: one, reason }) => `${gate}: ${one}, ${reason}`),
     gates.length === 0 ? "no gate was set: the verdict says nothing about quality" : `verdict: ${verdict}`,

@@ -20,6 +20,7 @@ import { openDataset } from "./data/dataset.ts";
 import { checkDisjoint, digestOf } from "./data/disjoint.ts";
 import { checkInputs, type Wanted } from "./data/fit.ts";
 import { CompileError } from "./error.ts";
+import { sayChance } from "./evidence/chance.ts";
 import { type Evaluation, evaluate, type SampleRecord } from "./evidence/evaluate.ts";
 import { type GateResult, judge, type Measured, type Verdict } from "./evidence/gates.ts";
 import { loadMetric } from "./evidence/metric.ts";
@@ -40,7 +41,7 @@ export interface CertifyOptions {
   readonly first?: boolean;
   /** The folder that outcomes are kept in, by everything that they depend on; without one all samples run. */
   readonly cache?: string;
-  /** Told what the user should know: an entry of the cache that is not as it was written. */
+  /** Told what the user should know: a teacher that guesses, an entry of the cache that is not as it was written. */
   readonly warn?: (text: string) => void;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
@@ -86,6 +87,8 @@ export async function certify(path: string, recipe: Recipe, options: CertifyOpti
   const { look, alpha } = await takeLook(ledger, { artifact: artifact.digest, data: dataDigest, hashes }, key);
   const metric = await loadMetric(recipe.metric, recipe.folder);
   const accuracy = evaluate(metric, records, { seed: recipe.seed, alpha });
+  const guessing = sayChance(accuracy.metric, accuracy.chance);
+  if (guessing !== undefined) options.warn?.(guessing);
   const slices = slicesNamed(accuracy, recipe.slices);
   const measured = { ...measure(artifact), accuracy, slices, artifactBytes: sizeOf(artifact) };
   const { verdict, gates } = judge(recipe.gates, measured);

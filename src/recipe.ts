@@ -8,6 +8,7 @@ import { resolveReference } from "./data/reference.ts";
 import { CompileError } from "./error.ts";
 import { type Config, findConfig, layered, says } from "./recipe/config.ts";
 import { type Located, parseYaml } from "./recipe/locate.ts";
+import { splitSetting } from "./recipe/patch.ts";
 import { type RecipeFile, recipeSchema } from "./recipe/schema.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -127,18 +128,17 @@ interface Override {
 }
 
 function parseOverride(text: string): Override {
-  const at = text.indexOf("=");
-  const keys = text.slice(0, Math.max(0, at)).split(".");
-  const document = parseDocument(text.slice(at + 1));
-  if (at > 0 && keys.every((key) => key !== "") && document.errors.length === 0) {
-    return { text, keys, value: document.toJS({ maxAliasCount: 0 }) };
+  const split = splitSetting(text);
+  const document = parseDocument(split?.value ?? "");
+  if (split !== undefined && document.errors.length === 0) {
+    return { text, keys: split.keys, value: document.toJS({ maxAliasCount: 0 }) };
   }
   throw new CompileError("usage/bad-setting", `--set ${text} is not KEY.KEY=VALUE`, {
     remedy: "for example --set quantize.calibrator=mse",
   });
 }
 
-/** The value with `value` at the keys; a copy. Lists are reached by their index. */
+/** The value with `value` at the keys, last of its map, or without it where that is null; a copy. Lists are reached by their index. */
 function put(whole: unknown, keys: readonly string[], value: unknown): unknown {
   const [key, ...rest] = keys;
   if (key === undefined) return value;
@@ -146,7 +146,10 @@ function put(whole: unknown, keys: readonly string[], value: unknown): unknown {
     return whole.map((element, index) => (String(index) === key ? put(element, rest, value) : element));
   }
   const entries = new Map(typeof whole === "object" && whole !== null ? Object.entries(whole) : []);
-  return Object.fromEntries(entries.set(key, put(entries.get(key), rest, value)));
+  const inner = put(entries.get(key), rest, value);
+  entries.delete(key);
+  // Of formats that match a layer the last one holds, so what is set comes last.
+  return Object.fromEntries(inner === null ? entries : entries.set(key, inner));
 }
 
 type Issue = z.core.$ZodIssue;

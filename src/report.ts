@@ -81,6 +81,7 @@ export async function reportOf(path: string, options: ReportOptions = {}): Promi
     target: { name, profile },
     gates: evidence?.gates.map(gateLine) ?? [],
     points: pointsOf(lineage.recipe.name, evidence, options.baselines ?? []),
+    ...(lineage.search && { search: lineage.search }),
     chip,
     layers,
     risk: evidence ? riskOf(evidence, pointModel(artifact, options.keys?.[1])) : uncertified,
@@ -93,7 +94,8 @@ export async function reportOf(path: string, options: ReportOptions = {}): Promi
 /** The certified operating point; without a key whatever stands there, as everything else in such a report. */
 function pointModel(artifact: SealedArtifact, certifier: KeyObject | undefined): OperatingPointModel | Absent {
   const said = readOperatingPoint(artifact, certifier ?? "anybody");
-  if (typeof said === "string") return { absent: `There is no operating point: ${said}.` };
+  if (typeof said === "string")
+    return { absent: `${said.charAt(0).toUpperCase()}${said.slice(1).replaceAll("`", "")}.` };
   const { margin, escalationRate, escalationLimits, risk, alpha, delta, compiled, teacher } = said;
   return {
     ...{ margin, escalationRate, risk, alpha, delta },
@@ -142,7 +144,7 @@ function gateLine(result: Evidence["gates"][number]): GateLine {
 }
 
 function accuracyOf({ accuracy, data }: Evidence): AccuracyModel {
-  const { interval, metricLimits, flips, divergence, slices, calibrationError: _, ...rest } = accuracy;
+  const { interval, metricLimits, chance, flips, divergence, slices, calibrationError: _, ...rest } = accuracy;
   const risen = accuracy.compiled - accuracy.teacher;
   return {
     ...rest,
@@ -150,6 +152,7 @@ function accuracyOf({ accuracy, data }: Evidence): AccuracyModel {
     direction: risen !== 0 ? (risen > 0 === accuracy.drop > 0 ? "lower" : "higher") : "higher",
     ...(interval && { interval }),
     ...(metricLimits && { metricLimits }),
+    ...(chance && { chance }),
     ...(flips && {
       flips: {
         flipped: flips.flipped,

@@ -1,6 +1,7 @@
 /** One recipe on variants of a target: half of a description is inferred, so what hangs on an inference should be seen. */
 import { openBuildData } from "./build/data.ts";
 import { lowerTeacher } from "./build/lower.ts";
+import { requireFormats } from "./build/passes.ts";
 import { scheduleGraph } from "./build/schedule.ts";
 import { importTeacher } from "./build/teacher.ts";
 import { checkProfile } from "./certify/measure.ts";
@@ -57,6 +58,7 @@ export interface Sweep {
  */
 export async function sweepTarget(name: string, recipe: Recipe, options: SweepOptions): Promise<Sweep> {
   const { signal } = options;
+  requireFormats(recipe);
   const base = loadTarget(name);
   const profile = options.profile ?? (recipe.profile in base.profiles ? recipe.profile : base.defaultProfile);
   checkProfile(base, profile);

@@ -26,6 +26,17 @@ describe("a certificate in plain words", () => {
     expect(madeFrom.join("\n")).toContain("3 passes, of which 2 changed the graph");
   });
 
+  it("says where the teacher is not shown to be better than chance", async () => {
+    const told = async (teacher: number) =>
+      certificateOf(
+        await certified(fresh, { chance: { value: 0.5, teacher, excluded: teacher > 0.5 } }),
+      ).measured.join();
+    expect(await told(0.4)).toContain(
+      "not shown to be better than chance: accuracy 0.4 at worst, and 0.5 without looking",
+    );
+    expect(await told(0.8)).not.toContain("chance");
+  });
+
   it("says what was not checked", () => {
     const all = certificateOf(judged).notChecked.join("\n");
     expect(all).toMatch(/the signatures: give --trust/);

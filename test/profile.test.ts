@@ -29,7 +29,7 @@ describe("a profile", () => {
     for (let seed = 0; seed < 20; seed++) {
       const draw = drawFrom(seededRandom(`profile ${seed}`));
       const target = loadTarget("ai4", { set: [draw.pick(["sram=48KiB", "sram=32MiB"]), draw.pick(["dram.GBps=20"])] });
-      const random = schedule(randomGraph(draw, draw.int(2, 14)).graph, target).program;
+      const random = schedule(randomGraph(draw, draw.int(2, 14)).graph, target, { refined: seed % 8 === 0 }).program;
       const { cycles, layers, limits } = profileProgram(random, target);
       const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
       expect(cycles).toBe(timeProgram(random, target).cycles);
@@ -58,7 +58,7 @@ describe("a profile", () => {
 
   test("predicts what a better chip gains as timing it says", () => {
     const target = loadTarget("ai4", { set: ["dram.GBps=10", "sram=64KiB"] });
-    const starved = schedule(network(), target).program;
+    const starved = schedule(network(), target, { refined: false }).program;
     const { whatIf, cycles } = profileProgram(starved, target);
     const twice = whatIf.find(({ what }) => what === "twice the DRAM bandwidth");
     const faster = loadTarget("ai4", { set: ["dram.GBps=20", "sram=64KiB", "dma.bytesPerCycle=512"] });

@@ -63,7 +63,8 @@ const PlanSchema = z.strictObject({
   chosen: z.boolean(),
 });
 
-const SearchSchema = z.strictObject({
+/** How formats were chosen for a goal. */
+export const SearchSchema = z.strictObject({
   goal: z.strictObject({ maxDrop: z.number().optional(), maxMs: z.number().optional() }),
   metric: z.string(),
   teacher: z.number(),
@@ -77,7 +78,6 @@ const SearchSchema = z.strictObject({
   distances: z.array(z.strictObject({ layer: z.string(), formats: z.record(z.string(), z.number()) })),
 });
 
-/** How formats were chosen for a goal. */
 export type SearchRecord = z.infer<typeof SearchSchema>;
 
 const LineageSchema = z.strictObject({

@@ -1,4 +1,5 @@
 import type { Check, RunGraph } from "../check.ts";
+import { CompileError } from "../error.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
 import { encodeModel } from "../onnx/write.ts";
 import type { PassSpec, Samples } from "../pass.ts";
@@ -37,6 +38,15 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
     ["lower/margin", marginOf(recipe, target)],
   ]);
   return list.map((spec) => withDefaults(spec, defaults));
+}
+
+/** Where nobody searches: throws usage/open-goal for a recipe whose formats a build would choose. */
+export function requireFormats({ goal }: Recipe): void {
+  if (goal === undefined) return;
+  throw new CompileError("usage/open-goal", "the recipe has a goal, and only a build chooses formats for it", {
+    where: "goal",
+    remedy: "build, then put `search.formats` of `build --json` into quantize.formats in the goal's place",
+  });
 }
 
 /** Metrics whose answers are classes and whose faults are counted sample by sample: those that escalation is about. */

@@ -5,7 +5,7 @@ import type { Recipe } from "../recipe.ts";
 import { loadTarget } from "../target/load.ts";
 import { openBuildData } from "./data.ts";
 import { type LowerOptions, lowerTeacher } from "./lower.ts";
-import { passesOf } from "./passes.ts";
+import { passesOf, requireFormats } from "./passes.ts";
 import { importTeacher } from "./teacher.ts";
 
 /** From here on a graph is of the chip's operators. */
@@ -13,10 +13,11 @@ const LOWERING = "lower/integer";
 
 /**
  * The recipe's model as it is quantized, before it is said in the chip's integers: ONNX's operators on values whose types carry
- * scales. What passes correct on the integer graph is not in it. Throws what a build's first stages throw, and
+ * scales. What passes correct on the integer graph is not in it. Throws what a build's first stages throw, usage/open-goal, and
  * usage/nothing-quantized where the recipe's passes end without integers.
  */
 export async function quantizedGraph(recipe: Recipe, options: LowerOptions = {}): Promise<Graph> {
+  requireFormats(recipe);
   const target = loadTarget(recipe.target);
   const passes = passesOf(recipe, target);
   const end = passes.findIndex((spec) => nameOf(spec) === LOWERING);

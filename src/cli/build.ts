@@ -12,6 +12,7 @@ interface Flags extends RecipeFlags {
   readonly dryRun?: boolean;
   readonly lock?: boolean;
   readonly locked?: boolean;
+  readonly patch?: readonly string[];
 }
 
 export const build = new Command("build")
@@ -19,6 +20,11 @@ export const build = new Command("build")
   .argument("<recipe>", "a YAML file, for example recipes/quickstart.yaml")
   .option("--out <folder>", "folder for the artifact")
   .option("--set <key=value>", "change the recipe, as a.b=c (repeatable)", collect)
+  .option(
+    "--patch <file>",
+    "changes to the recipe in YAML, as explain writes them (repeatable; --set comes after)",
+    collect,
+  )
   .option("--jobs <n>", "worker threads; the artifact does not depend on it", wholeNumber(1))
   .option("--seed <n>", "seed of all random numbers", wholeNumber(0))
   .option("--check", "run each pass's graph beside the one before it, and name the first that differs")
@@ -43,7 +49,8 @@ function lockOf({ lock, locked }: Flags): { lock?: "write" | "check" } {
 
 async function open(path: string, flags: Flags) {
   const { loadRecipe } = await import("../recipe.ts");
-  const settings = settingsOf(flags);
+  const { settingsOfPatch } = await import("../recipe/patch.ts");
+  const settings = [...(flags.patch ?? []).flatMap(settingsOfPatch), ...settingsOf(flags)];
   const loaded = loadRecipe(path, { set: settings, strict: isCi(flags), warn });
   const { resolve } = await import("node:path");
   const recipe = {

@@ -1,13 +1,14 @@
 import { Command } from "commander";
 import type { TrainingProgress } from "../training/run.ts";
 import { interruptible } from "./interrupt.ts";
-import { isCi } from "./options.ts";
+import { isCi, wholeNumber } from "./options.ts";
 import { isLive } from "./progress.ts";
 import { printJson, say, tell, warn } from "./terminal.ts";
 
 interface Flags {
   readonly out: string;
   readonly resume?: boolean;
+  readonly jobs?: number;
   readonly json?: boolean;
   readonly ci?: boolean;
 }
@@ -17,6 +18,7 @@ export const train = new Command("train")
   .argument("<recipe>", "a YAML file, for example recipes/train/fashion-mnist.yaml")
   .option("--out <folder>", "folder for the trained model, its metrics and its checkpoints", "out")
   .option("--resume", "go on from the newest checkpoint, to the same weights")
+  .option("--jobs <n>", "threads that share out a batch's shards; the result does not depend on it", wholeNumber(1))
   .option("--json", "print one JSON document")
   .option("--ci", "a line an epoch instead of one that is redrawn (on by itself where CI=true)")
   .action(async (path: string, flags: Flags) => {
@@ -30,6 +32,7 @@ export const train = new Command("train")
       (signal) =>
         runTraining(recipe, {
           ...{ out: resolve(flags.out), resume: flags.resume ?? false },
+          ...(flags.jobs !== undefined && { jobs: flags.jobs }),
           ...{ signal, warn, progress, latency: latencyOf },
         }),
       "--resume goes on from the last checkpoint",

@@ -1,4 +1,5 @@
 import { type Answer, expectedCalibrationError } from "./calibration.ts";
+import { type Chance, chanceOf } from "./chance.ts";
 import { type Flips, flipsOf } from "./flips.ts";
 import { isOneClass, type Metric } from "./metric.ts";
 import { byGroup } from "./statistics/clusters.ts";
@@ -58,6 +59,8 @@ export interface Evaluation extends Summary {
   /** What gates are judged by: one-sided limits at the alpha that this look at the data has. */
   readonly limits?: DropLimits;
   readonly metricLimits?: ShareLimits;
+  /** What the metric would be by chance; absent where it does not say. */
+  readonly chance?: Chance;
   readonly agreementLimits: ShareLimits;
   readonly flips: Flips;
   /** Mean Kullback–Leibler divergence from the teacher, in nats. */
@@ -109,6 +112,7 @@ export function evaluate(
   const interval = both && { low: both.lower, high: both.upper, level: LEVEL, method: both.method };
   const groups = byGroup(records);
   const ofMetric = groups.length < MIN_GROUPS ? undefined : metricLimits(metric, groups, { alpha, seed });
+  const chance = chanceOf(metric, groups, { alpha, seed });
   const agreeing = groups.map((members) => {
     const [sum, size] = sameness(metric, members);
     return { sum, size };
@@ -118,6 +122,7 @@ export function evaluate(
     ...(interval && { interval }),
     ...(limits && { limits }),
     ...(ofMetric && { metricLimits: ofMetric }),
+    ...(chance && { chance }),
     agreementLimits: shareLimits(agreeing, alpha),
     flips: flipsOf(metric, records, alpha),
     ...distributionsOf(metric, records),

@@ -31,19 +31,29 @@ export interface Metric<O = unknown> {
   /**
    * The metric, and for each sample its part of how much less the metric would be without the sample's group (`group`: the
    * number of each sample's), to first order; the value is NaN where a group cannot be left out. `effectiveGroups`: groups of
-   * equal weight that would say as much. For metrics that are smooth but no ratio of sums: then intervals need no draws.
+   * equal weight that would say as much. `faults`: how much of what is missing to a model without any fault is each sample's,
+   * never negative, 0 for a sample without fault; limits of the metric itself need it. For metrics of 0 to 1 that are smooth
+   * but no ratio of sums: then intervals need no draws.
    */
-  influence?(
-    outcomes: readonly O[],
-    reference: readonly O[],
-    group: Uint32Array,
-  ): { readonly value: number; readonly each: Float64Array; readonly effectiveGroups: number };
+  influence?(outcomes: readonly O[], reference: readonly O[], group: Uint32Array): Influence;
+  /**
+   * The metric of the best answer that looks at no input, as far as the outcomes tell the targets. Certification warns where
+   * the teacher is not shown to be better.
+   */
+  chance?(outcomes: readonly O[]): number | undefined;
   /** How much of two models' answers to one sample is the same. */
   same(a: O, b: O): { readonly equal: number; readonly total: number };
   /** The output that holds class scores or probabilities along its last axis, for metrics whose answers are classes. */
   scores?(outputs: ReadonlyMap<string, DataArray>): DataArray;
   /** How sure the model is of its answer: larger is surer. */
   confidence(outputs: ReadonlyMap<string, DataArray>): number;
+}
+
+interface Influence {
+  readonly value: number;
+  readonly each: Float64Array;
+  readonly effectiveGroups: number;
+  readonly faults?: Float64Array;
 }
 
 export type MetricOptions = Readonly<Record<string, unknown>>;

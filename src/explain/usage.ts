@@ -1,20 +1,11 @@
 import { data } from "./data.ts";
 import type { Entries } from "./entry.ts";
+import { goal } from "./goal.ts";
 
 const HELP = "COMMAND --help lists arguments and options.";
 
 /** Exit status 2: the command line, a file that was named, or what it says. Data has a page of its own. */
 export const usage: Entries = {
-  "goal-and-formats": [
-    "A recipe has a goal, and formats besides.",
-    "`quantize.weights`, `activations` or `formats`, in the recipe or the configuration above it.",
-    "Leave out one of them: a goal chooses the formats.",
-  ],
-  "goal-selection": [
-    "A recipe has a goal and no data to choose by.",
-    "`data.selection` is missing.",
-    "Add samples that are neither calibration nor certification data.",
-  ],
   prices: [
     "What decisions cost cannot be told.",
     "Some of --decisions, --call-cost and --call-ms are missing, or one is no number of zero or more.",
@@ -393,4 +384,5 @@ export const usage: Entries = {
     "`optimus-compile inspect` shows what the model takes.",
   ],
   ...data,
+  ...goal,
 };

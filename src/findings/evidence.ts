@@ -54,6 +54,7 @@ const EvidenceSchema = z.object({
     agreement: z.number(),
     interval: z.object({ low: z.number(), high: z.number() }).optional(),
     metricLimits: Limits.optional(),
+    chance: z.object({ value: z.number(), teacher: z.number(), excluded: z.boolean() }).optional(),
     flips: z
       .object({
         flipped: z.number(),

@@ -1,6 +1,7 @@
 /** Where an artifact comes from and who says so, for people. */
 import { z } from "zod";
 import type { SealedArtifact } from "../artifact/container.ts";
+import { SearchSchema } from "../artifact/lineage.ts";
 import { METRICS, PROVENANCE, SUMMARY, TEST_RESULT } from "../artifact/statement.ts";
 import { attestationsOf } from "../artifact/verify.ts";
 import { CompileError } from "../error.ts";
@@ -34,6 +35,7 @@ const LineageFacts = z.object({
   passes: z.array(Passed),
   numerics: z.string().optional(),
   errors: z.object({ values: z.array(z.tuple([z.string(), z.number()])), left: z.number() }).optional(),
+  search: SearchSchema.optional(),
   licenses: z.object({ teacher: z.string().optional(), data: z.string().optional() }).optional(),
 });
 

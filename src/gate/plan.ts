@@ -54,7 +54,9 @@ export function planFromRecords(
   const groupSize = records.length / groups.length;
   const reduction = reductionOf(metric, groups) ?? pseudoValues(metric, groups);
   const plan = planFromPilot({ limit, alpha }, reduction) ?? hopeless(gate, limit);
-  const from = `the pilot's ${groups.length} groups of ${round(groupSize)} samples`;
+  const reserve =
+    plan.reserve === undefined ? "" : `, ${round(plan.reserve)} times as many as if these were all there are`;
+  const from = `the pilot's ${groups.length} groups of ${round(groupSize)} samples${reserve}`;
   return { gate, limit, from, ...plan };
 }
 

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { loadRecipe } from "../recipe.ts";
 import { findConfig, says } from "./config.ts";
 import { parseYaml } from "./locate.ts";
+import { splitSetting } from "./patch.ts";
 
 export interface Setting {
   /** `quantize.samples` */
@@ -23,7 +24,7 @@ export function traceRecipe(
   const recipe = loadRecipe(path, { ...options, set });
   const own = parseYaml(readFileSync(path, "utf8"), path);
   const config = findConfig(dirname(resolve(path)));
-  const settings = set.map((text) => ({ text, keys: text.slice(0, text.indexOf("=")).split(".") }));
+  const settings = set.map((text) => ({ text, keys: splitSetting(text)?.keys ?? [] }));
   const originOf = (keys: readonly string[]): string => {
     const by = settings.findLast(({ keys: said }) => keys.slice(0, said.length).join("\0") === said.join("\0"));
     if (by) return `--set ${by.text}`;

@@ -135,6 +135,14 @@ export const trainingSchema = z.strictObject({
   }),
   epochs: z.int().min(1).max(100_000),
   batch: z.int().min(1).max(65_536),
+  shards: z
+    .int()
+    .min(1)
+    .max(4096)
+    .default(1)
+    .describe(
+      "equal parts of a batch, whose gradients are added in order: less memory, and `--jobs` can share them out",
+    ),
   clip: z.number().gt(0).optional().describe("the largest norm of all gradients together"),
   average: share.optional().describe("what an average of the weights keeps a step; the average is then the result"),
   augment: z
@@ -143,6 +151,18 @@ export const trainingSchema = z.strictObject({
       crop: z.int().min(0).max(1024).default(0).describe("images are shifted by up to so many pixels, zeros move in"),
       flip: z.boolean().default(false).describe("every other image, by chance, is mirrored left to right"),
       noise: z.number().min(0).default(0).describe("deviation of the noise that is added to every number"),
+      bands: z
+        .strictObject({
+          count: z.int().min(1).max(64).default(2),
+          rows: z.int().min(0).default(0).describe("a band has at most so many rows"),
+          columns: z.int().min(0).default(0).describe("and at most so many columns"),
+        })
+        .optional()
+        .describe("so many bands of rows and of columns are set to 0, for spectrograms [samples, …, rows, columns]"),
+      tokens: z
+        .strictObject({ share, value: z.int().min(0).describe("the class that stands for a hidden one") })
+        .optional()
+        .describe("class numbers that are hidden, by chance"),
     })
     .optional(),
   checkpoint: z.int().min(1).default(200).describe("steps from one checkpoint to the next"),
@@ -188,6 +208,11 @@ export function parseTraining(text: string, path: string): Training {
     throw failure(issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0], located);
   }
   const { $schema, name = basename(path, extname(path)), model, teacher, ...rest } = parsed.data;
+  if (rest.batch % rest.shards !== 0) {
+    throw new CompileError("usage/recipe", `shards: a batch of ${rest.batch} has no ${rest.shards} equal parts`, {
+      where: located.excerpt(["shards"]),
+    });
+  }
   const wantsTeacher = rest.losses.findIndex(({ kind }) => kind !== "labels");
   if (wantsTeacher >= 0 && teacher === undefined) {
     throw new CompileError("usage/recipe", `losses.${wantsTeacher}: there is no teacher to learn from`, {

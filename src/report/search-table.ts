@@ -10,7 +10,7 @@ export function searchTable(search: SearchRecord): string {
     goal.maxDrop !== undefined && `drop at most ${points(goal.maxDrop)} points`,
     goal.maxMs !== undefined && `at most ${timeOf(goal.maxMs)}`,
   ].filter(Boolean);
-  const rows = front.map((plan) => [
+  const rows = shownOf(front).map((plan) => [
     plan.chosen ? "→" : "",
     plan.uniform === undefined ? countsOf(plan) : `${plan.uniform} throughout`,
     timeOf(plan.measured?.ms ?? plan.ms),
@@ -21,6 +21,18 @@ export function searchTable(search: SearchRecord): string {
   const head = ["", "layers", "time", "weights", `${metric}: drop, points`, "same answer"];
   const note = `  formats for: ${wanted.join(", ")}; drops on ${samples.plans} selection samples, "about" where the plan was not built\n`;
   return `${note}${formatTable([head, ...rows])}${predicted(front)}`;
+}
+
+/** Lines that are printed of plans that were only scheduled; `--json` and the lineage have all. */
+const SHOWN = 10;
+
+/** In their order: all that were built or are uniform, and some of the others. */
+function shownOf(front: readonly Plan[]): Plan[] {
+  const told = (plan: Plan) => plan.measured !== undefined || plan.uniform !== undefined;
+  const others = front.filter((plan) => !told(plan));
+  const step = Math.max(1, (others.length - 1) / (SHOWN - 1));
+  const some = new Set(Array.from({ length: SHOWN }, (_, at) => others[Math.round(at * step)]));
+  return front.filter((plan) => told(plan) || some.has(plan));
 }
 
 /** Plans differ by little. */

@@ -56,14 +56,7 @@ export function createPool(jobs: number): Pool {
       const { signal } = options;
       signal?.throwIfAborted();
       const workerData: WorkerSetUp = { module: module.href, shared };
-      const threads = new Piscina({
-        filename: fileURLToPath(entry),
-        workerData,
-        minThreads: jobs,
-        maxThreads: jobs,
-        idleTimeout: Number.POSITIVE_INFINITY,
-        atomics: "disabled",
-      });
+      const threads = startThreads(jobs, workerData);
       const pending: Promise<Reply>[] = [];
       try {
         for await (const item of items) {
@@ -83,6 +76,52 @@ export function createPool(jobs: number): Pool {
   };
 }
 
+/** Workers that stay, for work whose items follow from the results before them. */
+export interface Crew<Item, Result> {
+  /** Throws what the worker throws; a CompileError stays one. */
+  run(item: Item): Promise<Result>;
+  /** Ends the workers once what they have under way is done. */
+  close(): Promise<void>;
+}
+
+/** As `map` starts them: each worker loads `module` and calls its `setUp(shared)` with its first item. Items are taken in order. */
+export function openCrew<Shared, Item, Result>(jobs: number, module: URL, shared: Shared): Crew<Item, Result> {
+  const threads = startThreads(jobs, { module: module.href, shared });
+  const pending = new Set<Promise<Reply>>();
+  return {
+    async run(item) {
+      const task: Promise<Reply> = threads.run(item);
+      pending.add(task);
+      try {
+        return contentOf(await task) as Result;
+      } finally {
+        pending.delete(task);
+      }
+    },
+    async close() {
+      await Promise.allSettled(pending);
+      await threads.destroy();
+    },
+  };
+}
+
+function startThreads(jobs: number, workerData: WorkerSetUp): Piscina {
+  return new Piscina({
+    filename: fileURLToPath(entry),
+    workerData,
+    minThreads: jobs,
+    maxThreads: jobs,
+    idleTimeout: Number.POSITIVE_INFINITY,
+    atomics: "disabled",
+  });
+}
+
+function contentOf(reply: Reply): unknown {
+  if ("value" in reply) return reply.value;
+  const { code, message, ...details } = reply.error;
+  throw new CompileError(code, message, details);
+}
+
 async function next(pending: Promise<Reply>[], signal: AbortSignal | undefined): Promise<unknown> {
   signal?.throwIfAborted();
   let reply: Reply;
@@ -92,7 +131,5 @@ async function next(pending: Promise<Reply>[], signal: AbortSignal | undefined):
     signal?.throwIfAborted();
     throw error;
   }
-  if ("value" in reply) return reply.value;
-  const { code, message, ...details } = reply.error;
-  throw new CompileError(code, message, details);
+  return contentOf(reply);
 }

@@ -5,7 +5,7 @@ import { flowOf, simulate } from "../emulate/simulate.ts";
 import type { Target } from "../target/schema.ts";
 import { alignUp } from "./allocate.ts";
 import { type EmitInput, type Emitted, emit, OutOfSram } from "./emit.ts";
-import { bestSequence, plainSteps } from "./order.ts";
+import { bestSequence, plainSteps, type Sequence } from "./order.ts";
 import type { Residency } from "./residency.ts";
 import { settleResidents, spreadResidents } from "./settle.ts";
 import type { AnyPlanned } from "./stream.ts";
@@ -31,46 +31,68 @@ const PATIENCE = 1.01;
 /** Of the SRAM that resident tensors may take at once; the rest is for what streams, and for gaps. */
 const SHARES = [0.9, 0.7, 0.5];
 
-type Arranged = Emitted & { readonly sramLowerBoundBytes: number };
+export type Arranged = Emitted & {
+  readonly sramLowerBoundBytes: number;
+  /** Whose order it is; undefined: job after job. */
+  readonly sequence?: Sequence;
+};
+
+/** What a program is emitted from, whatever its order. */
+export interface Given extends Omit<EmitInput, "steps" | "residency" | "sramBytes" | "alignment"> {
+  /** Whether tensors keep their bytes to themselves where there is the room. */
+  readonly apart: boolean;
+}
+
+function emitted(given: Given, settled: Residency, steps: EmitInput["steps"], target: Target): Arranged {
+  const sramBytes = usefulBytes(given.jobs, settled, target);
+  const { lowerBoundBytes: sramLowerBoundBytes } = settled.allocation;
+  const alignment = target.sram.alignmentBytes;
+  return { ...emit({ ...given, steps, residency: settled, sramBytes, alignment }), sramLowerBoundBytes };
+}
+
+/** Cycles of emitted commands as the emulator times them. */
+export function cyclesOf({ commands }: Emitted, { workOf }: Given, target: Target): number {
+  const drained = withDrains(commands, commands.map(workOf), target);
+  return simulate(flowOf(drained.commands, drained.works)).cycles;
+}
 
 /**
  * The commands of the planned jobs in the best order known, or where memory or other NPUs keep that from being the best, job
  * after job. `residency`: in moments that are jobs; `brief`: only the first share of SRAM is tried, for jobs in strips, which
- * are many and in an order that was chosen to fit. Throws OutOfSram.
+ * are many and in an order that was chosen to fit; `tasks`: those of the jobs. Throws OutOfSram.
  */
 export function arrange(
-  given: Omit<EmitInput, "steps" | "residency" | "sramBytes" | "alignment">,
+  given: Given,
   residency: Residency,
   target: Target,
   brief: boolean,
+  tasks = tasksOf(given.jobs, residency, target),
 ): Arranged {
-  const { jobs } = given;
-  const emitted = (settled: Residency, steps: EmitInput["steps"]): Arranged => {
-    const sramBytes = usefulBytes(jobs, settled, target);
-    const { lowerBoundBytes: sramLowerBoundBytes } = settled.allocation;
-    const alignment = target.sram.alignmentBytes;
-    return { ...emit({ ...given, steps, residency: settled, sramBytes, alignment }), sramLowerBoundBytes };
-  };
-  const cyclesOf = ({ commands }: Emitted) => {
-    const drained = withDrains(commands, commands.map(given.workOf), target);
-    return simulate(flowOf(drained.commands, drained.works)).cycles;
-  };
-  const tasks = tasksOf(jobs, residency, target);
   let found: Arranged | undefined;
   let cycles = Number.POSITIVE_INFINITY;
   for (const share of brief ? SHARES.slice(0, 1) : SHARES) {
     const sequence = bestSequence(tasks, Math.floor(target.sram.bytes * share));
-    const settled = settleResidents(jobs, residency, sequence, target);
-    found = settled && unlessOutOfSram(() => emitted(settled, sequence.steps));
+    found = arrangeAs(given, residency, sequence, target);
     if (!found) continue;
-    cycles = cyclesOf(found);
+    cycles = cyclesOf(found, given, target);
     if (cycles <= sequence.cycles * PATIENCE) return found;
     break;
   }
   const steps = plainSteps(tasks);
-  const plain = () => emitted(spreadResidents(residency, steps), steps);
+  const plain = () => emitted(given, spreadResidents(residency, steps), steps, target);
   const other = found ? unlessOutOfSram(plain) : plain();
-  return found && (!other || cycles <= cyclesOf(other)) ? found : (other ?? plain());
+  return found && (!other || cycles <= cyclesOf(other, given, target)) ? found : (other ?? plain());
+}
+
+/** The commands in an order; undefined where memory does not suffice. */
+export function arrangeAs(
+  given: Given,
+  residency: Residency,
+  sequence: Sequence,
+  target: Target,
+): Arranged | undefined {
+  const settled = settleResidents(given.jobs, residency, sequence, target, given.apart);
+  return settled && unlessOutOfSram(() => ({ ...emitted(given, settled, sequence.steps, target), sequence }));
 }
 
 function unlessOutOfSram<T>(run: () => T): T | undefined {

@@ -5,7 +5,7 @@ import { bug, CompileError } from "../error.ts";
 import { elementCount, type Graph, typeOf } from "../ir/graph.ts";
 import type { Target } from "../target/schema.ts";
 import { alignUp } from "./allocate.ts";
-import { arrange, stagingBytes } from "./arrange.ts";
+import { arrange, arrangeAs, stagingBytes } from "./arrange.ts";
 import type { Planned, Prepared } from "./plan.ts";
 import {
   type Command,
@@ -97,7 +97,7 @@ export function assemble(
   const entries: Entry[] = [];
   const plan: EntryPlan[] = [];
   prepared.forEach(({ name, graph, lowered, transfers, npus, inDram }, index) => {
-    const { jobs, residency, merged } = planned[index];
+    const { jobs, residency, merged, sequence, apart = false } = planned[index];
     const fedInputs = new Map(graph.states.map(({ input }) => [input, states.get(input)]));
     const fedOutputs = new Map(graph.states.map(({ input, output }) => [output, states.get(input)]));
     for (const [input, root] of lowered.inputs) dram.place(root, fedInputs.get(input)?.address);
@@ -107,8 +107,9 @@ export function assemble(
     const perCycle = dramBytesPerCycle(target);
     const lead = 2 * target.dma.latencyCycles;
     const workOf = (command: Command) => costOf(command, target, perCycle);
-    const given = { jobs, npus, dramAddress, prefetch, lead, workOf };
-    const result = arrange(given, residency, target, inDram !== undefined);
+    const given = { jobs, npus, dramAddress, prefetch, lead, workOf, apart };
+    const ordered = sequence && arrangeAs(given, residency, sequence, target);
+    const result = ordered ?? arrange(given, residency, target, inDram !== undefined);
     const inputs = graph.inputs
       .filter((input) => !fedInputs.has(input))
       .map((input) => portOf(graph, input, dram.address(lowered.inputs.get(input) ?? bug(input))));

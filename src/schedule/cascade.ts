@@ -7,6 +7,7 @@ import { type Choice, cascadeProblems } from "./cascade/choose.ts";
 import { bestCuts } from "./cascade/cuts.ts";
 import { stripJobs } from "./cascade/strips.ts";
 import type { Job } from "./job.ts";
+import type { Prepared } from "./plan.ts";
 import type { Root } from "./view.ts";
 
 export interface Cascaded {
@@ -33,6 +34,16 @@ export function cascadeJobs(jobs: readonly Job[], target: Target): Cascaded[] {
     const choice = found && problem.choice(found.segments);
     return choice ? [replaced(jobs, choice)] : [];
   });
+}
+
+/** An entry with jobs in strips. */
+export function withStrips(entry: Prepared, { jobs, inDram }: Cascaded): Prepared {
+  // A store that has become strips copies to the port: what it reads must lie elsewhere.
+  const kept = new Set(jobs);
+  const inPlace = new Map(
+    [...entry.transfers.inPlace].filter(([, { jobs: stores }]) => stores.every((store) => kept.has(store))),
+  );
+  return { ...entry, transfers: { ...entry.transfers, jobs, inPlace }, inDram };
 }
 
 function replaced(jobs: readonly Job[], { cascades, inDram }: Choice): Cascaded {

@@ -86,7 +86,7 @@ class Rooms {
  * SRAM that tensors may take; where nothing else is left to do, it is exceeded.
  */
 export function forwards(tasks: Tasks, priority: ArrayLike<number>, capacity: number): Times {
-  const { count, unit, cycles, latency, before, after } = tasks;
+  const { count, unit, cycles, latency, before, after, follows } = tasks;
   const start = new Float64Array(count);
   const ready = new Float64Array(count);
   const ends = new Float64Array(count);
@@ -112,7 +112,7 @@ export function forwards(tasks: Tasks, priority: ArrayLike<number>, capacity: nu
     running.push(task);
     done++;
     for (const other of after[task]) {
-      ready[other] = Math.max(ready[other], released + latency[task]);
+      ready[other] = Math.max(ready[other], follows?.[other] === task ? released : released + latency[task]);
       if (--missing[other] === 0) coming.push(other);
     }
   };
@@ -148,7 +148,7 @@ export function forwards(tasks: Tasks, priority: ArrayLike<number>, capacity: nu
 
 /** The same from the end of the program: every task as late as that allows. Memory is no matter here. */
 export function backwards(tasks: Tasks, priority: ArrayLike<number>): Times {
-  const { count, unit, cycles, latency, before, after } = tasks;
+  const { count, unit, cycles, latency, before, after, follows } = tasks;
   const start = new Float64Array(count);
   const ready = latency.slice();
   const missing = Int32Array.from(after, (list) => list.length);
@@ -173,7 +173,8 @@ export function backwards(tasks: Tasks, priority: ArrayLike<number>): Times {
         end = Math.max(end, free[one]);
         done++;
         for (const other of before[task]) {
-          ready[other] = Math.max(ready[other], free[one] + latency[other]);
+          const waits = follows?.[task] === other ? 0 : latency[other];
+          ready[other] = Math.max(ready[other], free[one] + waits);
           if (--missing[other] === 0) coming.push(other);
         }
       }

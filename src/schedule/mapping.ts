@@ -15,6 +15,8 @@ const LEAD = 0.9;
 export interface Divisible {
   readonly node: Node;
   readonly channels: number;
+  /** Whether each result reads a channel of its own; else the layer goes to one unit whole. */
+  readonly isDivisible: boolean;
   readonly array: Mapped & { readonly cycles: number };
   readonly vectorCycles: number;
   /** How many channels the vector unit takes, if both are to end together. */
@@ -43,7 +45,8 @@ export function divisibleLayers(
     const vectorCycles = onVector?.cycles ?? Number.POSITIVE_INFINITY;
     const lead = LEAD * arrayCycles(makers.get(node.inputs[0]));
     const share = channels * Math.min(1, (array.cycles + lead) / (array.cycles + vectorCycles));
-    return [{ node, channels, array, vectorCycles, share }];
+    const isDivisible = channels === intAttr(node, "group", 1);
+    return [{ node, channels, isDivisible, array, vectorCycles, share }];
   });
 }
 
@@ -54,8 +57,9 @@ export function divisibleLayers(
 export function mappingsOf(layers: readonly Divisible[], shares: readonly number[]): Map<Node, readonly MappedPart[]> {
   return new Map(
     layers.map((layer, at) => {
-      const { node, channels } = layer;
-      const away = Math.round(shares[at]);
+      const { node, channels, isDivisible } = layer;
+      const quantum = isDivisible ? 1 : channels;
+      const away = Math.round(shares[at] / quantum) * quantum;
       const vector = { mapping: "vector", block: 1 } as const;
       const array = { mapping: layer.array.mapping, block: layer.array.block };
       if (away < FEWEST_CHANNELS) return [node, [{ ...array, start: 0, count: channels }]];

@@ -3,13 +3,14 @@ import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Target } from "../target/schema.ts";
 import { assemble } from "./assemble.ts";
-import { cascadeJobs } from "./cascade.ts";
+import { cascadeJobs, withStrips } from "./cascade.ts";
 import { OutOfSram } from "./emit.ts";
 import { leastAlone } from "./partition/choose.ts";
 import { partitionJobs } from "./partition/partition.ts";
 import { stageJobs } from "./partition/pipeline.ts";
-import { type Prepared, planEntry, prepare, type Thrift } from "./plan.ts";
+import { fillPlanned, type Planned, type Prepared, planEntry, prepare, type Thrift } from "./plan.ts";
 import type { Program } from "./program.ts";
+import { refineEntry } from "./refine.ts";
 import { type ScheduleStats, statsOf } from "./stats.ts";
 import { Weights } from "./weights.ts";
 
@@ -22,6 +23,8 @@ export interface ScheduleOptions {
   readonly cascades?: "faster" | "always" | "never";
   /** How many NPUs share the work; 1 unless said otherwise. */
   readonly npus?: number;
+  /** Whether small programs are searched for faster plans: unless said otherwise, or cascades are forced. */
+  readonly refined?: boolean;
   /**
    * How they share it: only where that is faster than one alone; in any case, each layer by its parts ("always") or each a
    * stage of the program, which a batch goes through piece by piece ("stages").
@@ -136,7 +139,27 @@ const WORSE = 1.05;
  * a half, a quarter and so on of the SRAM are tried too, so that more of it never makes a network slower.
  */
 function scheduleAlone(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Scheduled {
-  let best: Scheduled & { readonly spills: boolean } = scheduleWithin(prepared, target, options);
+  const best = scheduleByRules(prepared, target, options);
+  if (!(options.refined ?? options.cascades !== "always")) return best;
+  const found = best.prepared.map((entry, at) => {
+    const one = { entry, planned: best.planned[at] };
+    return refineEntry(one, prepared[at], target, options.cascades !== "never");
+  });
+  if (found.every(({ planned }, at) => planned === best.planned[at])) return best;
+  const weights = new Weights();
+  for (const { planned } of found) fillPlanned(planned, weights);
+  const refined = built(
+    found.map(({ entry }) => entry),
+    found.map(({ planned }) => planned),
+    weights,
+    target,
+    true,
+  );
+  return cyclesOf(refined, target) < cyclesOf(best, target) ? refined : best;
+}
+
+function scheduleByRules(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Built {
+  let best = scheduleWithin(prepared, target, options);
   if (!best.spills) return best;
   let least = cyclesOf(best, target);
   for (let bytes = target.sram.bytes / 2; bytes >= LEAST_SRAM; bytes /= 2) {
@@ -170,11 +193,7 @@ function ifPossible<T>(run: () => T): T | undefined {
 }
 
 /** With the SRAM that the target says. */
-function scheduleWithin(
-  prepared: readonly Prepared[],
-  target: Target,
-  options: ScheduleOptions,
-): Scheduled & { readonly spills: boolean } {
+function scheduleWithin(prepared: readonly Prepared[], target: Target, options: ScheduleOptions): Built {
   const plain = attempt(prepared, target);
   if (!plain.spills || options.cascades === "never") return plain;
   return withCascades(prepared, target).reduce<typeof plain>((best, cascaded) => {
@@ -195,29 +214,41 @@ function withCascades(prepared: readonly Prepared[], target: Target): (readonly 
   return Array.from({ length: ways }, (_, way) =>
     prepared.map((entry, index) => {
       const own = found[index].at(Math.min(way, found[index].length - 1));
-      if (!own) return entry;
-      // A store that has become strips copies to the port: what it reads must lie elsewhere.
-      const kept = new Set(own.jobs);
-      const inPlace = new Map(
-        [...entry.transfers.inPlace].filter(([, { jobs: stores }]) => stores.every((store) => kept.has(store))),
-      );
-      return { ...entry, transfers: { ...entry.transfers, jobs: own.jobs, inPlace }, inDram: own.inDram };
+      return own ? withStrips(entry, own) : entry;
     }),
   );
 }
 
+/** A schedule with the plans that it was made from. */
+interface Built extends Scheduled {
+  readonly prepared: readonly Prepared[];
+  readonly planned: readonly Planned[];
+  readonly spills: boolean;
+}
+
+/** The plans, whose constants are in `weights`, as a program. Throws OutOfSram. */
+function built(
+  prepared: readonly Prepared[],
+  planned: readonly Planned[],
+  weights: Weights,
+  target: Target,
+  prefetch: boolean,
+): Built {
+  const spills = planned.some(({ residency }) => residency.spills);
+  const { program, constantBytes } = assemble(prepared, planned, weights, target, prefetch);
+  const placed = prepared.flatMap((entry) => entry.placed);
+  const graphs = prepared.map(({ graph }) => graph);
+  return { program, stats: statsOf(placed, graphs, program, constantBytes), spills, prepared, planned };
+}
+
 /** Throws model/layer-too-large, model/does-not-fit. */
-function attempt(prepared: readonly Prepared[], target: Target): Scheduled & { readonly spills: boolean } {
+function attempt(prepared: readonly Prepared[], target: Target): Built {
   let short: OutOfSram | undefined;
   for (const thrift of ATTEMPTS) {
     const weights = new Weights();
     try {
       const planned = prepared.map((entry) => planEntry(entry, target, thrift, weights));
-      const spills = planned.some(({ residency }) => residency.spills);
-      const { program, constantBytes } = assemble(prepared, planned, weights, target, !thrift.alone);
-      const placed = prepared.flatMap((entry) => entry.placed);
-      const graphs = prepared.map(({ graph }) => graph);
-      return { program, stats: statsOf(placed, graphs, program, constantBytes), spills };
+      return built(prepared, planned, weights, target, !thrift.alone);
     } catch (error) {
       if (!(error instanceof OutOfSram)) throw error;
       short = error;

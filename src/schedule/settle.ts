@@ -11,17 +11,20 @@ import type { Root } from "./view.ts";
 
 /**
  * New addresses for the resident roots, now that the order of all steps is known: a root lives as long as a job touches it,
- * and where there is room until the last of them has really ended, so that nobody has to wait for its bytes. Undefined where the
- * roots do not fit.
+ * and where there is room until the last of them has really ended, so that nobody has to wait for its bytes; `apart`: where there is
+ * even more room, as long as the program. Undefined where the roots do not fit.
  */
 export function settleResidents(
   jobs: readonly AnyPlanned[],
   before: Residency,
   sequence: Sequence,
   target: Target,
+  apart: boolean,
 ): Residency | undefined {
   const kept = [...before.resident].map(([root, { held }]) => ({ root, held }));
-  for (const spans of [lingeringSpans(jobs, sequence), touchSpans(jobs, sequence)]) {
+  const together = kept.reduce((sum, one) => sum + mostBytes(one), 0);
+  const always = apart && together <= target.sram.bytes * ROOMY ? [wholeSpans(kept, sequence)] : [];
+  for (const spans of [...always, lingeringSpans(jobs, sequence), touchSpans(jobs, sequence)]) {
     const lifetimes = kept.map(
       (one): Lifetime => ({ bytes: mostBytes(one), ...(spans.get(one.root) ?? bug(one.root.name)) }),
     );
@@ -35,6 +38,16 @@ export function settleResidents(
     return { ...before, resident: new Map(settled), tops, allocation };
   }
   return undefined;
+}
+
+/** Of the SRAM, what all roots together may take if none of them gives its bytes to another. */
+const ROOMY = 0.75;
+
+function wholeSpans(
+  kept: readonly { readonly root: Root }[],
+  { steps }: Sequence,
+): Map<Root, { first: number; last: number }> {
+  return new Map(kept.map(({ root }) => [root, { first: 0, last: steps.length - 1 }]));
 }
 
 /** The same addresses, for steps that follow job after job. */

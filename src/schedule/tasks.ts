@@ -28,6 +28,8 @@ export interface Tasks {
   readonly latency: Float64Array;
   readonly before: readonly (readonly number[])[];
   readonly after: readonly (readonly number[])[];
+  /** By task: the one of its unit that it comes after for the sake of the order only, whose latency it does not wait for; -1: none. */
+  readonly follows?: Int32Array;
   /** The step that a task is; undefined for loads and stores beside one. */
   readonly steps: readonly (Step | undefined)[];
   /** Tensors that lie in SRAM as long as tasks touch them. */
@@ -50,7 +52,8 @@ function unitOf(engine: Engine, npu: number): number {
   return engine === "cpu" ? HOST : 2 + 2 * npu + (engine === "array" ? 0 : 1);
 }
 
-interface Access {
+/** A part of a tensor that a task reads or writes. */
+export interface Access {
   readonly task: number;
   readonly box: Box;
   readonly write: boolean;
@@ -73,30 +76,43 @@ interface TileCost {
   readonly latency: number;
 }
 
+/** The rooms that resident tensors take, and which those of each are. */
+export function roomsOf({ resident }: Pick<Residency, "resident">): [Room[], Map<Root, readonly number[]>] {
+  const rooms: Room[] = [];
+  const byRoot = new Map<Root, readonly number[]>();
+  for (const [root, { held }] of resident) {
+    const own: number[] = [];
+    for (const [npu, box] of held.entries()) {
+      if (box) own.push(rooms.push({ npu, bytes: heldBytes(root, box) }) - 1);
+    }
+    byRoot.set(root, own);
+  }
+  return [rooms, byRoot];
+}
+
+/** The rooms that every tile of a job keeps open. */
+export function roomsTouched(job: TileJob, rooms: ReadonlyMap<Root, readonly number[]>): number[] {
+  return [...new Set([...inputsOf(job), job.output].flatMap(({ root }) => rooms.get(root) ?? []))];
+}
+
 class Builder {
   readonly unit: number[] = [];
   readonly cycles: number[] = [];
   readonly latency: number[] = [];
   readonly before: number[][] = [];
+  readonly follows: number[] = [];
   readonly steps: (Step | undefined)[] = [];
-  readonly rooms: Room[] = [];
+  readonly rooms: readonly Room[];
   readonly touches: (readonly number[])[] = [];
-  private readonly roomsOf = new Map<Root, readonly number[]>();
-  private readonly sram: Touched = new Map();
-  private readonly dram: Touched = new Map();
+  readonly roomsOf: ReadonlyMap<Root, readonly number[]>;
+  readonly sram: Touched = new Map();
+  readonly dram: Touched = new Map();
   private readonly loads = new Map<StreamItem, number>();
   private readonly target: Target;
   private readonly perCycle: number;
 
-  constructor(residency: Residency, target: Target) {
-    for (const [root, { held }] of residency.resident) {
-      const first = this.rooms.length;
-      for (const [npu, box] of held.entries()) if (box) this.rooms.push({ npu, bytes: heldBytes(root, box) });
-      this.roomsOf.set(
-        root,
-        Array.from({ length: this.rooms.length - first }, (_, at) => first + at),
-      );
-    }
+  constructor(residency: Pick<Residency, "resident">, target: Target) {
+    [this.rooms, this.roomsOf] = roomsOf(residency);
     this.target = target;
     this.perCycle = dramBytesPerCycle(target);
   }
@@ -113,6 +129,7 @@ class Builder {
     this.cycles.push(cycles);
     this.latency.push(latency);
     this.before.push(before);
+    this.follows.push(-1);
     this.steps.push(step);
     this.touches.push(touches);
     return this.unit.length - 1;
@@ -168,7 +185,7 @@ class Builder {
     // Staged blocks are shared by neighbours in the loop order: it stays as it is.
     const chained = planned.items.some(({ kind }) => kind !== "package");
     const costs = new Map<string, TileCost>();
-    const touched = [...new Set([...inputsOf(job), job.output].flatMap(({ root }) => this.roomsOf.get(root) ?? []))];
+    const touched = roomsTouched(job, this.roomsOf);
     let last: number | undefined;
     tiles.forEach(({ box, needs, items, output }, number) => {
       const before = new Set<number>();
@@ -183,10 +200,12 @@ class Builder {
       if (!output) {
         reaches.push(this.touch(places.output === "direct" ? this.dram : this.sram, at, result, true, before));
       }
-      if (chained && last !== undefined) before.add(last);
+      const follows = chained && last !== undefined && !before.has(last) ? last : -1;
+      if (follows >= 0) before.add(follows);
       const { cycles, latency } = this.tileCost(job, box, needs, costs);
       const unit = unitOf(job.engine, job.npu ?? 0);
       const task = this.task(unit, cycles, [...before], { job: at, tile: number }, touched, latency);
+      this.follows[task] = follows;
       for (const reach of reaches) reach(task);
       // The block is loaded no later than just before its tile: who overwrites its source comes after the tile.
       for (const item of items)
@@ -236,6 +255,29 @@ class Builder {
     const task = this.task(HOST, this.target.cpu.callCycles, [...before], { job: at, tile: 0 });
     for (const reach of reaches) reach(task);
   }
+}
+
+/** The tasks of one job as if there were no other, numbered from 0. */
+export interface JobTasks {
+  readonly unit: readonly number[];
+  readonly cycles: readonly number[];
+  readonly latency: readonly number[];
+  readonly before: readonly (readonly number[])[];
+  readonly follows: readonly number[];
+  readonly steps: readonly (Step | undefined)[];
+  /** What they read and write in SRAM, and in DRAM. */
+  readonly sram: ReadonlyMap<Root, readonly Access[]>;
+  readonly dram: ReadonlyMap<Root, readonly Access[]>;
+}
+
+/** Of the job that stands at `planned.index` of its plan. */
+export function tasksOfJob(planned: PlannedJob, target: Target): JobTasks {
+  const builder = new Builder({ resident: new Map() }, target);
+  builder.job(planned, planned.index);
+  const accesses = (touched: Touched) =>
+    new Map([...touched].map(([root, lists]) => [root, lists.flatMap(({ list }) => list)] as const));
+  const { unit, cycles, latency, before, follows, steps } = builder;
+  return { unit, cycles, latency, before, follows, steps, sram: accesses(builder.sram), dram: accesses(builder.dram) };
 }
 
 /** The tasks of planned jobs, in program order: whatever a task waits for has a smaller number. */

@@ -1,18 +1,21 @@
 /** The plans as a reader gets them: those that no other one beats in accuracy, time and bytes. */
 import type { SearchRecord } from "../artifact/lineage.ts";
 import type { Goal } from "../recipe/schema.ts";
-import { dropPerLoss } from "./choose.ts";
+import { expectationOf, type Priced } from "./choose.ts";
 import type { PlanCost } from "./costs.ts";
 import type { Judgement } from "./judge.ts";
 import type { FormatName } from "./layers.ts";
 
-export interface Candidate {
+/** A plan scheduled whole: `cycles` and `bytes` are its own, not estimates. */
+export interface Candidate extends Priced {
   readonly plan: readonly FormatName[];
-  readonly loss: number;
-  /** Scheduled whole. */
   readonly cost: PlanCost;
-  readonly measured?: Judgement & PlanCost;
   readonly uniform?: FormatName;
+}
+
+/** With what became of it. */
+export interface Tried extends Candidate {
+  readonly measured?: Judgement & PlanCost;
   readonly chosen: boolean;
 }
 
@@ -20,17 +23,16 @@ export interface Candidate {
  * Candidates that no other one is at least as good as in loss, cycles and bytes, by time. What was built stays, for its figures;
  * of equals the first.
  */
-export function frontOf(candidates: readonly Candidate[]): Candidate[] {
-  const beaten = (one: Candidate, at: number) =>
+export function frontOf(candidates: readonly Tried[]): Tried[] {
+  const beaten = (one: Tried, at: number) =>
     candidates.some((other, place) => {
-      const [a, b] = [other.cost, one.cost];
-      if (other.loss > one.loss || a.cycles > b.cycles || a.weightBytes > b.weightBytes) return false;
-      const equal = other.loss === one.loss && a.cycles === b.cycles && a.weightBytes === b.weightBytes;
+      if (other.loss > one.loss || other.cycles > one.cycles || other.bytes > one.bytes) return false;
+      const equal = other.loss === one.loss && other.cycles === one.cycles && other.bytes === one.bytes;
       return equal ? place < at : true;
     });
   return candidates
     .filter((one, at) => one.measured !== undefined || !beaten(one, at))
-    .sort((a, b) => a.cost.cycles - b.cost.cycles || a.cost.weightBytes - b.cost.weightBytes || b.loss - a.loss);
+    .sort((a, b) => a.cycles - b.cycles || a.bytes - b.bytes || b.loss - a.loss);
 }
 
 interface Parts extends Pick<SearchRecord, "formats" | "distances"> {
@@ -38,13 +40,13 @@ interface Parts extends Pick<SearchRecord, "formats" | "distances"> {
   readonly judgement: Judgement;
   /** That layers were tried on. */
   readonly samples: number;
-  readonly front: readonly Candidate[];
+  readonly front: readonly Tried[];
 }
 
 /** What is kept of a search beside the artifact. */
 export function recordOf({ goal, judgement, samples, front, formats, distances }: Parts): SearchRecord {
   const seen = front.flatMap(({ loss, measured }) => (measured ? [{ loss, drop: measured.drop }] : []));
-  const slope = dropPerLoss(seen);
+  const { atNone, perLoss } = expectationOf(seen);
   const { maxDrop, maxMs } = goal;
   return {
     goal: { ...(maxDrop !== undefined && { maxDrop }), ...(maxMs !== undefined && { maxMs }) },
@@ -55,7 +57,7 @@ export function recordOf({ goal, judgement, samples, front, formats, distances }
       layers: countOf(plan),
       loss,
       ...{ cycles: cost.cycles, ms: cost.ms, weightBytes: cost.weightBytes },
-      ...(seen.length > 0 && { expectedDrop: loss * slope }),
+      ...(seen.length > 0 && { expectedDrop: atNone + loss * perLoss }),
       ...(measured && { measured: figuresOf(measured) }),
       ...(uniform && { uniform }),
       chosen,

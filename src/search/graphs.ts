@@ -11,6 +11,7 @@ import { METHODS } from "../quant/rounding/round.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
 import type { FormatName } from "./layers.ts";
+import { STEPS_A_SAMPLE } from "./samples.ts";
 import type { Quantized } from "./sensitivity.ts";
 
 /** A recipe's model before quantization, and the way on from there. */
@@ -56,19 +57,25 @@ const firstQuantizing = (passes: readonly PassSpec[]): number =>
 
 /** Samples that ranges and roundings are told from where only one layer at a time is looked at. */
 const SAMPLES = 64;
+const fewOf = ({ calibration }: BuildData): number => (calibration.sequence ? STEPS_A_SAMPLE : 1) * SAMPLES;
 const VECTORS = 256;
 
-/** Each layer's weights and values as if it were the only one that is quantized. */
-export async function quantizedAlone(prepared: Prepared): Promise<Quantized> {
+/** Each layer's weights and values as if it were the only one that is quantized; without `four`, 4 bits are not looked at and are as 8. */
+export async function quantizedAlone(prepared: Prepared, four = true): Promise<Quantized> {
   const { graph } = prepared;
+  const int8 = await rounded(prepared, "int8");
   return {
     graph,
-    weights: { int8: await rounded(prepared, "int8"), int4: await rounded(prepared, "int4") },
-    values: { int8: await annotated(prepared, "W8A8"), int16: await annotated(prepared, "W8A16") },
+    weights: { int8, int4: four ? await rounded(prepared, "int4") : int8 },
+    values: {
+      int8: await annotated(prepared, everywhere(graph, "W8A8")),
+      int16: await annotated(prepared, everywhere(graph, "W8A16")),
+    },
   };
 }
 
-function rounded({ recipe, data, graph, signal }: Prepared, format: "int8" | "int4"): Promise<Graph> {
+/** The float graph with all weights rounded to so many bits as the recipe rounds them, as reals, on inputs from the float model. */
+export function rounded({ recipe, data, graph, signal }: Prepared, format: "int8" | "int4"): Promise<Graph> {
   const { rounding, block, biasCorrection, samples } = recipe.quantize;
   const auto = format === "int4" ? "gptq" : "nearest";
   const method = rounding === "auto" ? auto : (METHODS.find((name) => name === rounding) ?? auto);
@@ -79,7 +86,7 @@ function rounded({ recipe, data, graph, signal }: Prepared, format: "int8" | "in
     prefix: "float",
     biasCorrection: biasCorrection && method !== "nearest",
     emit: "reals",
-    samples: Math.min(samples, SAMPLES),
+    samples: Math.min(samples, fewOf(data)),
     vectors: VECTORS,
     stages: 4,
     damping: 0.01,
@@ -90,11 +97,11 @@ function rounded({ recipe, data, graph, signal }: Prepared, format: "int8" | "in
   });
 }
 
-/** The float graph with types that say how every value would be stored. */
-async function annotated(prepared: Prepared, format: FormatName): Promise<Graph> {
+/** The float graph with types that say how every value would be stored, ranges being told from few samples. */
+export async function annotated(prepared: Prepared, formats: Readonly<Record<string, FormatName>>): Promise<Graph> {
   const { recipe, target, data, graph, signal } = prepared;
-  const samples = Math.min(recipe.quantize.samples, SAMPLES);
-  const quantize = { ...recipe.quantize, formats: everywhere(graph, format), samples, biasCorrection: false };
+  const samples = Math.min(recipe.quantize.samples, fewOf(data));
+  const quantize = { ...recipe.quantize, formats, samples, biasCorrection: false };
   const passes = passesOf({ ...recipe, quantize }, target).filter((spec) => nameOf(spec) === "quantize/int8");
   const options = signal ? { signal } : {};
   return (await lowerTeacher(recipe, target, graph, data, options, passes.slice(0, 1))).graph;

@@ -22,8 +22,7 @@ const BINS = [96, 384] as const;
  * The first of equals is taken, so that the result depends on the items alone.
  */
 export function paretoFront(items: readonly (readonly Option[])[]): Selection[] {
-  const cycles = binned(items, ({ cycles: cost }) => cost, BINS[0]);
-  const bytes = binned(items, ({ bytes: cost }) => cost, BINS[1]);
+  const { cycles, bytes } = binnedWithin(items, 1);
   const [wide, high] = [cycles.total + 1, bytes.total + 1];
   let least = new Float64Array(wide * high).fill(Number.POSITIVE_INFINITY);
   least[0] = 0;
@@ -73,13 +72,32 @@ export function sumOf(items: readonly (readonly Option[])[], choice: readonly nu
   return sum;
 }
 
+/** States that are kept of all items together, at most: what bounds the memory. */
+const MOST_STATES = 2 ** 25;
+
+/** Both costs in steps, in coarser ones where there are very many items. */
+function binnedWithin(items: readonly (readonly Option[])[], share: number): Record<"cycles" | "bytes", Binned> {
+  const cycles = binned(items, ({ cycles: cost }) => cost, Math.max(1, BINS[0] * share));
+  const bytes = binned(items, ({ bytes: cost }) => cost, Math.max(1, BINS[1] * share));
+  const states = items.length * (cycles.total + 1) * (bytes.total + 1);
+  // Each step down takes most of the steps away: it ends where all costs are one.
+  return states > MOST_STATES && share > 2 ** -12 ? binnedWithin(items, share / 2) : { cycles, bytes };
+}
+
+type Binned = ReturnType<typeof binned>;
+
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
 /** Costs above each item's cheapest option, in steps. */
 function binned(items: readonly (readonly Option[])[], costOf: (option: Option) => number, bins: number) {
   const costs = items.map((options) => options.map(costOf));
   const lows = costs.map((own) => Math.min(...own));
   const span = costs.reduce((sum, own, item) => sum + Math.max(...own) - lows[item], 0);
   const step = Math.max(1, span / bins);
-  const of = costs.map((own, item) => own.map((cost) => Math.round((cost - lows[item]) / step)));
+  // Up or down by turns, evenly over the items: of many that cost less than a step each, the sum is still right.
+  const of = costs.map((own, item) =>
+    own.map((cost) => Math.floor((cost - lows[item]) / step + ((item * GOLDEN + 0.5) % 1))),
+  );
   const most = of.map((own) => Math.max(...own));
   return { of, most, total: most.reduce((sum, bin) => sum + bin, 0) };
 }

@@ -5,23 +5,21 @@ import { wantedOf } from "../build/data.ts";
 import { type Lowered, loweringDepends, openStages, type StagesOptions } from "../build/kept.ts";
 import type { ImportedTeacher } from "../build/teacher.ts";
 import { type Cache, openCache } from "../cache/store.ts";
-import { openDataset } from "../data/dataset.ts";
-import { fitSample } from "../data/fit.ts";
 import { bug, CompileError } from "../error.ts";
-import type { Tensor } from "../ir/graph.ts";
 import { decodeRecord } from "../ir/record.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
-import { chainOf, narrow } from "./choose.ts";
+import { chainOf, narrow, spread } from "./choose.ts";
 import { type Costs, costOfGraph, costsOf, type PlanCost, planCost } from "./costs.ts";
-import { type Candidate, frontOf, recordOf } from "./front.ts";
+import { type Candidate, frontOf, recordOf, type Tried } from "./front.ts";
 import { type Prepared, prepare, quantizedAlone } from "./graphs.ts";
 import { itemsOf, planOf } from "./items.ts";
 import { type Judgement, judgeRecord } from "./judge.ts";
-import { paretoFront, type Selection } from "./knapsack.ts";
+import { paretoFront } from "./knapsack.ts";
 import { FORMAT_NAMES, type FormatName, formatsOf, type SearchSpace, searchSpace } from "./layers.ts";
+import { selectionSamples } from "./samples.ts";
 import { distanceIn, type Sensitivity, sensitivityOf } from "./sensitivity.ts";
-import { type Reference, referencesOf } from "./trial.ts";
+import { referencesOf } from "./trial.ts";
 import { nothingHolds } from "./unmet.ts";
 
 /** What a search decided. */
@@ -43,8 +41,10 @@ export interface Built {
 
 /** Fewer samples say nothing of a drop. */
 const LEAST_SAMPLES = 32;
-/** Plans of the front that are scheduled for a reader to see, besides those that were built. */
-const SHOWN = 12;
+/** Plans that are scheduled whole before any is built. */
+const SCHEDULED = 32;
+/** Times that differ by less than this part of that of W8A8 are one. */
+const STEPS = 1000;
 
 /**
  * Throws usage/nothing-quantized, usage/goal-selection, evidence/few-selection, gate/goal where no plan holds the goal, and what
@@ -67,12 +67,19 @@ export async function searchFormats(
   const depends = { ...loweringDepends(recipe, target, teacher, data, folder), metric: recipe.metric };
   const costs = await keptCosts(cache, depends, prepared, space, said("plans scheduled"));
   const { sensitivity, samples } = await keptSensitivity(cache, depends, prepared, space, said("formats tried"));
-  const items = itemsOf(space, sensitivity, costs);
-  const front = paretoFront(items);
   const base = costs.uniform.W8A8;
-  const limit = goal.maxMs === undefined ? undefined : (goal.maxMs / base.ms - 1) * base.cycles;
-  const chain = chainOf(front, limit);
-  const built = new Map<number, Built>();
+  const step = base.cycles / STEPS;
+  const limit = goal.maxMs === undefined ? undefined : (goal.maxMs / base.ms) * base.cycles;
+  const rough = shortlist(space, sensitivity, costs, step, limit);
+  const plans = await scheduled(
+    { prepared, space, costs, sensitivity },
+    rough,
+    cache,
+    depends,
+    said("plans scheduled"),
+  );
+  const chain = chainOf(plans, step, limit);
+  const built = new Map<Candidate, Built>();
   const build = async (plan: readonly FormatName[]): Promise<Built> => {
     const own = { ...recipe, quantize: { ...recipe.quantize, formats: formatsOf(space, plan) } };
     const lowered = await openStages(own, target, options).lower(teacher, data);
@@ -81,23 +88,25 @@ export async function searchFormats(
     const judgement = await judgeRecord(recipe, lowered.record, wantedOf(teacher.graph), judging);
     return { recipe: own, lowered, cost, judgement };
   };
-  const best = await narrow(chain, goal, goal.tries, async (place) => {
+  const place = await narrow(chain, goal, goal.tries, async (at) => {
     progress?.detail(`building plan ${built.size + 1} of at most ${goal.tries}`);
-    const made = await build(planOf(space, items, chain[place].choice));
-    built.set(place, made);
+    const made = await build(chain[at].plan);
+    built.set(chain[at], made);
     return { drop: made.judgement.drop, ms: made.cost.ms };
   });
-  if (best === undefined) {
+  if (place === undefined) {
     const widest = () => build(space.layers.map((): FormatName => "W8A16"));
     throw await nothingHolds(goal, costs, [...built.values()], widest);
   }
-  const candidates = await candidatesOf({ prepared, space, costs, sensitivity }, chain, built, best, (choice) =>
-    planOf(space, items, choice),
-  );
+  const best = chain[place];
   const chosen = built.get(best) ?? bug("a plan that was not built holds");
+  const tried = plans.map((plan): Tried => {
+    const own = built.get(plan);
+    return { ...plan, ...(own && { measured: { ...own.judgement, ...own.cost } }), chosen: plan === best };
+  });
   const record = recordOf({
     ...{ goal, judgement: chosen.judgement, samples, formats: chosen.recipe.quantize.formats },
-    front: frontOf(candidates),
+    front: frontOf(tried),
     distances: space.layers.map(({ name }, at) => ({
       layer: name,
       formats: Object.fromEntries(FORMAT_NAMES.map((format) => [format, distanceIn(space, sensitivity, at, format)])),
@@ -144,7 +153,7 @@ async function keptSensitivity(
   const { recipe, graph, signal } = prepared;
   const count = recipe.goal?.samples ?? 0;
   const make = async () => {
-    const references = await referencesOf(graph, selectionSamples(prepared, count), signal);
+    const references = await referencesOf(graph, selectionSamples(recipe, graph, count), signal);
     const bench = { references, states: graph.states, metric: recipe.metric, folder: recipe.folder };
     const options = { jobs: recipe.jobs, progress, ...(signal && { signal }) };
     const sensitivity = await sensitivityOf(space, await quantizedAlone(prepared), bench, options);
@@ -153,29 +162,7 @@ async function keptSensitivity(
   return (await cache.through("sensitivity", { ...depends, count }, make)).value;
 }
 
-/** Labelled samples of the selection split, spread over it; of streams the first ones. */
-async function* selectionSamples(
-  { recipe, graph }: Prepared,
-  count: number,
-): AsyncGenerator<Omit<Reference, "outputs">> {
-  const dataset = await openDataset(recipe.data.selection ?? bug("no selection split"), recipe.folder);
-  const wanted = wantedOf(graph);
-  const used = Math.min(count, dataset.length);
-  let sequence: string | undefined;
-  try {
-    for (let at = 0; at < used; at++) {
-      const index = dataset.sequences ? at : Math.floor((at * dataset.length) / used);
-      const sample = await dataset.read(index);
-      const first = sample.sequence === undefined || sample.sequence !== sequence;
-      sequence = sample.sequence;
-      const feeds = fitSample(sample, wanted) as ReadonlyMap<string, Tensor>;
-      yield { feeds, first, ...(sample.target !== undefined && { target: sample.target }) };
-    }
-  } finally {
-    dataset.close();
-  }
-}
-
+/** What is known of layers and values one by one. */
 interface Known {
   readonly prepared: Prepared;
   readonly space: SearchSpace;
@@ -183,42 +170,58 @@ interface Known {
   readonly sensitivity: Sensitivity;
 }
 
-/** What a reader is shown: the uniform plans, those that were built, and some of the others. */
-async function candidatesOf(
-  { prepared, space, costs, sensitivity }: Known,
-  chain: readonly Selection[],
-  built: ReadonlyMap<number, Built>,
-  best: number,
-  planOfChoice: (choice: readonly number[]) => FormatName[],
-): Promise<Candidate[]> {
-  const uniform = FORMAT_NAMES.map((format): Candidate => {
-    const plan = space.layers.map(() => format);
-    return {
-      plan,
-      loss: lossOf(space, sensitivity, plan),
-      cost: costs.uniform[format],
-      uniform: format,
-      chosen: false,
-    };
+/** Plans that may be the answer by what their parts cost, spread over all that there are. */
+function shortlist(
+  space: SearchSpace,
+  sensitivity: Sensitivity,
+  costs: Costs,
+  step: number,
+  limit: number | undefined,
+): FormatName[][] {
+  const items = itemsOf(space, sensitivity, costs);
+  const { cycles, weightBytes } = costs.uniform.W8A8;
+  const whole = paretoFront(items).map((one) => {
+    return { ...one, cycles: one.cycles + cycles, bytes: one.bytes + weightBytes };
   });
-  const spread = Array.from({ length: Math.min(SHOWN, chain.length) }, (_, at, of = Math.min(SHOWN, chain.length)) =>
-    Math.round((at * (chain.length - 1)) / Math.max(1, of - 1)),
-  );
-  const places = [...new Set([...spread, ...built.keys()])].sort((a, b) => a - b);
-  const shown: Candidate[] = [];
-  for (const place of places) {
+  // The parts' costs are not the plan's to the cycle: what is a little too slow may be in time.
+  const chain = chainOf(whole, step, limit === undefined ? undefined : limit + 2 * step);
+  return spread(chain, SCHEDULED).map(({ choice }) => planOf(space, items, choice));
+}
+
+/** The plans, and the four uniform ones before them, as they cost when they are scheduled whole. */
+async function scheduled(
+  { prepared, space, costs, sensitivity }: Known,
+  plans: readonly (readonly FormatName[])[],
+  cache: Cache,
+  depends: object,
+  progress: (done: number, of: number) => void,
+): Promise<Candidate[]> {
+  const candidate = (plan: readonly FormatName[], cost: PlanCost, uniform?: FormatName): Candidate => ({
+    ...{ plan, cost, cycles: cost.cycles, bytes: cost.weightBytes, loss: lossOf(space, sensitivity, plan) },
+    ...(uniform && { uniform }),
+  });
+  const found = FORMAT_NAMES.map((format) => {
+    return candidate(
+      space.layers.map(() => format),
+      costs.uniform[format],
+      format,
+    );
+  });
+  const known = new Set(found.map(({ plan }) => plan.join()));
+  for (const [at, plan] of plans.entries()) {
+    if (known.has(plan.join())) continue;
+    known.add(plan.join());
     prepared.signal?.throwIfAborted();
-    const plan = planOfChoice(chain[place].choice);
-    const own = built.get(place);
-    shown.push({
-      plan,
-      loss: chain[place].loss,
-      cost: await planCost(prepared, formatsOf(space, plan)),
-      ...(own && { measured: { ...own.judgement, ...own.cost } }),
-      chosen: place === best,
-    });
+    const formats = formatsOf(space, plan);
+    const { npus, allowCpu, gates } = prepared.recipe;
+    const limits = { npus, allowCpu, sramBytes: gates.maxSramBytes };
+    const key = { ...depends, limits, formats };
+    found.push(candidate(plan, (await cache.through("plan-cost", key, () => planCost(prepared, formats))).value));
+    progress(at + 1, plans.length);
+    // Ctrl-C is heard between plans.
+    await new Promise(setImmediate);
   }
-  return [...uniform, ...shown];
+  return found;
 }
 
 /** Each group's values count once, each layer's weights once. */

@@ -48,16 +48,26 @@ export async function sensitivityOf(
       () => withStored(graph, roots, values.int16),
     ]),
   ];
-  const found: TrialResult[] = [];
-  for await (const result of results(bench, modelsOf(trials), options)) {
-    found.push(result);
-    options.progress?.(found.length, trials.length);
-  }
+  const found = await trialsOf(trials, bench, options);
   const ofLayers = 2 * layers.length;
   return {
     weights: layers.map((_, at) => ({ int8: found[2 * at], int4: found[2 * at + 1] })),
     values: groups.map((_, at) => ({ int8: found[ofLayers + 2 * at], int16: found[ofLayers + 2 * at + 1] })),
   };
+}
+
+/** What models made of the teacher come to, in their order; each is made when its turn has come. */
+export async function trialsOf(
+  trials: readonly (() => Graph)[],
+  bench: TrialBench,
+  options: SensitivityOptions,
+): Promise<TrialResult[]> {
+  const found: TrialResult[] = [];
+  for await (const result of results(bench, modelsOf(trials), options)) {
+    found.push(result);
+    options.progress?.(found.length, trials.length);
+  }
+  return found;
 }
 
 /** Encoded when a worker is about to take it: all at once would be many times the model. */

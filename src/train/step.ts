@@ -46,26 +46,29 @@ export function initialWeights(graph: Graph, names: readonly string[]): Weights 
   );
 }
 
-/** Differentiates the graph and loads the step. Weights are inputs of the session: it is made once. */
-export async function openStep(graph: Graph, options: StepOptions): Promise<TrainingStep> {
-  const { loss, parameters, statistics = [], keep = [], threads = 1 } = options;
+/** A step's graph, and how its inputs and outputs are read. */
+export interface StepPlan {
+  readonly graph: Graph;
+  /** What of a batch and of the weights the graph reads. */
+  feeds(batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor>;
+  result(outputs: ReadonlyMap<string, Tensor>): StepResult;
+}
+
+/** Differentiates the graph. */
+export function planStep(graph: Graph, options: StepOptions): StepPlan {
+  const { loss, parameters, statistics = [], keep = [] } = options;
   const step = differentiate(graph, {
     loss,
     parameters,
     carry: statistics.map(({ name }) => name),
     keep: [...keep, ...statistics.map(({ next }) => next)],
   });
-  const session = await createSession(encodeModel(step), { threads });
   const wanted = new Set(step.inputs);
-  const feedsOf = (batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor> =>
-    new Map([...batch, ...weights].filter(([name]) => wanted.has(name)));
   return {
     graph: step,
-    firstNotFinite: (batch, weights) => firstNotFinite(step, feedsOf(batch, weights)),
-    async run(batch, weights) {
-      const feeds = feedsOf(batch, weights);
-      const found = await session.run(feeds);
-      const of = (name: string): Tensor => found.get(name) ?? bug(`the step gave no "${name}"`);
+    feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
+    result(outputs) {
+      const of = (name: string): Tensor => outputs.get(name) ?? bug(`the step gave no "${name}"`);
       return {
         loss: numbersOf(of(step.outputs[0]))[0],
         gradients: new Map(
@@ -75,6 +78,17 @@ export async function openStep(graph: Graph, options: StepOptions): Promise<Trai
         kept: new Map(keep.map((name) => [name, of(name)])),
       };
     },
+  };
+}
+
+/** Differentiates the graph and loads the step. Weights are inputs of the session: it is made once. */
+export async function openStep(graph: Graph, options: StepOptions): Promise<TrainingStep> {
+  const plan = planStep(graph, options);
+  const session = await createSession(encodeModel(plan.graph), { threads: options.threads ?? 1 });
+  return {
+    graph: plan.graph,
+    firstNotFinite: (batch, weights) => firstNotFinite(plan.graph, plan.feeds(batch, weights)),
+    run: async (batch, weights) => plan.result(await session.run(plan.feeds(batch, weights))),
     release: () => session.release(),
   };
 }

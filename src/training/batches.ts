@@ -1,18 +1,11 @@
 /** What a step is fed: samples of the data, put beside each other and augmented, as functions of the step's number. */
 import type { DataArray, Dataset, Sample } from "../data/dataset.ts";
-import { normal } from "../data/random.ts";
 import { CompileError } from "../error.ts";
 import type { Tensor } from "../ir/graph.ts";
 import { seededRandom } from "../ir/random.ts";
 import { int64 } from "../ir/tensor.ts";
 import { batchAt } from "../train/schedule.ts";
-
-export interface Augmentation {
-  readonly input?: string | undefined;
-  readonly crop: number;
-  readonly flip: boolean;
-  readonly noise: number;
-}
+import { type Augmentation, augmentInput } from "./augment.ts";
 
 export interface BatchOptions {
   readonly dataset: Dataset;
@@ -72,44 +65,4 @@ function labelsOf(samples: readonly Sample[], shape: readonly number[]): Tensor 
     });
   }
   return int64(shape, labels);
-}
-
-function augmentInput(feeds: Map<string, Tensor>, augment: Augmentation, random: () => number): void {
-  const name = augment.input ?? [...feeds.keys()][0];
-  const tensor = feeds.get(name);
-  if (tensor?.dtype !== "float32" || ((augment.crop > 0 || augment.flip) && tensor.shape.length !== 4)) {
-    throw new CompileError("usage/recipe", `augment: "${name}" is no float32 input [samples, channels, rows, columns]`);
-  }
-  const values = (tensor.data as Float32Array).slice();
-  const [samples, channels, rows, columns] = tensor.shape;
-  const moved = (augment.crop > 0 || augment.flip) && values.length > 0;
-  for (let sample = 0; moved && sample < samples; sample++) {
-    const down = Math.floor(random() * (2 * augment.crop + 1)) - augment.crop;
-    const right = Math.floor(random() * (2 * augment.crop + 1)) - augment.crop;
-    const mirrored = augment.flip && random() < 0.5;
-    for (let plane = sample * channels; plane < (sample + 1) * channels; plane++) {
-      const from = (tensor.data as Float32Array).subarray(plane * rows * columns, (plane + 1) * rows * columns);
-      const to = values.subarray(plane * rows * columns, (plane + 1) * rows * columns);
-      movePlane(from, to, columns, { down, right, mirrored });
-    }
-  }
-  if (augment.noise > 0) for (let at = 0; at < values.length; at++) values[at] += augment.noise * normal(random);
-  feeds.set(name, { ...tensor, data: values });
-}
-
-interface Move {
-  readonly down: number;
-  readonly right: number;
-  readonly mirrored: boolean;
-}
-
-function movePlane(from: Float32Array, to: Float32Array, columns: number, { down, right, mirrored }: Move): void {
-  const rows = from.length / columns;
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const [y, x] = [row - down, (mirrored ? columns - 1 - column : column) - right];
-      const inside = y >= 0 && y < rows && x >= 0 && x < columns;
-      to[row * columns + column] = inside ? from[y * columns + x] : 0;
-    }
-  }
 }

@@ -1,7 +1,8 @@
 /** The network that learns: bound to a batch, with its losses, and written again with what it has learnt. */
 
 import { bug, CompileError } from "../error.ts";
-import { type Dim, type Graph, isStatic, type Tensor, type Type } from "../ir/graph.ts";
+import { type Dim, type Graph, isStatic, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import { readsOf } from "../ir/uses.ts";
 import { importOnnx } from "../onnx/import.ts";
 import { normalise } from "../onnx/normalise.ts";
 import { readModel } from "../onnx/read.ts";
@@ -10,6 +11,7 @@ import { runPasses } from "../passes.ts";
 import type { Training } from "../recipe/training.ts";
 import { createSession } from "../run/ort.ts";
 import { withWeights } from "../train/loop.ts";
+import { parametersOf } from "../train/mode.ts";
 import type { Weights } from "../train/step.ts";
 import type { LossTerm } from "../train/terms.ts";
 
@@ -21,8 +23,34 @@ export async function modelFor(path: string, shapes: SampleShapes, batch: number
   const inputs = new Map(shapes.map(({ name, shape }) => [name, { shape: [batch, ...shape.slice(1)] }]));
   const wanted = new Set(readModel(path).inputs);
   const known = new Map([...inputs].filter(([name]) => wanted.has(name)));
-  const graph = importOnnx(path, { inputs: known });
-  return (await runPasses(graph, ["simplify"])).graph;
+  return simplified(importOnnx(path, { inputs: known }));
+}
+
+/**
+ * The graph simplified, whatever its weights hold: biases that are all 0 stay, and scales that are all 1 stay apart, since they
+ * will not be so for long. Weights are inputs meanwhile, which no pass looks into.
+ */
+async function simplified(graph: Graph): Promise<Graph> {
+  const running = graph.nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3, 5) : []));
+  const weights = new Map<string, Tensor>();
+  for (const name of [...parametersOf(graph), ...running]) {
+    const tensor = graph.constants.get(name);
+    if (tensor !== undefined && !graph.inputs.includes(name)) weights.set(name, tensor);
+  }
+  const constants = new Map([...graph.constants].filter(([name]) => !weights.has(name)));
+  const types = new Map([
+    ...graph.types,
+    ...[...weights].map(([name]) => [name, typeOf(graph, name) as Type] as const),
+  ]);
+  const open = { ...graph, inputs: [...graph.inputs, ...weights.keys()], constants, types };
+  const { graph: simple } = await runPasses(open, ["simplify"]);
+  const read = new Set([...simple.outputs, ...simple.nodes.flatMap(readsOf)]);
+  return {
+    ...simple,
+    inputs: simple.inputs.filter((name) => !weights.has(name)),
+    constants: new Map([...simple.constants, ...[...weights].filter(([name]) => read.has(name))]),
+    types: new Map([...simple.types].filter(([name]) => !weights.has(name))),
+  };
 }
 
 /** The model for any number of samples at once, as far as its file leaves that open; simplified. */
@@ -38,8 +66,7 @@ export async function freeModel(path: string, shapes: SampleShapes): Promise<Gra
     } else if (type.shape) types.set(name, { ...type, shape: type.shape.map((dim, axis) => free(dim, axis, name)) });
     else types.set(name, type);
   }
-  const graph = normalise({ ...read, types });
-  return (await runPasses(graph, ["simplify"])).graph;
+  return simplified(normalise({ ...read, types }));
 }
 
 /** The trained model: as its file has it where that has all the weights by name, for one sample a run elsewhere. */

@@ -18,7 +18,8 @@ import { withLosses } from "../train/losses.ts";
 import { trainingMode } from "../train/mode.ts";
 import { makeOptimizer } from "../train/optimizer.ts";
 import { rateAt } from "../train/schedule.ts";
-import { initialWeights, openStep, type Weights } from "../train/step.ts";
+import { openShards, shardsOf } from "../train/shards.ts";
+import { initialWeights, type Weights } from "../train/step.ts";
 import type { LossTerm } from "../train/terms.ts";
 import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
@@ -31,6 +32,8 @@ export interface TrainingRun {
   /** Folder of the result: NAME.onnx, NAME.jsonl and the checkpoints. */
   readonly out: string;
   readonly resume: boolean;
+  /** Threads that share out a batch's shards; the result does not depend on it. 1 unless said. */
+  readonly jobs?: number;
   readonly signal?: AbortSignal;
   readonly warn?: (message: string) => void;
   /** What `student.maxMs` is measured by. */
@@ -80,7 +83,7 @@ export async function runTraining(recipe: Training, run: TrainingRun): Promise<T
 type WithModel = Training & { readonly model: string };
 
 async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validation: Dataset | undefined) {
-  const { batch, epochs, seed, threads } = recipe;
+  const { batch, shards, epochs, seed, threads } = recipe;
   const perEpoch = Math.floor(data.length / batch);
   if (perEpoch === 0) {
     throw new CompileError("usage/data-length", `a batch is ${batch} samples, but there are ${data.length}`, {
@@ -97,7 +100,10 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   const { graph, parameters, statistics, loss, learnt, teacher, labels } = await prepare(recipe, network, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
-  const step = await openStep(graph, { loss, parameters, statistics, threads });
+  const step = await openShards(graph, {
+    ...{ loss, parameters, statistics, threads, shards },
+    ...(run.jobs !== undefined && { workers: run.jobs }),
+  });
   const judge = validation && (await openJudge(recipe, network, validation));
   let metric: TrainingResult["metric"];
   let begun = 0;
@@ -144,33 +150,37 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   return { schema, ...files, steps, parameters: count, ...(metric && { metric }) };
 }
 
-/** The graph of a step, and what it is fed beside the data. */
+/** The graph of a step's shard, and what it is fed beside the data. */
 async function prepare(recipe: WithModel, network: Network, data: Dataset) {
-  const { batch, seed, threads, losses } = recipe;
+  const { batch, shards, seed, threads, losses } = recipe;
   const shapes = data.describe().inputs;
-  const given = await network.graphFor(batch);
+  const given = await network.graphFor(batch / shards);
   const start = recipe.weights === "fresh" ? withFreshWeights(given, network.parameters, seed) : given;
   const wanted = losses.flatMap((term) => (term.kind === "labels" ? [] : [term.teacher]));
   const taught = recipe.teacher !== undefined && wanted.length > 0;
-  const source = taught ? await modelFor(recipe.teacher ?? "", shapes, batch) : undefined;
-  const teacher: Teacher | undefined = source && (await openTeacher(source, wanted, threads));
+  const teacherFor = (samples: number): Promise<Graph> => modelFor(recipe.teacher ?? "", shapes, samples);
+  const source = taught ? await teacherFor(batch / shards) : undefined;
+  const whole = source && (shards === 1 ? source : await teacherFor(batch));
+  const teacher: Teacher | undefined = whole && (await openTeacher(whole, wanted, threads));
   const byLabels = losses.find(({ kind }) => kind === "labels");
-  const labels = byLabels?.kind === "labels" ? { name: LABELS, shape: labelShape(given, byLabels.scores) } : undefined;
+  const [rows, ...places] = byLabels?.kind === "labels" ? labelShape(given, byLabels.scores) : [];
+  const labels = byLabels && { name: LABELS, shape: [rows * shards, ...places] };
   let terms = losses.map((term) => lossTerm(term, source));
   if (recipe.balance) {
     const feeds = await batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, 0);
-    terms = await balanced(start, terms, new Map([...feeds, ...((await teacher?.values(feeds)) ?? [])]));
+    terms = await balanced(start, terms, new Map([...feeds, ...((await teacher?.values(feeds)) ?? [])]), shards);
   }
   const { graph: scored, loss, learnt } = withLosses(start, terms);
   const { graph, statistics } = trainingMode(scored);
   return { graph, statistics, loss, parameters: [...network.parameters, ...learnt], learnt, teacher, labels };
 }
 
-/** Weights by which each term of the loss is 1 on the first batch, times what the recipe gives it. */
+/** Weights by which each term of the loss is 1 on the first batch's first shard, times what the recipe gives it. */
 async function balanced(
   graph: Graph,
   terms: readonly LossTerm[],
   feeds: ReadonlyMap<string, Tensor>,
+  shards: number,
 ): Promise<LossTerm[]> {
   const bare = withLosses(
     graph,
@@ -179,7 +189,7 @@ async function balanced(
   const { graph: scored } = trainingMode(bare.graph);
   const session = await createSession(encodeModel({ ...scored, outputs: bare.terms }));
   try {
-    const found = await session.run(new Map([...feeds].filter(([name]) => scored.inputs.includes(name))));
+    const found = await session.run(shardsOf(feeds, scored, shards)[0]);
     const values = bare.terms.map((name) => Math.abs(numbersOf(found.get(name) ?? bug(`no loss "${name}"`))[0]));
     // What is nothing at first, as between a network and its copy, is not blown up.
     const least = Math.max(...values) * LEAST_SHARE || 1;

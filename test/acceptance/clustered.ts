@@ -54,6 +54,40 @@ export function answers(
   });
 }
 
+export interface Detections {
+  /** Of the samples, how many are positive. */
+  readonly positive: number;
+  /** The teacher's chance to miss a positive one, and to take a negative one for positive. */
+  readonly miss: number;
+  readonly alarm: number;
+  /** The chance that the compiled model answers the other class; it differs from group to group. */
+  readonly turned: number;
+}
+
+/** Of two classes, for F1: how frequent the positive one is, and how much is turned round, both differ by group. */
+export function detections(random: Random, structure: Structure, kind: Detections): Outcomes[] {
+  return drawn(random, structure, function* (size) {
+    const positive = chance(random, kind.positive, structure.icc);
+    const turned = chance(random, kind.turned, structure.icc);
+    for (let sample = 0; sample < size; sample++) {
+      const label = random() < positive ? 1 : 0;
+      const wrong = random() < (label === 1 ? kind.miss : kind.alarm);
+      const answer = wrong ? 1 - label : label;
+      yield { teacher: { label, answer }, compiled: { label, answer: random() < turned ? 1 - answer : answer } };
+    }
+  });
+}
+
+/** F1 of the expected shares, of the teacher and the compiled model. */
+export function scoreOfDetections({ positive, miss, alarm, turned }: Detections) {
+  const score = (missed: number, alarmed: number) => {
+    const hits = 2 * positive * (1 - missed);
+    return hits / (hits + positive * missed + (1 - positive) * alarmed);
+  };
+  const after = (wrong: number) => wrong * (1 - turned) + (1 - wrong) * turned;
+  return { teacher: score(miss, alarm), compiled: score(after(miss), after(alarm)) };
+}
+
 /** Of a line, in characters; a burst has two on average. */
 const LINE = 24.5;
 const burst = (random: Random): number => 1 + Math.floor(random() * 3);
@@ -132,21 +166,19 @@ export function scores(random: Random, structure: Structure, kind: Scores): Outc
 }
 
 /**
- * The expected drop in area: Φ(distance / √(2·variance)), where of two samples from one group the shift cancels. Of the
- * pairs that count, positive with negative, the share Σ m(m−1)·(1 − icc/2) / (M(M−1)) is within a group.
+ * The expected area under the curve: Φ(distance / √(2·variance)), where of two samples from one group the shift cancels. Of
+ * the pairs that count, positive with negative, the share Σ m(m−1)·(1 − icc/2) / (M(M−1)) is within a group.
+ * @param noise deviation of what the model adds to a good score
  */
-export function dropInArea(structure: Structure, { distance, teacher, compiled }: Scores): number {
+export function expectedArea(structure: Structure, distance: number, noise: number): number {
   const { groups, icc } = structure;
   const { mean, square } = sizeMoments(structure);
   const within = (square - mean) * (1 - icc / 2);
   const inside = within / (within + (groups - 1) * mean * mean);
-  const area = (noise: number) => {
-    const variance = 2 * (1 + noise * noise);
-    const apart = normalCdf(distance / Math.sqrt(variance));
-    const together = icc === 1 ? 0.5 : normalCdf(distance / Math.sqrt(variance * (1 - icc)));
-    return inside * together + (1 - inside) * apart;
-  };
-  return area(teacher) - area(compiled);
+  const variance = 2 * (1 + noise * noise);
+  const apart = normalCdf(distance / Math.sqrt(variance));
+  const together = icc === 1 ? 0.5 : normalCdf(distance / Math.sqrt(variance * (1 - icc)));
+  return inside * together + (1 - inside) * apart;
 }
 
 function sizeMoments({ size, sizes }: Structure): { readonly mean: number; readonly square: number } {

@@ -13,10 +13,13 @@ import { distillation } from "./distillation.ts";
 import { escalation } from "./escalation.ts";
 import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
+import { kills } from "./kills.ts";
 import { lowering } from "./lowering.ts";
+import { optimum } from "./optimum.ts";
 import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
 import { recipes } from "./recipes.ts";
+import { search } from "./search.ts";
 import { statistics } from "./statistics.ts";
 import { targets } from "./targets.ts";
 import { unseen } from "./unseen.ts";
@@ -32,11 +35,14 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   distillation,
   escalation,
   gradients,
+  kills,
   lowering,
+  optimum,
   quantization,
   rebuild,
   recipes,
   hostile,
+  search,
   statistics,
   targets,
   unseen,
@@ -47,6 +53,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     samples: { type: "string" },
+    first: { type: "string" },
     teacher: { type: "string" },
     format: { type: "string" },
     seeds: { type: "string" },
@@ -54,7 +61,7 @@ const { values, positionals } = parseArgs({
     set: { type: "string", multiple: true },
   },
 });
-const { samples, seeds, split, ...named } = values;
+const { samples, first, seeds, split, ...named } = values;
 if (split !== undefined && split !== "selection" && split !== "certification") {
   console.error("--split is selection or certification");
   process.exit(2);
@@ -62,6 +69,7 @@ if (split !== undefined && split !== "selection" && split !== "certification") {
 const options: AcceptanceOptions = {
   ...named,
   ...(samples !== undefined && { samples: Number(samples) }),
+  ...(first !== undefined && { first: Number(first) }),
   ...(seeds !== undefined && { seeds: Number(seeds) }),
   ...(split !== undefined && { split }),
 };

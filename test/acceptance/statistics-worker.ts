@@ -1,12 +1,26 @@
 /** One row of the table: simulated certifications of models whose true drop is known. */
 import { splitMix } from "../../src/data/random.ts";
-import { loadMetric } from "../../src/evidence/metric.ts";
+import { flipsOf } from "../../src/evidence/flips.ts";
+import { loadMetric, type Metric } from "../../src/evidence/metric.ts";
 import { byGroup } from "../../src/evidence/statistics/clusters.ts";
 import { dropLimits, reductionOf } from "../../src/evidence/statistics/drop.ts";
 import type { Outcomes } from "../../src/evidence/statistics/outcomes.ts";
 import { planFromPilot, planProportions } from "../../src/evidence/statistics/plan.ts";
+import { metricLimits } from "../../src/evidence/statistics/shares.ts";
 import type { SetUp } from "../../src/run/pool.ts";
-import { answers, bits, dropInArea, errors, type Random, type Scores, type Structure, scores } from "./clustered.ts";
+import {
+  answers,
+  bits,
+  type Detections,
+  detections,
+  errors,
+  expectedArea,
+  type Random,
+  type Scores,
+  type Structure,
+  scoreOfDetections,
+  scores,
+} from "./clustered.ts";
 
 export interface Row {
   readonly promise: "as bad as the gate" | "worse than the gate" | "planned from a pilot" | "planned from assumptions";
@@ -23,7 +37,9 @@ export interface RowAnswer {
 }
 
 interface Data {
-  readonly metric: "accuracy" | "bitsPerCharacter" | "auc";
+  readonly metric: "accuracy" | "bitsPerCharacter" | "auc" | "f1";
+  /** What is gated: `maxDrop` unless it says. Of the compiled model's own metric the gate is `limit` below a perfect one. */
+  readonly gate?: "maxHarmfulFlips" | "own metric";
   readonly limit: (structure: Structure) => number;
   /** From models whose drop is so many times the limit. */
   readonly draw: (random: Random, structure: Structure, drop: number) => Outcomes[];
@@ -47,7 +63,8 @@ const characters = (limit: number, better: number): Data => ({
 /** The drop in area is not linear in the noise: only where it is the limit, and where there is none. */
 const area = (kind: Scores): Data => ({
   metric: "auc",
-  limit: (structure) => dropInArea(structure, kind),
+  limit: (structure) =>
+    expectedArea(structure, kind.distance, kind.teacher) - expectedArea(structure, kind.distance, kind.compiled),
   draw: (random, structure, drop) =>
     scores(
       random,
@@ -55,6 +72,9 @@ const area = (kind: Scores): Data => ({
       drop === 0 ? { ...kind, teacher: kind.compiled } : { ...kind, compiled: kind.compiled * drop },
     ),
 });
+
+const DETECTIONS: Detections = { positive: 0.3, miss: 0.1, alarm: 0.05, turned: 0.02 };
+const detection = (drop: number): Detections => ({ ...DETECTIONS, turned: DETECTIONS.turned * drop });
 
 export const DATA = {
   "answers, nearly all right": right(0.01, 0.005, 0.99),
@@ -70,17 +90,53 @@ export const DATA = {
   },
   "area 0.92, half positive": area({ distance: 2, teacher: 0, compiled: 0.5, positive: 0.5 }),
   "area 0.98, one in ten positive": area({ distance: 3, teacher: 0.1, compiled: 0.5, positive: 0.1 }),
+  "F1 of 0.89": {
+    metric: "f1",
+    limit: () => scoreOfDetections(DETECTIONS).teacher - scoreOfDetections(DETECTIONS).compiled,
+    draw: (random, structure, drop) => detections(random, structure, detection(drop)),
+  },
+  "area of 0.92 itself": {
+    metric: "auc",
+    gate: "own metric",
+    limit: (structure) => 1 - expectedArea(structure, 2, 0.1),
+    draw: (random, structure) => scores(random, structure, { distance: 2, teacher: 0, compiled: 0.1, positive: 0.5 }),
+  },
+  "F1 itself": {
+    metric: "f1",
+    gate: "own metric",
+    limit: () => 1 - scoreOfDetections(DETECTIONS).compiled,
+    draw: (random, structure, drop) => detections(random, structure, detection(drop)),
+  },
+  "character errors themselves": {
+    metric: "bitsPerCharacter",
+    gate: "own metric",
+    limit: () => 0.025,
+    draw: (random, structure, drop) => errors(random, structure, { drop: drop * 0.02, better: 0.005, both: 0 }),
+  },
+  "flips, 2 %": {
+    metric: "accuracy",
+    gate: "maxHarmfulFlips",
+    limit: () => 0.02,
+    draw: (random, structure, drop) => answers(random, structure, { drop: drop * 0.02, better: 0, both: 0.9 }),
+  },
+  "flips, 30 %": {
+    metric: "accuracy",
+    gate: "maxHarmfulFlips",
+    limit: () => 0.3,
+    draw: (random, structure, drop) => answers(random, structure, { drop: drop * 0.3, better: 0, both: 0.9 }),
+  },
 } as const satisfies Readonly<Record<string, Data>>;
 
 const ALPHA = 0.05;
 /** Certifications for each plan from a pilot. */
-const EACH = 100;
+const EACH = 50;
 
 export const setUp: SetUp<undefined, Row, RowAnswer> = async () => {
   const metrics = {
     accuracy: await loadMetric("accuracy", "/"),
     bitsPerCharacter: await loadMetric("bitsPerCharacter", "/"),
     auc: await loadMetric("auc", "/"),
+    f1: await loadMetric("f1", "/"),
   };
   return ({ promise, data: name, structure, runs }) => {
     const data: Data = DATA[name];
@@ -88,8 +144,7 @@ export const setUp: SetUp<undefined, Row, RowAnswer> = async () => {
     const limit = data.limit(structure);
     const passes = (random: Random, groups: number, drop: number): boolean => {
       const records = data.draw(random, { ...structure, groups }, drop);
-      const found = dropLimits(metric, records, { alpha: ALPHA, seed: Math.floor(random() * 2 ** 32) });
-      return found !== undefined && found.upper <= limit;
+      return worstOf(data.gate, metric, records, Math.floor(random() * 2 ** 32)) <= limit;
     };
     let passed = 0;
     if (promise === "as bad as the gate" || promise === "worse than the gate") {
@@ -115,3 +170,12 @@ export const setUp: SetUp<undefined, Row, RowAnswer> = async () => {
     return { limit, pass: passed / runs, groups: asked.sort((a, b) => a - b)[asked.length >> 1] };
   };
 };
+
+/** What the gate compares with its limit; infinite where nothing is known. */
+function worstOf(gate: Data["gate"], metric: Metric, records: readonly Outcomes[], seed: number): number {
+  if (gate === "maxHarmfulFlips") return flipsOf(metric, records, ALPHA).share.upper;
+  if (gate === undefined) return dropLimits(metric, records, { alpha: ALPHA, seed })?.upper ?? Number.POSITIVE_INFINITY;
+  const found = metricLimits(metric, byGroup(records), { alpha: ALPHA, seed });
+  if (!found) return Number.POSITIVE_INFINITY;
+  return metric.direction === "lower" ? found.upper : 1 - found.lower;
+}

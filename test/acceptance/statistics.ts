@@ -35,6 +35,12 @@ const ALL: readonly DataName[] = [
   "bits per character",
   "area 0.92, half positive",
   "area 0.98, one in ten positive",
+  "F1 of 0.89",
+  "F1 itself",
+  "area of 0.92 itself",
+  "character errors themselves",
+  "flips, 2 %",
+  "flips, 30 %",
 ];
 /** One of each metric. */
 const SOME: readonly DataName[] = [
@@ -59,10 +65,16 @@ function* rows(runs: number): Iterable<Row> {
   for (const structure of [
     { groups: 400, size: 4, sizes: "uniform", icc: 0.1 },
     { groups: 60, size: 10, sizes: "uniform", icc: 0.1 },
+    { groups: 40, size: 10, sizes: "uniform", icc: 0.3 },
   ] as const) {
     for (const data of [...SOME, "character errors, rare", "area 0.98, one in ten positive"] as const) {
       yield { promise: "planned from a pilot", data, structure, runs };
     }
+  }
+  // From so few groups plans for rare faults are of millions of samples.
+  const few = { groups: 12, size: 30, sizes: "uniform", icc: 0.3 } as const;
+  for (const data of ["bits per character", "area 0.92, half positive"] as const) {
+    yield { promise: "planned from a pilot", data, structure: few, runs };
   }
 }
 

@@ -34,8 +34,21 @@ async function verdictOf(name: string, set: readonly string[] = [], change = (gr
 }
 
 describe("controls: the gate, on real builds", { timeout: 120_000 }, () => {
-  test("passes the unbroken one", async () => {
-    expect(await verdictOf("sound")).toBe("pass");
+  test("passes the unbroken one, and warns where labels are permuted, that the teacher is at chance", async () => {
+    const recipe = { ...loadRecipe(file), out: join(folder, "sound") };
+    const path = await buildWith(recipe, (graph) => graph);
+    const said: string[] = [];
+    const warn = (text: string) => said.push(text);
+    expect((await certify(path, recipe, { warn })).verdict).toBe("pass");
+    expect(said).toEqual([]);
+    const labels = join(folder, "permuted.gz");
+    changeIdx(join(images, "t10k-labels-idx1-ubyte.gz"), labels, 8, (bytes) => {
+      for (let at = 0; at < bytes.length; at++) bytes[at] = (7 * at) % 10;
+    });
+    const permuted = { ...loadRecipe(file, { set: [`data.certification.labels=${labels}`] }), out: recipe.out };
+    const { accuracy } = await certify(path, permuted, { warn });
+    expect(accuracy.chance).toMatchObject({ value: 0.1, excluded: false });
+    expect(said).toEqual([expect.stringMatching(/^the teacher itself is not shown to be better than chance/)]);
   });
 
   test.each([2, -2])("fails where a layer's scale is 2^%i of what it should be", async (power) => {

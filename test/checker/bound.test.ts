@@ -143,7 +143,8 @@ describe("no schedule beats the bound", () => {
       const target = loadTarget(name, { set: [draw.pick(["dram.GBps=20", "dram.GBps=224"])] });
       let cycles: number;
       try {
-        cycles = timeProgram(schedule(graph, target).program, target).cycles;
+        // The search for faster plans takes longer than all the rest: now and then.
+        cycles = timeProgram(schedule(graph, target, { refined: seed % 8 === 0 }).program, target).cycles;
       } catch (error) {
         if (/npu\.|has no|cannot|limit/.test(String(error))) continue;
         throw error;

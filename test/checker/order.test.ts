@@ -126,7 +126,7 @@ function cases(name: string, count: number, most: number, npus = 1): Case[] {
     const { graph, feeds } = randomGraph(draw, draw.int(2, 7));
     let program: Program;
     try {
-      program = programOf(graph, chip, npus);
+      program = programOf(graph, chip, npus, seed % 8 === 0);
     } catch {
       continue;
     }

@@ -7,9 +7,9 @@ import type { Command, Program } from "../../src/schedule/program.ts";
 import { schedule } from "../../src/schedule/schedule.ts";
 import type { Target } from "../../src/target/schema.ts";
 
-/** What a stranger gets: the bytes, decoded. */
-export function programOf(graph: Graph, target: Target, npus = 1): Program {
-  const options = npus === 1 ? {} : ({ npus, sharing: "always" } as const);
+/** What a stranger gets: the bytes, decoded. `refined`: the search for faster plans takes longer than many a test. */
+export function programOf(graph: Graph, target: Target, npus = 1, refined = true): Program {
+  const options = npus === 1 ? { refined } : ({ npus, sharing: "always" } as const);
   return decodeProgram(encodeProgram(schedule(graph, target, options).program));
 }
 

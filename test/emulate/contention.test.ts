@@ -18,7 +18,8 @@ const QUIET = { refreshPhase: 0, slotPhase: 0, others: { times: new Float64Array
 function sample(seed: string, set: readonly string[], npus = 1) {
   const draw = drawFrom(seededRandom(seed));
   const target = loadTarget("ai4", { set });
-  const { program } = schedule(randomGraph(draw, draw.int(3, 14)).graph, target, { npus, sharing: "always" });
+  const options = { npus, sharing: "always", refined: false } as const;
+  const { program } = schedule(randomGraph(draw, draw.int(3, 14)).graph, target, options);
   const timeline = timelineOf(program, target);
   const interference = interferenceOf(target, "driving");
   return { program, target, timeline, interference, fixed: fixOrder(timeline, interference) };

@@ -13,7 +13,8 @@ function sample(seed: number) {
   const draw = drawFrom(seededRandom(`trace ${seed}`));
   const target = loadTarget("ai4", { set: [draw.pick(["sram=48KiB", "sram=32MiB"]), draw.pick(["dram.GBps=100"])] });
   const { graph } = randomGraph(draw, draw.int(3, 20));
-  const { program } = schedule(graph, target, { npus: seed % 3 === 2 ? 3 : 1, sharing: "always" });
+  const options = { npus: seed % 3 === 2 ? 3 : 1, sharing: "always", refined: seed % 8 === 0 } as const;
+  const { program } = schedule(graph, target, options);
   const timeline = timelineOf(program, target);
   return { graph, program, target, timeline, trace: traceOf(program, timeline, target) };
 }

@@ -46,6 +46,34 @@ describe("accuracy", () => {
   });
 });
 
+describe("chance", () => {
+  it("of accuracy is the share of the most frequent class of the targets, whatever was answered", async () => {
+    const metric = await loadMetric("accuracy", folder);
+    const answers = [
+      metric.outcome(output([1, 3], [0, 5, 2]), label(1)),
+      metric.outcome(output([1, 3], [0, 5, 2]), label(2)),
+      metric.outcome(output([2, 2], [0, 1, 1, 0]), label(1, 1)),
+    ];
+    expect(metric.chance?.(answers)).toBe(3 / 4);
+    // Outcomes that were kept before targets were.
+    expect(metric.chance?.([{ labels: [1], correct: 0 }])).toBeUndefined();
+  });
+
+  it("of F1 is that of one class always, of bits those of equal chances, of characters all of them wrong", async () => {
+    const f1 = await loadMetric("f1", folder);
+    const answered = [0, 0, 1, 0].map((target) => ({ label: target, answer: 0 }));
+    expect(f1.chance?.(answered)).toBeCloseTo(0.4, 12);
+    const many = [0, 0, 2, 1].map((target) => ({ label: target, answer: 2 }));
+    expect(f1.chance?.(many)).toBeCloseTo(4 / 6 / 3, 12);
+    const bits = await loadMetric("bitsPerCharacter", folder);
+    expect(bits.chance?.([bits.outcome(output([1, 4], [0, 0, 0, 0]), label(1))])).toBe(2);
+    expect((await loadMetric("auc", folder)).chance?.([])).toBe(0.5);
+    writeFileSync(join(folder, "chance.txt"), "a\n");
+    expect((await loadMetric({ name: "cer", dictionary: "chance.txt" }, folder)).chance?.([])).toBe(1);
+    expect((await loadMetric("agreement", folder)).chance).toBeUndefined();
+  });
+});
+
 describe("agreement", () => {
   it("is 1 for the teacher and the share of equal answers for another, without labels", async () => {
     const metric = await loadMetric("agreement", folder);

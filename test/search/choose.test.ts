@@ -1,19 +1,27 @@
 import { describe, expect, test } from "vitest";
-import { chainOf, narrow } from "../../src/search/choose.ts";
-import type { Selection } from "../../src/search/knapsack.ts";
+import { chainOf, expectationOf, narrow, type Priced, spread } from "../../src/search/choose.ts";
 
-const plan = (loss: number, cycles: number, bytes: number): Selection => ({ loss, cycles, bytes, choice: [] });
+const plan = (loss: number, cycles: number, bytes: number): Priced => ({ loss, cycles, bytes });
 const goal = { samples: 64, tries: 8 };
 
 describe("the chain", () => {
   const front = [plan(9, 0, 10), plan(5, 4, 20), plan(6, 1, 30), plan(3, 2, 40), plan(1, 9, 40)];
 
   test("goes by bytes within a limit of time", () => {
-    expect(chainOf(front, 4).map(({ loss }) => loss)).toEqual([9, 5, 3]);
+    expect(chainOf(front, 1, 4).map(({ loss }) => loss)).toEqual([9, 5, 3]);
   });
 
   test("goes by time where there is none", () => {
-    expect(chainOf(front, undefined).map(({ loss }) => loss)).toEqual([9, 6, 3, 1]);
+    expect(chainOf(front, 1).map(({ loss }) => loss)).toEqual([9, 6, 3, 1]);
+  });
+
+  test("of plans that take about the same time has the lighter ones first", () => {
+    expect(chainOf(front, 10).map(({ bytes, loss }) => `${bytes} ${loss}`)).toEqual(["10 9", "20 5", "40 3", "40 1"]);
+  });
+
+  test("is spread evenly where it is long", () => {
+    expect(spread([...Array(100).keys()], 4)).toEqual([0, 33, 66, 99]);
+    expect(spread([1, 2], 4)).toEqual([1, 2]);
   });
 });
 
@@ -60,5 +68,19 @@ describe("narrowing", () => {
       return { drop: 1, ms: 1 };
     });
     expect([best, built]).toEqual([99, [99]]);
+  });
+});
+
+describe("the expected drop", () => {
+  test("goes through nothing and the one plan that was built", () => {
+    expect(expectationOf([{ loss: 4, drop: 0.02 }])).toEqual({ atNone: 0, perLoss: 0.005 });
+    expect(expectationOf([])).toEqual({ atNone: 0, perLoss: 0 });
+  });
+
+  test("has a part that no format decides, and never falls", () => {
+    const line = [1, 2, 5].map((loss) => ({ loss, drop: 0.01 + 0.003 * loss }));
+    const { atNone, perLoss } = expectationOf(line);
+    expect([atNone, perLoss]).toEqual([expect.closeTo(0.01), expect.closeTo(0.003)]);
+    expect(expectationOf([...line, { loss: 50, drop: -1 }]).perLoss).toBe(0);
   });
 });

@@ -33,6 +33,16 @@ describe("the front of a multiple-choice knapsack", () => {
     );
   });
 
+  test("stays small where there are very many items", () => {
+    const list = Array.from({ length: 300 }, (_, at) => [
+      { loss: 0, cycles: 10 + (at % 7), bytes: 900 + at },
+      { loss: 1 + (at % 5), cycles: 9, bytes: 500 },
+    ]);
+    const found = paretoFront(list);
+    expect(found.length).toBeGreaterThan(10);
+    expect(found.some(({ loss }) => loss === 0)).toBe(true);
+  });
+
   test("of costs too fine to be told apart is near it", () => {
     const list = Array.from({ length: 12 }, (_, at) => [
       { loss: 0, cycles: 1000 + 7 * at, bytes: 90_001 },

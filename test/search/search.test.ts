@@ -10,7 +10,7 @@ import { optimus } from "../cli/command.ts";
 import { network, project } from "./project.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "search-"));
-const recipe = project(folder, network(), ["goal: { maxDrop: 0.06, maxMs: 1, samples: 16, tries: 2 }"]);
+const recipe = project(folder, network(), ["goal: { maxDrop: 0.06, maxMs: 1, samples: 16, tries: 4 }"]);
 
 async function searched(set: readonly string[]) {
   const { sealed } = await make(loadRecipe(recipe, { set }));
@@ -34,6 +34,13 @@ describe("a recipe with a goal", { timeout: 60_000 }, () => {
     for (const { formats } of search?.distances ?? []) {
       expect(formats.W4A8).toBeGreaterThan(formats.W8A16);
     }
+  });
+
+  test("says beforehand how much there is to try", async () => {
+    const { code, stdout } = await optimus(["build", recipe, "--dry-run"]);
+    const says =
+      /search +about 3 layers in 4 formats, one by one on 16 of 160.*about 7 plans scheduled; at most 4 built/;
+    expect([code, stdout]).toEqual([0, expect.stringMatching(says)]);
   });
 
   test("is met by another plan where it is another goal, and by the same plan again", async () => {
@@ -63,6 +70,11 @@ describe("a recipe with a goal", { timeout: 60_000 }, () => {
     [["goal={samples: 64}"], "usage/recipe"],
   ])("contradicts itself: %j", (set, code) => {
     expect(() => loadRecipe(recipe, { set })).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  test("is nothing that an export can decide", async () => {
+    const { code, stderr } = await optimus(["export", recipe, "--qdq", join(folder, "out.onnx")]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/open-goal/)]);
   });
 
   test("needs data to choose by", async () => {

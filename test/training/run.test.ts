@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Tensor } from "../../src/ir/graph.ts";
 import { importOnnx } from "../../src/onnx/import.ts";
 import { readModel } from "../../src/onnx/read.ts";
+import { writeModel } from "../../src/onnx/write.ts";
 import { loadTraining, parseTraining, type Training } from "../../src/recipe/training.ts";
 import { runTraining, type TrainingProgress } from "../../src/training/run.ts";
 import { optimus } from "../cli/command.ts";
@@ -64,6 +66,28 @@ describe("a training from a recipe", () => {
     expect(importOnnx(model, shape).constants).not.toEqual(importOnnx(small.model ?? "", shape).constants);
   });
 
+  it("has weights apart that begin alike, and biases that begin with 0", async () => {
+    const model = join(folder, "untrained.onnx");
+    const untrained = readModel(small.model ?? "");
+    const alike = [...untrained.constants].map(([name, tensor]): [string, Tensor] => {
+      const { dtype, shape, data } = tensor;
+      return [
+        name,
+        shape.length === 1 && dtype === "float32"
+          ? { dtype, shape, data: new Float32Array(shape[0]).fill(1) }
+          : { dtype, shape, data },
+      ];
+    });
+    writeModel({ ...untrained, constants: new Map(alike) }, model);
+    const result = await runTraining({ ...small, model, weights: "given", epochs: 1 }, { out: folder, resume: false });
+    expect(result.parameters).toBe(18_826);
+    const { constants } = readModel(result.model);
+    const moved = [...constants]
+      .filter(([, { shape }]) => shape.length === 1 && shape[0] > 10)
+      .map(([, { data }]) => String(data));
+    expect(new Set(moved).size).toBe(moved.length);
+  });
+
   it("learns from a teacher what no label says", async () => {
     const { labels: _, ...training } = small.data.training as Record<string, unknown>;
     const teacher = join(root, "fixtures/fashion-mnist/teacher.onnx");
@@ -81,6 +105,14 @@ describe("a training from a recipe", () => {
     expect(Math.min(...seen.slice(-4))).toBeLessThan(0.75 * seen[0]);
   });
 
+  it("gives the same bytes for any number of threads that share out its shards", async () => {
+    const recipe: Training = { ...small, epochs: 1, shards: 4 };
+    const [one, three] = [join(folder, "one"), join(folder, "three")];
+    await runTraining(recipe, { out: one, resume: false });
+    await runTraining(recipe, { out: three, resume: false, jobs: 3 });
+    expect(contents(three)).toEqual(contents(one));
+  });
+
   it("is not resumed with another recipe", async () => {
     await stoppedAfter(small, folder, 2);
     await expect(runTraining({ ...small, seed: 5 }, { out: folder, resume: true })).rejects.toMatchObject({
@@ -95,6 +127,7 @@ describe("a training's recipe", () => {
   it.each([
     ["batch: 64", "batches: 64", "usage/unknown-key"],
     ["batch: 64", "batch: 0", "usage/recipe"],
+    ["batch: 64", "batch: 64\nshards: 6", "usage/recipe"],
     ["kind: labels", "kind: distill, teacher: logits", "usage/recipe"],
     ["epochs: 6", "", "usage/recipe"],
     ["kind: labels", "kind: guesses", "usage/recipe"],

@@ -17,6 +17,7 @@ import { seal } from "../../src/build/seal.ts";
 import { attest } from "../../src/certify/attest.ts";
 import { headOf, takeLook } from "../../src/certify/ledger.ts";
 import { targetDigest } from "../../src/certify/measure.ts";
+import type { Chance } from "../../src/evidence/chance.ts";
 import { graphDigest } from "../../src/ir/digest.ts";
 import { decodeRecord, encodeRecord } from "../../src/ir/record.ts";
 import { fastExecutor } from "../../src/replay.ts";
@@ -39,6 +40,8 @@ const digestOf = (digit: string): string => `sha256:${digit.repeat(64)}`;
 export const WAIVED_UNTIL = "2031-05-31";
 
 export interface Options {
+  /** What the teacher would be by chance. */
+  readonly chance?: Chance;
   /** Makes it another artifact. */
   readonly channels?: number;
   readonly certifier?: Pair;
@@ -107,7 +110,7 @@ export async function built({ channels = 8 }: Options = {}): Promise<SealedArtif
 
 /** Certified: judged, with a look written down and the evidence signed. */
 export async function certified(artifact: SealedArtifact, options: Options = {}): Promise<SealedArtifact> {
-  const { certifier = keys.certifier, verdict = "pass", ledger: path = ledger } = options;
+  const { certifier = keys.certifier, verdict = "pass", ledger: path = ledger, chance } = options;
   const data = digestOf("8");
   const key = certifier.privateKey;
   const { look, alpha } = await takeLook(path, { artifact: artifact.digest, data, hashes: ["a", "b"] }, key);
@@ -116,7 +119,7 @@ export async function certified(artifact: SealedArtifact, options: Options = {})
     { gate: "maxDrop", limit: 0.01, value: 0.001, shown: 0.004, verdict, reason: "0.004 of 0.01" } as const,
   ];
   const openings = [{ number: 1, data, samples: 2 }];
-  const accuracy = { metric: "accuracy", teacher: 0.9, compiled: 0.899, drop: 0.001, n: 2 };
+  const accuracy = { metric: "accuracy", teacher: 0.9, compiled: 0.899, drop: 0.001, n: 2, ...(chance && { chance }) };
   const judged = { digest: artifact.digest, verdict, gates, accuracy, looked, openings };
   const evidence = { schema: EVIDENCE_SCHEMA, ...judged, data: { digest: data, samples: 2 }, samples: [] };
   return again(await attest(artifact, canonicalBytes(evidence as unknown as Json), judged, key));

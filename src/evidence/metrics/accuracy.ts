@@ -5,6 +5,8 @@ interface Outcome {
   /** The class answered at each position. */
   readonly labels: readonly number[];
   readonly correct: number;
+  /** The classes that were wanted, where any answer is wrong. */
+  readonly targets?: readonly number[];
 }
 
 /** The share of positions whose largest output is the target's class. Option `output`: which output. */
@@ -27,7 +29,8 @@ const accuracy: MetricFactory<Outcome> = ({ output }) => ({
       );
     }
     const labels = wanted.map((_, row) => peak(array, row, width).index);
-    return { labels, correct: equalPlaces(labels, wanted).equal };
+    const correct = equalPlaces(labels, wanted).equal;
+    return { labels, correct, ...(correct < labels.length && { targets: wanted }) };
   },
   combine(outcomes) {
     let [correct, total] = [0, 0];
@@ -37,9 +40,26 @@ const accuracy: MetricFactory<Outcome> = ({ output }) => ({
     }
     return correct / total;
   },
+  chance: shareOfMostFrequent,
   ratio: ({ correct, labels }) => [correct, labels.length],
   same: (a, b) => equalPlaces(a.labels, b.labels),
   scores: (outputs) => outputOf(outputs, output),
   confidence: (outputs) => leastMargin(outputOf(outputs, output)),
 });
 export default accuracy;
+
+function shareOfMostFrequent(outcomes: readonly Outcome[]): number | undefined {
+  const counts = new Map<number, number>();
+  let [most, all] = [0, 0];
+  for (const { labels, correct, targets } of outcomes) {
+    const wanted = correct === labels.length ? labels : targets;
+    if (wanted === undefined) return undefined;
+    for (const target of wanted) {
+      const count = (counts.get(target) ?? 0) + 1;
+      counts.set(target, count);
+      most = Math.max(most, count);
+      all++;
+    }
+  }
+  return most / all;
+}

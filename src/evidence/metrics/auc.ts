@@ -1,6 +1,6 @@
 import type { DataArray } from "../../data/dataset.ts";
 import { CompileError } from "../../error.ts";
-import { type MetricFactory, numbersIn, outputOf } from "../metric.ts";
+import { type Metric, type MetricFactory, numbersIn, outputOf } from "../metric.ts";
 
 interface Outcome {
   readonly score: number;
@@ -24,6 +24,7 @@ const auc: MetricFactory<Outcome> = ({ output, threshold = 0.5 }) => {
     needsTarget: true,
     outcome: (outputs, target) => ({ score: scoreOf(outputs), label: numbersIn(target, "auc")[0] > 0 ? 1 : 0 }),
     combine: areaUnder,
+    chance: () => 0.5,
     weighted: weightedArea,
     influence: areaAndInfluence,
     same: (a, b) => ({ equal: a.score >= cut === b.score >= cut ? 1 : 0, total: 1 }),
@@ -93,7 +94,7 @@ function areaAndInfluence(
   outcomes: readonly Outcome[],
   _: readonly Outcome[],
   group: Uint32Array,
-): { readonly value: number; readonly each: Float64Array; readonly effectiveGroups: number } {
+): ReturnType<NonNullable<Metric["influence"]>> {
   const count = outcomes.length;
   const scores = Float64Array.from(outcomes, ({ score }) => score);
   const each = new Float64Array(count);
@@ -126,11 +127,13 @@ function areaAndInfluence(
     start = end;
   }
   const value = area / positives;
+  // Half of each pair in the wrong order is the positive sample's, half the negative one's.
+  const faults = each.map((share, at) => (1 - share) / (2 * (outcomes[at].label === 0 ? negatives : positives)));
   for (let at = 0; at < count; at++) {
     const left = outcomes[at].label === 0 ? negatives - down[group[at]] : positives - up[group[at]];
     each[at] = (each[at] - value) / left;
   }
-  return { value, each, effectiveGroups: Math.min(evenGroups(up, positives), evenGroups(down, negatives)) };
+  return { value, each, faults, effectiveGroups: Math.min(evenGroups(up, positives), evenGroups(down, negatives)) };
 }
 
 /** (Σ m)² / Σ m². */

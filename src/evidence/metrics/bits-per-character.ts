@@ -7,6 +7,8 @@ interface Outcome {
   readonly count: number;
   /** The most likely character at each position. */
   readonly labels: readonly number[];
+  /** How many characters there are to choose from. */
+  readonly classes?: number;
 }
 
 /**
@@ -31,7 +33,7 @@ const bitsPerCharacter: MetricFactory<Outcome> = ({ output, probabilities = fals
       if (label >= 0)
         bits += probabilities ? -Math.log2(Number(array.data[row * width + label])) : bitsOf(array, row, width, label);
     });
-    return { bits, count: counted, labels: wanted.map((_, row) => peak(array, row, width).index) };
+    return { bits, count: counted, labels: wanted.map((_, row) => peak(array, row, width).index), classes: width };
   },
   combine(outcomes) {
     let [bits, count] = [0, 0];
@@ -41,6 +43,7 @@ const bitsPerCharacter: MetricFactory<Outcome> = ({ output, probabilities = fals
     }
     return bits / count;
   },
+  chance: ([first]) => (first?.classes === undefined ? undefined : Math.log2(first.classes)),
   ratio: ({ bits, count }) => [bits, count],
   same: (a, b) => equalPlaces(a.labels, b.labels),
   scores: (outputs) => outputOf(outputs, output),

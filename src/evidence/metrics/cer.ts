@@ -43,6 +43,8 @@ const cer: MetricFactory<Outcome> = ({ dictionary, output }, folder) => {
       }
       return errors / length;
     },
+    // What no text at all has.
+    chance: () => 1,
     ratio: ({ errors, length }) => [errors, length],
     same: (a, b) => ({ equal: a.text === b.text ? 1 : 0, total: 1 }),
     scores: (outputs) => outputOf(outputs, output),

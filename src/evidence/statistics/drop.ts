@@ -24,7 +24,7 @@ export interface DropLimits {
 }
 
 /** Of alpha, what limits are computed at, since they are approximations and the promise is not. Chosen by simulation. */
-const SPENT = 0.8;
+export const SPENT = 0.8;
 
 /** Fewer groups than this say nothing about other groups. */
 export const MIN_GROUPS = 8;

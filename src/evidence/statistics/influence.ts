@@ -17,20 +17,26 @@ export interface InfluencePart extends Part {
   readonly changed: number;
 }
 
+/** @param against the teacher's own outcomes, or a model without any fault. */
 export function reduceInfluence(
   metric: Metric,
   groups: readonly (readonly Outcomes[])[],
+  against: "teacher" | "perfect" = "teacher",
 ): Reduction<InfluencePart> | undefined {
   if (!metric.influence) return undefined;
   const records = groups.flat();
   const reference = records.map(({ teacher }) => teacher);
   const group = Uint32Array.from(groups.flatMap((members, number) => members.map(() => number)));
-  const ofTeacher = metric.influence(reference, reference, group);
   const ofCompiled = metric.influence(
     records.map(({ compiled }) => compiled),
     reference,
     group,
   );
+  const ofTeacher =
+    against === "teacher"
+      ? metric.influence(reference, reference, group)
+      : { ...ofCompiled, value: metric.direction === "higher" ? 1 : 0, each: new Float64Array(records.length) };
+  const faults = against === "perfect" ? ofCompiled.faults : undefined;
   if (Number.isNaN(ofTeacher.value) || Number.isNaN(ofCompiled.value)) return undefined;
   const sign = metric.direction === "higher" ? 1 : -1;
   let at = 0;
@@ -38,10 +44,11 @@ export function reduceInfluence(
     let [drop, change, changeSquared, changed] = [0, 0, 0, 0];
     for (const _ of members) {
       const each = sign * (groups.length - 1) * (ofTeacher.each[at] - ofCompiled.each[at]);
+      const changes = faults ? (groups.length - 1) * faults[at] : Math.abs(each);
       drop += each;
-      change += Math.abs(each);
+      change += changes;
       changeSquared += each * each;
-      if (each !== 0) changed++;
+      if (changes !== 0) changed++;
       at++;
     }
     return { size: members.length, drop, change, changeSquared, changed };

@@ -12,6 +12,8 @@ export interface DropPlan {
   readonly groups: number;
   readonly power: number;
   readonly alpha: number;
+  /** From a pilot: how many times more that is than if the pilot's groups were known to be as all groups are. */
+  readonly reserve?: number;
 }
 
 export interface PlanInput {
@@ -25,9 +27,9 @@ export interface PlanInput {
 }
 
 const MOST_SAMPLES = 100_000_000;
-/** Parts drawn in all trials of one number of groups, and how many trials that may be. */
+/** Parts drawn in all trials of one number of groups, and how many trials that may be; a pilot's have their reserve besides. */
 const STEPS = 400_000;
-const [LEAST_TRIALS, MOST_TRIALS] = [250, 1000];
+const [LEAST_TRIALS, PILOT_TRIALS, MOST_TRIALS] = [250, 500, 1000];
 /** Trials are few, and power is not quite monotone in the number of groups: so much more is asked for. */
 const MARGIN = 0.02;
 /** Numbers of groups are told this finely. */
@@ -37,6 +39,8 @@ const FINENESS = 1.02;
 interface Population<T extends Part> {
   readonly reduction: Reduction<T>;
   readonly kinds: readonly T[];
+  /** How often a number of groups is tried, at most. */
+  readonly trials: number;
   /** How frequent each kind is, up to a factor: known, or drawn from what is believed of it. */
   shares(random: () => number): Float64Array;
 }
@@ -56,7 +60,7 @@ export function planProportions(
   const kinds = Array.from(shares, (_, worse): PairPart => ({ size, worse, better: 0 }));
   const common = kinds.filter((_, at) => shares[at] > 1e-9);
   const known = Float64Array.from(common, ({ worse }) => shares[worse]);
-  const population = { reduction: pairReduction([]), kinds: common, shares: () => known };
+  const population = { reduction: pairReduction([]), kinds: common, trials: MOST_TRIALS, shares: () => known };
   return search(population, { ...input, groupSize: Math.max(input.groupSize ?? 1, effect) });
 }
 
@@ -81,7 +85,8 @@ function betaBinomial(size: number, mean: number, correlation: number): Float64A
  * the gate is applied. How frequent each of the pilot's groups is, is drawn anew in each trial (the Bayesian bootstrap, Rubin
  * 1981), so the power is a mean over what the pilot leaves open ("assurance": O'Hagan, Stevens and Campbell 2005); one group
  * with a single difference is taken to be possible even where the pilot has none. And as a small pilot shows too little
- * variance more often than too much, the number of groups grows as the variance does up to its upper 80 % limit (Browne 1995).
+ * variance more often than too much, the number of groups grows as the variance does up to its upper 90 % limit (Browne 1995
+ * takes 80 % where data are normal, which is not enough where a few groups in a hundred hold most of the variance).
  */
 export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduction<T>): DropPlan | undefined {
   const { parts, surprise } = reduction;
@@ -96,19 +101,27 @@ export function planFromPilot<T extends Part>(input: PlanInput, reduction: Reduc
   const population: Population<T> = {
     reduction,
     kinds: found.map(({ part }) => part),
+    trials: PILOT_TRIALS,
     shares: (random) => Float64Array.from(found, ({ count }) => gamma(random, count)),
   };
   const groupSize = parts.reduce((sum, { size }) => sum + size, 0) / parts.length;
   const plan = search(population, { ...input, groupSize });
   if (!plan) return undefined;
-  const groups = Math.ceil(plan.groups * varianceLimit(reduction.bounds(parts, input.alpha).freedom));
-  return { ...plan, groups, samples: Math.ceil(groups * groupSize) };
+  const { freedom } = reduction.bounds(parts, input.alpha);
+  const reserve = varianceLimit(Math.min(freedom, parts.length * KNOWN));
+  const groups = Math.ceil(plan.groups * reserve);
+  return { ...plan, groups, samples: Math.ceil(groups * groupSize), reserve };
 }
 
-/** f / χ²(f), the quantile at 0.2 by Wilson and Hilferty (1931): 1 − 2/(9f) + z·√(2/(9f)), cubed, is χ²/f. */
+/** How seldom the variance may be above the one that is planned for. Chosen by simulation, as `KNOWN` is. */
+const RARELY = 0.1;
+/** Degrees of freedom of a pilot's variance, at most, for each of its groups: small pilots lack the groups that show a long tail. */
+const KNOWN = 0.25;
+
+/** f / χ²(f), the quantile at `RARELY` by Wilson and Hilferty (1931): 1 − 2/(9f) + z·√(2/(9f)), cubed, is χ²/f. */
 function varianceLimit(freedom: number): number {
   const part = 2 / (9 * Math.max(3, freedom));
-  return (1 - part + normalQuantile(0.2) * Math.sqrt(part)) ** -3;
+  return (1 - part + normalQuantile(RARELY) * Math.sqrt(part)) ** -3;
 }
 
 function search<T extends Part>(
@@ -134,13 +147,13 @@ function search<T extends Part>(
 
 /** Whether this share of the trials passes with so many groups. A trial's draws begin the same for every number of them. */
 function passes<T extends Part>(
-  { reduction, kinds, shares }: Population<T>,
+  { reduction, kinds, trials: most, shares }: Population<T>,
   groups: number,
   share: number,
   limit: number,
   alpha: number,
 ): boolean {
-  const trials = Math.max(LEAST_TRIALS, Math.min(MOST_TRIALS, Math.floor(STEPS / kinds.length)));
+  const trials = Math.max(LEAST_TRIALS, Math.min(most, Math.floor(STEPS / kinds.length)));
   let [passed, failed] = [0, 0];
   for (let trial = 0; passed < share * trials && failed <= (1 - share) * trials; trial++) {
     const random = splitMix(trial ^ 0x5eed);

@@ -23,8 +23,9 @@ const logRising = (x: number, n: number): number => {
  * own, hardly exclude that groups go wrong as wholes, and none at all exclude nothing; the variance between groups, which is
  * an estimate of the same, would say that they are independent.
  * @param groups `sum`: yeses
+ * @param drop how far below its largest value the logarithm of the likelihood may be
  */
-export function unseenEffect(groups: readonly GroupSum[]): number {
+export function unseenEffect(groups: readonly GroupSum[], drop = LIKELIHOOD_DROP): number {
   const size = totalOf(groups, (group) => group.size);
   const spread = totalOf(groups, (group) => group.size ** 2) / size - 1;
   if (spread <= 0) return 1;
@@ -45,7 +46,7 @@ export function unseenEffect(groups: readonly GroupSum[]): number {
   const values = grid.map(likelihood);
   const alone = totalOf(kinds, ({ sum, size: m }) => sum * Math.log(share) + (m - sum) * Math.log1p(-share));
   const best = values.reduce((most, value) => Math.max(most, value), alone);
-  const last = values.findLastIndex((value) => value >= best - LIKELIHOOD_DROP);
+  const last = values.findLastIndex((value) => value >= best - drop);
   return 1 + spread * (last < 0 ? 0 : grid[last]);
 }
 

@@ -1,3 +1,4 @@
+import { sayChance } from "../../evidence/chance.ts";
 import { formatCount } from "../table.ts";
 import { at, differenceText, metricText, percent, rangeText, significant, sizeText } from "./figures.ts";
 import type { AccuracyModel, ReportModel, SliceLine } from "./model.ts";
@@ -8,10 +9,13 @@ const MOST_SLICES = 200;
 /** The metric of both models with its interval, and the slices, worst first. */
 export function accuracySection({ accuracy }: ReportModel): Html {
   if (accuracy === undefined) return html`<p>Nothing was measured.</p>`;
-  const { metric, teacher, compiled, drop, interval, n, groups, agreement, flips, divergence, source } = accuracy;
+  const { metric, teacher, compiled, drop, interval, n, groups, agreement, flips, divergence, source, chance } =
+    accuracy;
+  const guessing = sayChance(metric, chance);
   const within = interval ? ` (95 %: ${rangeText(metric, interval.low, interval.high)})` : "";
   const direction = drop > 0 ? "worse" : drop < 0 ? "better" : "no different";
   return html`<p>${metric}: ${metricText(metric, compiled)}, the teacher ${metricText(metric, teacher)}. That is ${drop === 0 ? direction : `${sizeText(metric, drop)} ${direction}`}${within}, on ${formatCount(n)} samples in ${formatCount(groups)} independent groups${source === undefined ? "" : ` (${shortName(source, 90)})`}.</p>
+${guessing === undefined ? undefined : html`<p class="incomplete">${guessing.charAt(0).toUpperCase() + guessing.slice(1)}.</p>`}
 <dl class="facts"><dt>Same answer</dt><dd>${percent(agreement, 2)} of the teacher’s answers</dd>${
     flips &&
     html`<dt>Changed answers</dt><dd>${formatCount(flips.flipped)}, of which ${formatCount(flips.harmful)} for the worse${flips.harmfulAtMost === undefined ? "" : `: at most ${percent(flips.harmfulAtMost, 2)} of all samples`}</dd>`
@@ -38,5 +42,5 @@ ${rest.length === 0 ? undefined : html`<details><summary>${slices.length - 12} m
 
 function dropPlot({ drop, limits }: SliceLine, x: (value: number) => string): Html {
   const span = limits && html`<path class="whisker" d="M${x(limits.lower)} 9H${x(limits.upper)}"/>`;
-  return html`<svg width="200" height="18" viewBox="0 0 200 18" aria-hidden="true"><path class="axis" d="M${x(0)} 0v18"/>${span}<circle class="dot-compiled" cx="${x(drop)}" cy="9" r="4"/></svg>`;
+  return html`<svg class="drop-plot" width="200" height="18" viewBox="0 0 200 18" aria-hidden="true"><path class="axis" d="M${x(0)} 0v18"/>${span}<circle class="dot-compiled" cx="${x(drop)}" cy="9" r="4"/></svg>`;
 }

@@ -7,7 +7,7 @@ const SHARES = new Set(["accuracy", "agreement", "cer", "f1"]);
 export const isShare = (metric: string): boolean => SHARES.has(metric);
 
 export function metricText(metric: string, value: number): string {
-  return isShare(metric) ? formatShare(value) : significant(value, 4);
+  return isShare(metric) ? percent(value, 2) : significant(value, 4);
 }
 
 /** A difference of two values of the metric. */
@@ -45,7 +45,8 @@ export function timeText(ms: number): string {
   return ms >= 1e-3 ? `${significant(ms * 1e3, 3)} µs` : `${significant(ms * 1e6, 3)} ns`;
 }
 
-export const percent = (share: number, digits = 1): string => formatShare(share, digits);
+/** Number and sign stay on one line. */
+export const percent = (share: number, digits = 1): string => formatShare(share, digits).replace(" ", "\u00a0");
 
 /** A coordinate, short. */
 export const at = (value: number): string => String(Math.round(value * 100) / 100);

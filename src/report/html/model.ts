@@ -1,4 +1,6 @@
 /** What a report shows, as plain data: JSON, no handles, nothing that a section would have to compute from raw samples. */
+import type { SearchRecord } from "../../artifact/lineage.ts";
+import type { Chance } from "../../evidence/chance.ts";
 import type { Interval, Slice } from "../../evidence/evaluate.ts";
 import type { GateResult, Verdict } from "../../evidence/gates.ts";
 
@@ -17,6 +19,8 @@ export interface ReportModel {
   readonly cost?: Cost;
   /** This artifact first, then the baselines. */
   readonly points: readonly Point[];
+  /** Where formats were chosen for a goal. */
+  readonly search?: SearchRecord;
   readonly chip: ChipModel | Absent;
   readonly layers: LayersModel | Absent;
   readonly risk: RiskModel | Absent;
@@ -61,6 +65,7 @@ export interface AccuracyModel {
   readonly interval?: Pick<Interval, "low" | "high">;
   /** Of the compiled model's metric, one-sided each. */
   readonly metricLimits?: { readonly lower: number; readonly upper: number };
+  readonly chance?: Chance;
   readonly flips?: { readonly flipped: number; readonly harmful: number; readonly harmfulAtMost?: number };
   readonly divergence?: number;
   readonly source?: string;

@@ -9,6 +9,7 @@ import { layersSection } from "./layers.ts";
 import { lineageSection } from "./lineage.ts";
 import { isAbsent, type ReportModel } from "./model.ts";
 import { paretoSection } from "./pareto.ts";
+import { plansSection } from "./plans.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
 import { type Html, html, shortName } from "./text.ts";
@@ -25,12 +26,16 @@ const SECTIONS: readonly Section[] = [
   { id: "verdict", title: "Verdict", render: verdictSection },
   { id: "next", title: "What to try next", render: adviceSection },
   { id: "accuracy", title: "Accuracy", render: accuracySection },
-  { id: "pareto", title: "Accuracy and latency", render: paretoSection },
+  { id: "pareto", title: "Accuracy and latency", render: comparison },
   { id: "layers", title: "Layers", render: layersSection },
   { id: "chip", title: "On the chip", render: chipSection },
   { id: "confidence", title: "Confidence", render: confidenceSection },
   { id: "lineage", title: "Lineage and certificate", render: lineageSection },
 ];
+
+function comparison(model: ReportModel): Html {
+  return html`${paretoSection(model)}${plansSection(model)}`;
+}
 
 const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 

@@ -62,7 +62,7 @@ caption{text-align:left;color:var(--muted);font-size:.875rem;padding:0 0 .4rem;m
 th,td{padding:.32rem .9rem .32rem 0;text-align:left;border-top:1px solid var(--rule);vertical-align:middle}
 thead th{border-top:0;color:var(--muted);font-weight:500;font-size:.8rem;white-space:nowrap;vertical-align:bottom}
 tbody th{font-weight:500;min-width:7rem}table{overflow-wrap:break-word}td{white-space:nowrap}.n{text-align:right;white-space:nowrap}
-td svg{display:block}
+td svg{display:block}@media(max-width:40rem){.drop-plot{width:7rem}}
 .layers td,.layers th{padding-top:0;padding-bottom:0;height:34px}.layers .wire{padding-right:.5rem}.layers small{color:var(--muted);margin-left:.45em}
 .layers tbody th{min-width:10rem;white-space:nowrap}
 .wires path{stroke:var(--teacher);fill:none;stroke-width:1.25;opacity:.75}.wires circle{fill:var(--accent)}

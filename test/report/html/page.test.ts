@@ -22,6 +22,25 @@ describe("the page", () => {
     expect(page).toContain("teacher: MIT; data: not stated");
   });
 
+  test("draws the plans that formats were chosen among", () => {
+    expect(page).toContain("chosen to lose at most 0.30 points and to take at most 1 µs, on 512 samples");
+    expect(page).toContain("What 2 plans lose against weights. Taken: +0.20 points at 1.3 KiB.");
+    expect(page).toMatch(/3 W4A8, 1 W8A8<\/th><td class="n">\+0\.20 points<\/td>.*?taken/);
+    const { search: _, ...without } = SAMPLE;
+    expect(renderReport(without)).not.toContain("chosen among");
+  });
+
+  test("says where the teacher itself is not shown to be better than chance, and nothing of it elsewhere", () => {
+    const told = (teacher: number) =>
+      renderReport({
+        ...SAMPLE,
+        accuracy: { ...SAMPLE.accuracy!, chance: { value: 0.5, teacher, excluded: teacher > 0.5 } },
+      });
+    expect(told(0.48)).toContain("The teacher itself is not shown to be better than chance: accuracy 0.48 at worst");
+    expect(told(0.9)).not.toContain("better than chance");
+    expect(page).not.toContain("better than chance");
+  });
+
   test("is the same for the same model", () => expect(renderReport(SAMPLE)).toBe(page));
 
   test("allows its own style and script by their digests, and nothing else", () => {

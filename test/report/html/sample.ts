@@ -52,6 +52,24 @@ export const SAMPLE: ReportModel = {
     { name: "small-net", ms: 0.0002, metric: 0.949, low: 0.93, high: 0.96 },
     { name: "older", ms: 0.0003, metric: 0.94, caution: "measured on other data" },
   ],
+  search: {
+    goal: { maxDrop: 0.003, maxMs: 0.001 },
+    metric: "accuracy",
+    teacher: 0.95,
+    samples: { layers: 64, plans: 512 },
+    front: [
+      {
+        ...{ layers: { W4A8: 3, W8A8: 1 }, loss: 0.02, cycles: 380, ms: 0.00019, weightBytes: 1300, chosen: true },
+        measured: { compiled: 0.948, drop: 0.002, agreement: 0.99, cycles: 381, ms: 0.00019, weightBytes: 1310 },
+      },
+      {
+        ...{ layers: { W8A8: 4 }, loss: 0.01, cycles: 400, ms: 0.0002, weightBytes: 2048, chosen: false },
+        ...{ uniform: "W8A8", expectedDrop: 0.001 },
+      },
+    ],
+    formats: { conv1: "W4A8" },
+    distances: [],
+  },
   chip: {
     ...{
       cycles: 400,
