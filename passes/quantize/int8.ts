@@ -14,6 +14,7 @@ import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
 import { calibrationWarnings } from "../../src/quant/warnings.ts";
+import { wideChoices } from "../../src/quant/widen.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
 const options = z
@@ -27,6 +28,7 @@ const options = z
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
+    int16Share: z.number().min(0).max(1).default(0),
     biasCorrection: z.boolean().default(true),
     samples: z.number().int().positive().default(256),
   })
@@ -58,7 +60,15 @@ const pass: Pass<Options> = {
     const { histograms } = found;
     const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
     for (const warning of calibrationWarnings(found, set)) context.log.warn(warning);
-    const plan = planOf(graph, context.options);
+    const given = planOf(graph, context.options);
+    const wide = await wideChoices(graph, histograms, given, calibration, {
+      share: context.options.int16Share,
+      samples: Math.min(samples, TRIAL_SAMPLES),
+      jobs: context.jobs ?? 1,
+      signal: context.signal,
+    });
+    if (wide.length > 0) context.notes("wide", wide);
+    const plan = { ...given, int16: new Set([...given.int16, ...wide.map(({ value }) => value)]) };
     const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
     const errors = choices.flatMap(({ requests }) => requests);
     const measured =
@@ -69,11 +79,16 @@ const pass: Pass<Options> = {
     const limit = Math.min(samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
-    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear] }, limit);
+    const ridden = linear.filter(({ value, output }) => value !== output);
+    const behind = ridden.map(({ output, axis }) => ({ value: output, axis, moment: 1 as const }));
+    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear, ...behind] }, limit);
     const corrected = correctBias(notes, graph, requests, channels);
-    const means = linear.map(({ value, output }, index): [string, FloatMean] => {
-      const { minimum, maximum } = histograms.get(value) as Histogram;
-      return [output, { means: [...channels[requests.length + index]], reach: Math.max(-minimum, maximum) }];
+    const [before, after] = [channels.slice(requests.length), channels.slice(requests.length + linear.length)];
+    const means = linear.map((each, index): [string, FloatMean] => {
+      const { minimum, maximum } = histograms.get(each.value) as Histogram;
+      const riding = ridden.indexOf(each);
+      const found = { means: [...before[index]], reach: Math.max(-minimum, maximum) };
+      return [each.output, riding < 0 ? found : { ...found, after: [...after[riding]] }];
     });
     return {
       ...corrected,
@@ -84,6 +99,8 @@ const pass: Pass<Options> = {
 
 /** Means settle sooner than tails. */
 const MEAN_SAMPLES = 64;
+/** Of a trial of one value in 8 bits, at most. */
+const TRIAL_SAMPLES = 32;
 /** An error is a mean over thousands of numbers of a sample. */
 const ERROR_SAMPLES = 16;
 const NOTHING = { values: [], extremes: [] };

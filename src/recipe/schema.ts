@@ -99,6 +99,14 @@ export const quantize = z.strictObject({
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
+  int16Share: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      "values whose 8 bits cost the outputs most are kept in 16, as long as that adds no larger share of the work, by an estimate",
+    ),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
   smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
@@ -156,7 +164,9 @@ export const recipeSchema = z.strictObject({
   quantize: quantize.prefault({}),
   goal: goal
     .optional()
-    .describe("what every layer's format is chosen for, in the place of quantize.weights, activations and formats"),
+    .describe(
+      "what every layer's format is chosen for, in the place of quantize.weights, activations, formats and int16Share",
+    ),
   confidence: z
     .enum(["auto", "margin", "mean-margin", "none"])
     .default("auto")

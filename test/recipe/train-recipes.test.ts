@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { brownDocuments, brownWords } from "../../src/data/brown.ts";
+import type { DataSpec } from "../../src/data/dataset.ts";
 import { isWithin } from "../../src/data/split.ts";
 import { elementCount } from "../../src/ir/graph.ts";
 import { readModel } from "../../src/onnx/read.ts";
@@ -19,7 +20,7 @@ describe("the recipes that train", () => {
 
   it("the character GPT knows the characters of its training documents, and no others", () => {
     const { data, model } = loadTraining(join(folder, "char-gpt.yaml"));
-    const { alphabet, portion } = data.training as { alphabet: string; portion: [number, number] };
+    const { alphabet, portion } = data.training as DataSpec as { alphabet: string; portion: [number, number] };
     expect(data.validation).toMatchObject({ alphabet, portion: [portion[1], 1] });
     const { root, names } = brownDocuments(folder);
     const letters = new Set<string>();

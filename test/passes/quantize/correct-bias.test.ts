@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { dequantize, quantize } from "../../../src/ir/codes.ts";
-import { type Graph, makeGraph, type Tensor } from "../../../src/ir/graph.ts";
+import { type Graph, makeGraph, type Quant, type Tensor } from "../../../src/ir/graph.ts";
+import { makeTensor } from "../../../src/ir/tensor.ts";
 import type { Samples } from "../../../src/pass.ts";
 import { runPasses } from "../../../src/passes.ts";
 import { interpret } from "../../../src/run/interpret.ts";
@@ -22,6 +23,17 @@ const DEEP = `
   y = Conv(f, w4)
   return y
 `;
+
+/** The second weight falls halfway between two codes, and has to do only where the Relu gives 0. */
+const HALF_KEPT = `
+  input x: float32[1,2,1,4]
+  const w: float32[1,2,1,1] = [-1, 0.0118]
+  a = Conv(x, w)
+  y = Relu(a)
+  return y
+`;
+
+const halfKept = (): Tensor => makeTensor("float32", [1, 2, 1, 4], Float32Array.of(1, -1, 1, -1, 1, 0, 1, 0));
 
 const samplesOf = (graph: Graph): Samples => ({ size: 16, feeds: (index) => seededFeeds(graph, index + 1) });
 
@@ -60,6 +72,18 @@ describe("quantize/correct-bias", () => {
     expect(offset(graph, swept)).toBeLessThan(offset(graph, plain) / 4);
     expect([...swept.metadata.keys()]).toEqual([...plain.metadata.keys()]);
     expect(swept.metadata.has("quantize/float-means")).toBe(false);
+  });
+
+  it("has a Relu's results in view, not the numbers that the Relu throws away", async () => {
+    const graph = prepare(HALF_KEPT);
+    const calibration: Samples = { size: 4, feeds: () => new Map([["x", halfKept()]]) };
+    const passes = ["quantize/int8", "lower/integer", "quantize/correct-bias"];
+    const integer = (await runPasses(graph, passes, { calibration })).graph;
+    const type = integer.types.get("x");
+    const codes = quantize(halfKept(), "int8", type?.quant as Quant);
+    const made = interpret(integer, new Map([["x", codes]])).get("y") as Tensor;
+    const found = dequantize({ ...made, quant: integer.types.get("y")?.quant }).data as Float32Array;
+    expect(Math.abs(found[1] - 1)).toBeLessThan(2e-4);
   });
 
   it("moves the biases of layers with 4-bit weights, and leaves these packed", async () => {
