@@ -109,6 +109,8 @@ function add(
       if (square[channel] > 0) gains[channel] = cross[channel] / square[channel];
   }
   for (let at = 0; at < got.length; at++) {
+    // What a mask made infinite is as far away as codes go, and no error.
+    if (!Number.isFinite(wanted[at])) continue;
     const gain = gains[Math.floor(at / inner) % channels];
     sum.signal += wanted[at] ** 2;
     sum.error += (wanted[at] - gain * got[at]) ** 2;

@@ -1,4 +1,5 @@
 import { intAttr } from "../ir/graph.ts";
+import { gruGradient } from "./gradient/gated.ts";
 import type { Op } from "./op.ts";
 import {
   evaluateRecurrent,
@@ -39,6 +40,7 @@ const kind: Recurrent = {
 };
 
 const op: Op = {
+  gradient: gruGradient,
   hostOnly: "it is unrolled for constant weights and at most 128 steps of one length, without clipping",
   infer: (node, inputs) => inferRecurrent(kind, node, inputs),
   evaluate: (node, inputs) => evaluateRecurrent(kind, node, inputs),

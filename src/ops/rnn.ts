@@ -1,3 +1,4 @@
+import { rnnGradient } from "./gradient/gated.ts";
 import type { Op } from "./op.ts";
 import { evaluateRecurrent, gateSums, inferRecurrent, type Recurrent, recurrentMacs } from "./shared/recurrent.ts";
 
@@ -12,6 +13,7 @@ const kind: Recurrent = {
 };
 
 const op: Op = {
+  gradient: rnnGradient,
   hostOnly: "it is unrolled for constant weights and at most 128 steps of one length, without clipping",
   infer: (node, inputs) => inferRecurrent(kind, node, inputs),
   evaluate: (node, inputs) => evaluateRecurrent(kind, node, inputs),

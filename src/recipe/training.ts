@@ -78,9 +78,9 @@ const quantization = quantize
   .extend({
     normalize: z
       .boolean()
-      .default(true)
+      .default(false)
       .describe(
-        "put a BatchNormalization behind each convolution that had one, and fold its last moments in at the end",
+        "train on the batch's moments behind each convolution that had a BatchNormalization, and fold the running ones in at the end; for large batches",
       ),
   });
 

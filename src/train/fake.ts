@@ -12,7 +12,7 @@ import {
   type Quant,
   type Tensor,
 } from "../ir/graph.ts";
-import { encode, integerRange } from "../ir/numbers.ts";
+import { encode, integerRange, pack } from "../ir/numbers.ts";
 import { float32, int64, valuesOf } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
@@ -58,6 +58,8 @@ export interface FakeQuantized {
 const rateOf = (high: number): number => (high > 7 ? 0.1 : 1);
 
 const EPSILON = 1e-5;
+/** What running moments keep a step: some fifty batches count, and by then the rate has fallen. */
+const KEPT = 0.98;
 /** A scale may shrink to this part of what it began as. */
 const LEAST = 1 / 64;
 
@@ -131,22 +133,28 @@ export function withFakeQuantization(
 
   const weights = new Map<string, FakeWeight>();
   const replaced = new Map<string, string>();
-  /** Below −127 there is no weight in 8 bits, so that codes can change their sign. */
+  /**
+   * Codes are int8 whatever their bits, and the weights are clamped before: below −127 there is no weight in 8 bits, and ONNX Runtime
+   * (1.30) may put booleans of the same shape into the memory of int4 codes, which is half as large.
+   */
   const roundWeight = (name: string, stored: string, tensor: Tensor, quant: Quant): string => {
     const before = weights.get(stored);
     if (before) return replaced.get(stored) ?? before.name;
-    const [, high] = integerRange(tensor.dtype);
+    const [least, high] = integerRange(tensor.dtype);
+    const low = tensor.dtype === "int8" ? -high : least;
     const scale = scaleOf(name, quant, elementCount(tensor.shape) / quant.scale.length, high, true);
-    let real = name;
-    if (tensor.dtype === "int8") {
-      const shape = tensor.shape.map((size, axis) => (axis === quant.axis ? size : 1));
-      const sizes = constant(`${name}/scale-shape`, int64([shape.length], shape));
-      const spread = node("Reshape", [scale, sizes], fresh(`${name}/scale-spread`));
-      const lowest = constant(`${name}/lowest-code`, float32([], [-high]));
-      real = node("Max", [name, node("Mul", [spread, lowest], fresh(`${name}/lowest`))], fresh(`${name}/bounded`));
-    }
+    const shape = tensor.shape.map((size, axis) => (axis === quant.axis ? size : 1));
+    const spread = node(
+      "Reshape",
+      [scale, constant(`${name}/scale-shape`, int64([shape.length], shape))],
+      fresh(`${name}/scale-spread`),
+    );
+    const bound = (hint: string, code: number): string =>
+      node("Mul", [spread, constant(`${name}/${hint}-code`, float32([], [code]))], fresh(`${name}/${hint}`));
+    const above = node("Max", [name, bound("lowest", low)], fresh(`${name}/above`));
+    const real = node("Min", [above, bound("highest", high)], fresh(`${name}/bounded`));
     const [codes, output] = [fresh(`${name}/codes`), fresh(`${name}/rounded`)];
-    round(real, scale, zeroOf(name, tensor.dtype, quant), output, codes, quant.axis);
+    round(real, scale, zeroOf(name, "int8", quant), output, codes, quant.axis);
     weights.set(stored, { name, stored, codes, scale });
     replaced.set(stored, output);
     return output;
@@ -194,7 +202,7 @@ export function withFakeQuantization(
       variance: vector("variance", variance),
     };
     const inputs = [convolved, made.scale, made.shift, made.mean, made.variance];
-    node("BatchNormalization", inputs, output, attrs({ epsilon: { f: EPSILON } }));
+    node("BatchNormalization", inputs, output, attrs({ epsilon: { f: EPSILON }, momentum: { f: KEPT } }));
     return { index, ...made };
   };
   const renamed = new Map<string, string>();
@@ -256,7 +264,9 @@ export function withLearnt(quantized: Graph, fake: FakeQuantized, trained: Reado
   for (const { stored, codes, scale } of fake.weights) {
     const tensor = constants.get(stored) ?? bug(`no weight ${stored}`);
     const quant = { ...(tensor.quant ?? bug(`${stored} is not quantized`)), scale: numbers(scale).slice() };
-    constants.set(stored, { ...tensor, data: (values.get(codes) ?? bug(`no codes ${codes}`)).data, quant });
+    const learntCodes = valuesOf(values.get(codes) ?? bug(`no codes ${codes}`)) as Int8Array;
+    const data = tensor.dtype === "int4" ? pack("int4", 4, learntCodes) : learntCodes;
+    constants.set(stored, { ...tensor, data, quant });
   }
   const names = namesOf(quantized);
   const nodes = [...quantized.nodes];

@@ -9,6 +9,7 @@ import type { AcceptanceCheck, AcceptanceOptions } from "./check.ts";
 import { checker } from "./checker.ts";
 import { controls } from "./controls.ts";
 import { determinism } from "./determinism.ts";
+import { distillation } from "./distillation.ts";
 import { escalation } from "./escalation.ts";
 import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
@@ -31,6 +32,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   checker,
   controls,
   determinism,
+  distillation,
   escalation,
   gradients,
   kills,

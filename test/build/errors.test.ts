@@ -48,3 +48,13 @@ it("a teacher that does not run costs a warning, not the build", async () => {
   ).toBeUndefined();
   expect(heard).toEqual([expect.stringContaining("the error of each layer could not be told")]);
 });
+
+it("what a mask makes infinite is no error", async () => {
+  const graph = inferTypes(parse("input x: float32[2]\nconst m: float32[2] = [0, -inf]\ny = Add(x, m)\nreturn y"));
+  const codes = inferTypes(
+    parse("input x: int8[2]{scale=0.5}\ny: int8[2]{scale=0.5} = npu.Reshape(x) shape=[2]\nreturn y"),
+  );
+  const input = { name: "x", dtype: "int8" as const, shape: [2], bytes: Uint8Array.of(1, 2) };
+  const golden = encodeGolden([[{ inputs: [input], outputs: [] }]]);
+  expect(await layerErrorsOf(graph, codes, golden, () => undefined)).toEqual({ values: [["y", 150]], left: 0 });
+});

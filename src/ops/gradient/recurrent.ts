@@ -2,6 +2,7 @@
  * Back through time. The forward node stays ONNX Runtime's own; its hidden states are an output, so the gates of all steps
  * follow from one product, and only two things are left to walk step by step: the cell states (elementwise), and going back.
  */
+import { bug } from "../../error.ts";
 import { floatAttr, intAttr, stringAttr } from "../../ir/graph.ts";
 import { int64 } from "../../ir/tensor.ts";
 import type { Gradient, GradientContext, Value } from "../gradient.ts";
@@ -13,12 +14,11 @@ import { product } from "./matmul.ts";
 const MOST_STEPS = 4096;
 
 /** What is not told by shapes: the plain cell, and all sequences of full length. */
-function checkPlain(g: GradientContext): void {
+function checkPlain(g: GradientContext, usual: readonly string[]): void {
   const activations = g.node.attrs.get("activations");
   const given = activations !== undefined && "strings" in activations ? activations.strings : [];
-  const usual = given.every((name, index) => name === ["Sigmoid", "Tanh", "Tanh"][index % 3]);
   const plain =
-    usual &&
+    given.every((name, index) => name === usual[index % usual.length]) &&
     intAttr(g.node, "input_forget", 0) === 0 &&
     intAttr(g.node, "layout", 0) === 0 &&
     floatAttr(g.node, "clip", 0) === 0 &&
@@ -27,14 +27,14 @@ function checkPlain(g: GradientContext): void {
   if (!plain) {
     reject(
       g.node,
-      "the gradient is known for the plain LSTM: sigmoid and tanh, layout 0, no clipping, peepholes, coupled gates or lengths",
+      `the gradient is known for the plain ${g.node.op}: ${[...new Set(usual)].join(" and ")}, layout 0, no clipping, peepholes, coupled gates or lengths`,
     );
   }
   if (g.input(0).shape[0] > MOST_STEPS) reject(g.node, `${g.input(0).shape[0]} steps are more than ${MOST_STEPS}`);
 }
 
 /** The slices of the first axis, each without it. */
-function steps(g: GradientContext, value: Value): Value[] {
+export function steps(g: GradientContext, value: Value): Value[] {
   const [count, ...rest] = value.shape;
   if (count === 1) return [g.reshape(value, rest)];
   const attrs = { axis: { i: 0 } };
@@ -42,7 +42,7 @@ function steps(g: GradientContext, value: Value): Value[] {
   return g.emitAll("Split", [value, sizes], count, attrs).map((each) => g.reshape(each, rest));
 }
 
-function stack(g: GradientContext, values: readonly Value[]): Value {
+export function stack(g: GradientContext, values: readonly Value[]): Value {
   const wide = values.map((each) => g.reshape(each, [1, ...each.shape]));
   return wide.length === 1 ? wide[0] : g.emit("Concat", wide, { attrs: { axis: { i: 0 } } });
 }
@@ -53,7 +53,7 @@ function reversed(g: GradientContext, value: Value): Value {
 }
 
 /** One entry of an axis, the axis dropped. */
-function pick(g: GradientContext, value: Value, axis: number, index: number): Value {
+export function pick(g: GradientContext, value: Value, axis: number, index: number): Value {
   const shape = value.shape.toSpliced(axis, 1);
   if (value.shape[axis] === 1) return g.reshape(value, shape);
   const cut = g.emit("Slice", [value, int64([1], [index]), int64([1], [index + 1]), int64([1], [axis])]);
@@ -61,45 +61,75 @@ function pick(g: GradientContext, value: Value, axis: number, index: number): Va
 }
 
 /** The parts of the last axis. */
-function parts(g: GradientContext, value: Value, count: number): Value[] {
+export function parts(g: GradientContext, value: Value, count: number): Value[] {
   const attrs = { axis: { i: value.shape.length - 1 }, num_outputs: { i: count } };
   return g.emitAll("Split", [value], count, attrs);
 }
 
+export function zeroState(g: GradientContext, like: Value, shape: readonly number[]): Value {
+  return g.expand(
+    g.zeros(
+      like.dtype,
+      shape.map(() => 1),
+    ),
+    shape,
+  );
+}
+
+/** What one direction of any cell reads, in the order in which it goes; weights without the axis of directions. */
+export interface Cell {
+  /** [steps, batch, inputs] */
+  readonly x: Value;
+  readonly weights: Value;
+  readonly recurrence: Value;
+  /** Those of x, then those of the hidden state. */
+  readonly biases: readonly [Value, Value] | undefined;
+  /** The hidden states before each step, [steps, batch, size]. */
+  readonly before: Value;
+  /** What arrives at the hidden state after each step, and at the last one besides. */
+  readonly byStep: readonly Value[] | undefined;
+  readonly byLast: Value | undefined;
+}
+
+function cellOf(g: GradientContext, direction: number, along: (value: Value) => Value): Cell {
+  const x = along(g.input(0));
+  const [weights, recurrence] = [pick(g, g.input(1), 0, direction), pick(g, g.input(2), 0, direction)];
+  const initial = g.optional(5);
+  const first = initial ? pick(g, initial, 0, direction) : zeroState(g, x, [x.shape[1], recurrence.shape[1]]);
+  const y = along(pick(g, g.output(0), 1, direction));
+  const biases = g.optional(3) && parts(g, pick(g, g.input(3), 0, direction), 2);
+  const [arrived, last] = [g.arriving(0), g.arriving(1)];
+  return {
+    ...{ x, weights, recurrence, biases: biases && [biases[0], biases[1]] },
+    before: stack(g, [first, ...steps(g, y).slice(0, -1)]),
+    byStep: arrived && steps(g, along(pick(g, arrived, 1, direction))),
+    byLast: last && pick(g, last, 0, direction),
+  };
+}
+
 /** Gradients of one direction: by x, W, R, B, the first hidden and the first cell state. */
-interface Direction {
+export interface Direction {
   readonly x: Value;
   readonly weights: Value;
   readonly recurrence: Value;
   readonly bias: Value;
   readonly hidden: Value;
-  readonly memory: Value;
+  readonly memory?: Value;
 }
 
-function backInDirection(g: GradientContext, direction: number, backwards: boolean): Direction {
-  const along = (value: Value): Value => (backwards ? reversed(g, value) : value);
-  const given = g.input(0);
-  const [length, batch, width] = given.shape;
-  const x = along(given);
-  const [weights, recurrence] = [pick(g, g.input(1), 0, direction), pick(g, g.input(2), 0, direction)];
+function lstmBack(g: GradientContext, cell: Cell, direction: number): Direction {
+  const { x, weights, recurrence, biases, before, byStep, byLast } = cell;
+  const [length, batch, width] = x.shape;
   const size = recurrence.shape[1];
-  const first = (index: number): Value => {
-    const initial = g.optional(index);
-    return initial ? pick(g, initial, 0, direction) : g.expand(g.zeros(x.dtype, [1, 1]), [batch, size]);
-  };
-  const [hidden0, memory0] = [first(5), first(6)];
-  const y = along(pick(g, g.output(0), 1, direction));
-  const before = stack(g, [hidden0, ...steps(g, y).slice(0, -1)]);
+  const initial = g.optional(6);
+  const memory0 = initial ? pick(g, initial, 0, direction) : zeroState(g, x, [batch, size]);
 
   // All gates of all steps: X·Wᵀ + H·Rᵀ + b.
   const rows = length * batch;
   const flatX = g.reshape(x, [rows, width]);
   const flatBefore = g.reshape(before, [rows, size]);
   let sums = g.add(product(g, flatX, weights, { transB: true }), product(g, flatBefore, recurrence, { transB: true }));
-  if (g.optional(3)) {
-    const [inner, outer] = parts(g, pick(g, g.input(3), 0, direction), 2);
-    sums = g.add(sums, g.add(inner, outer));
-  }
+  if (biases) sums = g.add(sums, g.add(...biases));
   const [i, o, f, c] = parts(g, g.reshape(sums, [length, batch, 4 * size]), 4);
   const [enter, out, keep] = [i, o, f].map((each) => g.emit("Sigmoid", [each]));
   const candidate = g.emit("Tanh", [c]);
@@ -126,14 +156,10 @@ function backInDirection(g: GradientContext, direction: number, backwards: boole
     ),
   );
   const reach = steps(g, g.mul(out, g.sub(1, square(g, shown))));
-  const arrived = g.arriving(0);
-  const byStep = arrived && steps(g, along(pick(g, arrived, 1, direction)));
-  const last = (index: number): Value | undefined => {
-    const value = g.arriving(index);
-    return value && pick(g, value, 0, direction);
-  };
-  let [dHidden, dMemory] = [last(1), last(2)];
-  const zeros = g.expand(g.zeros(x.dtype, [1, 1]), [batch, size]);
+  const lastMemory = g.arriving(2);
+  let dHidden = byLast;
+  let dMemory = lastMemory && pick(g, lastMemory, 0, direction);
+  const zeros = zeroState(g, x, [batch, size]);
   const dSums = new Array<Value>(length);
   for (let at = length - 1; at >= 0; at--) {
     const here = byStep?.[at];
@@ -147,7 +173,7 @@ function backInDirection(g: GradientContext, direction: number, backwards: boole
   const all = g.reshape(stack(g, dSums), [rows, 4 * size]);
   const bias = g.sum(all, [0], false);
   return {
-    x: along(g.reshape(g.emit("MatMul", [all, weights]), [length, batch, width])),
+    x: g.reshape(g.emit("MatMul", [all, weights]), [length, batch, width]),
     weights: product(g, all, flatX, { transA: true }),
     recurrence: product(g, all, flatBefore, { transA: true }),
     bias: g.emit("Concat", [bias, bias], { attrs: { axis: { i: 0 } } }),
@@ -156,23 +182,31 @@ function backInDirection(g: GradientContext, direction: number, backwards: boole
   };
 }
 
-/** Only what is wanted survives: nodes that nothing reads are dropped from the step. */
-export const lstmGradient: Gradient = (g) => {
-  checkPlain(g);
-  const direction = stringAttr(g.node, "direction", "forward");
-  if (g.input(0).shape[0] === 0) reject(g.node, "there are no steps to go back through");
-  const found =
-    direction === "bidirectional"
-      ? [backInDirection(g, 0, false), backInDirection(g, 1, true)]
-      : [backInDirection(g, 0, direction === "reverse")];
-  const each = (of: (one: Direction) => Value): Value => stack(g, found.map(of));
-  return [
-    g.wants(0) ? found.map(({ x }) => x).reduce((sum, x) => g.add(sum, x)) : undefined,
-    g.wants(1) ? each(({ weights }) => weights) : undefined,
-    g.wants(2) ? each(({ recurrence }) => recurrence) : undefined,
-    g.wants(3) ? each(({ bias }) => bias) : undefined,
-    undefined,
-    g.wants(5) ? each(({ hidden }) => hidden) : undefined,
-    g.wants(6) ? each(({ memory }) => memory) : undefined,
-  ];
-};
+/** The gradient of a cell in one direction or both. Only what is wanted survives: nodes that nothing reads are dropped from the step. */
+export function recurrentGradient(
+  usual: readonly string[],
+  back: (g: GradientContext, cell: Cell, direction: number) => Direction,
+): Gradient {
+  return (g) => {
+    checkPlain(g, usual);
+    const way = stringAttr(g.node, "direction", "forward");
+    if (g.input(0).shape[0] === 0) reject(g.node, "there are no steps to go back through");
+    const found = (way === "bidirectional" ? [false, true] : [way === "reverse"]).map((backwards, index): Direction => {
+      const along = (value: Value): Value => (backwards ? reversed(g, value) : value);
+      const one = back(g, cellOf(g, index, along), index);
+      return { ...one, x: along(one.x) };
+    });
+    const each = (of: (one: Direction) => Value): Value => stack(g, found.map(of));
+    return [
+      g.wants(0) ? found.map(({ x }) => x).reduce((sum, x) => g.add(sum, x)) : undefined,
+      g.wants(1) ? each(({ weights }) => weights) : undefined,
+      g.wants(2) ? each(({ recurrence }) => recurrence) : undefined,
+      g.wants(3) ? each(({ bias }) => bias) : undefined,
+      undefined,
+      g.wants(5) ? each(({ hidden }) => hidden) : undefined,
+      g.wants(6) ? each(({ memory }) => memory ?? bug("a cell without a memory")) : undefined,
+    ];
+  };
+}
+
+export const lstmGradient = recurrentGradient(["Sigmoid", "Tanh", "Tanh"], lstmBack);

@@ -7,6 +7,13 @@ const lstm = (directions: number, extra: object = {}) => ({
   ...extra,
 });
 
+const cell = (gates: number, directions: number, extra: object = {}) => ({
+  x: [3, 2, 2],
+  w: [directions, 3 * gates, 2],
+  r: [directions, 3 * gates, 3],
+  ...extra,
+});
+
 export const RECURRENT: readonly GradientCase[] = [
   { name: "LSTM", text: "y, h, c = LSTM(x, w, r, b) hidden_size=3", by: lstm(1, { b: [1, 24] }) },
   {
@@ -25,6 +32,28 @@ export const RECURRENT: readonly GradientCase[] = [
     by: lstm(2, { b: [2, 24] }),
   },
   { name: "LSTM of one step", text: "y = LSTM(x, w, r) hidden_size=3", by: { ...lstm(1), x: [1, 2, 2] } },
+  { name: "GRU", text: "y, h = GRU(x, w, r, b) hidden_size=3", by: cell(3, 1, { b: [1, 18] }) },
+  {
+    name: "GRU, reset behind the product",
+    text: 'y, h = GRU(x, w, r, b, "", f) hidden_size=3 linear_before_reset=1',
+    by: cell(3, 1, { b: [1, 18], f: [1, 2, 3] }),
+  },
+  {
+    name: "GRU backwards, last state",
+    text: '"", h = GRU(x, w, r) hidden_size=3 direction="reverse" linear_before_reset=1',
+    by: cell(3, 1),
+  },
+  {
+    name: "GRU in both directions",
+    text: 'y, h = GRU(x, w, r, b, "", f) hidden_size=3 direction="bidirectional"',
+    by: cell(3, 2, { b: [2, 18], f: [2, 2, 3] }),
+  },
+  { name: "RNN", text: 'y, h = RNN(x, w, r, b, "", f) hidden_size=3', by: cell(1, 1, { b: [1, 6], f: [1, 2, 3] }) },
+  {
+    name: "RNN in both directions",
+    text: 'y = RNN(x, w, r) hidden_size=3 direction="bidirectional"',
+    by: cell(1, 2),
+  },
 ];
 
 const scales = (...values: number[]) => [`s: float32[${values.length}] = [${values}]`];

@@ -1,0 +1,93 @@
+/**
+ * Distillation: the shipped student's recipe over several seeds, beside the same student taught by labels alone, and its weights in 4
+ * bits by the shipped recipe. Wants Debian's dataset-fashion-mnist. `--seeds` (5) trainings of each kind; `--samples` is the number of
+ * training images (60,000), for a shorter look: the bars are for all of them.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { studentQuantile } from "../../src/evidence/statistics/distributions.ts";
+import { loadTraining, type Training } from "../../src/recipe/training.ts";
+import { runTraining } from "../../src/training/run.ts";
+import { type AcceptanceCheck, attempt } from "./check.ts";
+
+const recipes = resolve(import.meta.dirname, "../../recipes/train");
+const LABELS = "/usr/share/datasets/fashion-mnist/train-labels-idx1-ubyte.gz";
+const SEEDS = 5;
+/** Of the residual teacher in the fixtures, on the 10,000 test images. */
+const TEACHER = 0.9425;
+const KEPT_BAR = 0.985;
+const MACS_BAR = 6;
+const ROUNDED_BAR = 0.001;
+
+interface Trained {
+  readonly model: string;
+  readonly accuracy: number;
+  readonly macs: { readonly teacher: number; readonly student: number };
+}
+
+async function train(recipe: Training, out: string): Promise<Trained> {
+  const { model, metric } = await runTraining(recipe, { out, resume: false });
+  const report = recipe.student ? readFileSync(join(out, `${recipe.name}.student.json`), "utf8") : "{}";
+  const { macs } = JSON.parse(report) as Pick<Trained, "macs">;
+  return { model, accuracy: metric?.value ?? 0, macs };
+}
+
+function withData(recipe: Training, more: object): Training {
+  return { ...recipe, data: { ...recipe.data, training: { ...recipe.data.training, ...more } } };
+}
+
+/** Mean and 95 % limits of paired differences. */
+function limitsOf(differences: readonly number[]): { mean: number; low: number; high: number } {
+  const count = differences.length;
+  const mean = differences.reduce((sum, each) => sum + each, 0) / count;
+  const square = differences.reduce((sum, each) => sum + (each - mean) ** 2, 0) / Math.max(1, count - 1);
+  const reach = count < 2 ? Number.POSITIVE_INFINITY : studentQuantile(0.975, count - 1) * Math.sqrt(square / count);
+  return { mean, low: mean - reach, high: mean + reach };
+}
+
+const points = (share: number): string => (100 * share).toFixed(2);
+
+export const distillation: AcceptanceCheck = async function* ({ samples, seeds = SEEDS }) {
+  const folder = mkdtempSync(join(tmpdir(), "distillation-"));
+  const limit = samples === undefined ? {} : { limit: samples };
+  try {
+    const taught = withData(loadTraining(join(recipes, "fashion-mnist-student.yaml")), limit);
+    const alone: Training = {
+      ...withData(taught, { ...limit, labels: LABELS }),
+      losses: [{ kind: "labels", scores: "logits", weight: 1 }],
+    };
+    const pairs: { readonly taught: Trained; readonly alone: Trained }[] = [];
+    for (let seed = 0; seed < seeds; seed++) {
+      const both = {
+        taught: await train({ ...taught, seed }, join(folder, `taught-${seed}`)),
+        alone: await train({ ...alone, seed }, join(folder, `alone-${seed}`)),
+      };
+      pairs.push(both);
+      const { accuracy, macs } = both.taught;
+      const [share, ratio] = [accuracy / TEACHER, macs.teacher / macs.student];
+      yield {
+        name: `student, seed ${seed}`,
+        good: share >= KEPT_BAR && ratio >= MACS_BAR,
+        says: `${points(accuracy)} %, ${points(share)} % of the teacher's, with ${ratio.toFixed(2)} times fewer MACs; by labels alone ${points(both.alone.accuracy)} %`,
+      };
+    }
+    const margin = limitsOf(pairs.map((pair) => pair.taught.accuracy - pair.alone.accuracy));
+    console.log(JSON.stringify({ seeds, margin }));
+    yield {
+      name: "taught rather than by labels alone",
+      good: margin.low > 0,
+      says: `${points(margin.mean)} points more (95 %: ${points(margin.low)} to ${points(margin.high)}), ${seeds} seeds`,
+    };
+    yield await attempt("4-bit weights", async () => {
+      const [first] = pairs;
+      const rounded = withData(loadTraining(join(recipes, "fashion-mnist-w4a8.yaml")), limit);
+      const { model } = first.taught;
+      const { accuracy } = await train({ ...rounded, model, teacher: model }, join(folder, "rounded"));
+      const drop = first.taught.accuracy - accuracy;
+      return { good: drop <= ROUNDED_BAR, says: `${points(accuracy)} %, ${points(drop)} points less than in float` };
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
