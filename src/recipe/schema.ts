@@ -164,7 +164,9 @@ export const recipeSchema = z.strictObject({
   quantize: quantize.prefault({}),
   goal: goal
     .optional()
-    .describe("what every layer's format is chosen for, in the place of quantize.weights, activations and formats"),
+    .describe(
+      "what every layer's format is chosen for, in the place of quantize.weights, activations, formats and int16Share",
+    ),
   confidence: z
     .enum(["auto", "margin", "mean-margin", "none"])
     .default("auto")

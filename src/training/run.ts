@@ -57,6 +57,8 @@ export interface TrainingResult {
   readonly model: string;
   readonly metrics: string;
   readonly checkpoints: string;
+  /** What the model came from, by digests: the model that it began as, its teacher, recipe and data. */
+  readonly lineage: string;
   readonly steps: number;
   readonly parameters: number;
   readonly metric?: { readonly name: string; readonly value: number };
@@ -95,6 +97,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     model: join(run.out, `${recipe.name}.onnx`),
     metrics: join(run.out, `${recipe.name}.jsonl`),
     checkpoints: join(run.out, `${recipe.name}.checkpoints`),
+    lineage: join(run.out, `${recipe.name}.json`),
   };
   const network = await networkOf(recipe, recipe.model, data);
   const { graph, parameters, statistics, loss, learnt, teacher, labels } = await prepare(recipe, network, data);
@@ -107,6 +110,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   const judge = validation && (await openJudge(recipe, network, validation));
   let metric: TrainingResult["metric"];
   let begun = 0;
+  let task = "";
   try {
     const rate = { ...recipe.rate, steps, warmUp: Math.round(recipe.rate.warmUp * perEpoch) };
     const options = {
@@ -124,8 +128,9 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
       begun = from;
       metric = keepLines(files.metrics, from);
     };
+    task = await taskOf(recipe, data);
     const keeping = {
-      ...{ folder: files.checkpoints, task: await taskOf(recipe, data), every: recipe.checkpoint },
+      ...{ folder: files.checkpoints, task, every: recipe.checkpoint },
       ...{ resume: run.resume, begins, ...(run.warn && { warn: run.warn }) },
     };
     for await (const report of trainKept(options, keeping)) {
@@ -147,6 +152,13 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   writeModel(await network.finish(new Map(own)), files.model);
   const count = parameters.reduce((sum, name) => sum + (weights.get(name)?.shape ?? []).reduce((a, b) => a * b, 1), 0);
   const schema = "optimus-compile/training@1" as const;
+  const lineage = {
+    ...{ schema: "optimus-compile/trained@1", model: digestOfFile(files.model, "model"), task, steps },
+    begunWith: digestOfFile(recipe.model, "model"),
+    ...(recipe.teacher !== undefined && { teacher: digestOfFile(recipe.teacher, "teacher") }),
+    ...(metric && { metric }),
+  };
+  writeFileAtomic(files.lineage, [`${JSON.stringify(lineage, undefined, 2)}\n`]);
   return { schema, ...files, steps, parameters: count, ...(metric && { metric }) };
 }
 

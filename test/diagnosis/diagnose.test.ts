@@ -20,11 +20,11 @@ async function build(...more: string[]) {
   return JSON.parse(stdout) as { accuracy: { agreement: number } };
 }
 
-describe("explain ARTIFACT", { timeout: 60_000 }, () => {
+describe("explain ARTIFACT", { timeout: 240_000 }, () => {
   let before: number;
   beforeAll(async () => {
     before = (await build()).accuracy.agreement;
-  }, 60_000);
+  }, 240_000);
 
   test("names the planted culprit first, and writes a patch with which the build is nearer to its teacher", async () => {
     expect(before).toBeLessThan(0.9);

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { digestOfFile } from "../../src/artifact/file.ts";
 import { importOnnx } from "../../src/onnx/import.ts";
 import { readModel } from "../../src/onnx/read.ts";
 import { parseTraining } from "../../src/recipe/training.ts";
@@ -36,6 +37,12 @@ describe("a training whose student comes from its teacher", () => {
     const { model, parameters } = await runTraining(recipe("{ macs: 0.4 }"), { out, resume: false });
     const report = JSON.parse(readFileSync(join(out, "small.student.json"), "utf8")) as Record<string, unknown>;
     expect(report).toMatchObject({ schema: "optimus-compile/student@1", macs: { teacher: 668_352 } });
+    const lineage = JSON.parse(readFileSync(join(out, "small.json"), "utf8")) as Record<string, unknown>;
+    expect(lineage).toMatchObject({
+      begunWith: digestOfFile(join(out, "small.student.onnx"), "model"),
+      teacher: report.teacher,
+      model: digestOfFile(model, "model"),
+    });
     const shapeOf = (path: string, batch: number) =>
       importOnnx(path, { inputs: new Map([["image", { shape: [batch, 1, 28, 28] }]]) }).types.get("logits")?.shape;
     for (const path of [model, join(out, "small.student.onnx")]) expect(shapeOf(path, 3)).toEqual([3, 10]);
