@@ -176,9 +176,15 @@ function arrayWords(command: Command, rows: number): number[] {
   });
 }
 
+/** Where a command that computes nothing takes bytes from, and where it puts them. */
+function copyOf(command: Command): { readonly from: Operand; readonly to: Operand } {
+  if (command.kind === "dma-read" || command.kind === "dma-write") return command;
+  if (command.kind === "move" && command.x.dtype === command.y.dtype) return { from: command.x, to: command.y };
+  throw new Error(`${command.kind} is no copy`);
+}
+
 function copyWords(command: Command): number[] {
-  if (command.kind !== "dma-read" && command.kind !== "dma-write") throw new Error(`${command.kind} is no copy`);
-  const { from, to } = command;
+  const { from, to } = copyOf(command);
   const size = BYTES[from.dtype];
   const place = ({ space, address, strides }: Operand) => [
     space === "sram" ? 1 : 0,
