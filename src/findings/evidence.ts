@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { SealedArtifact } from "../artifact/container.ts";
 import { CompileError } from "../error.ts";
 
-const Limits = z.object({ lower: z.number(), upper: z.number() });
+/** Limits on one side only, which few faults give, have null on the other in JSON: nothing to draw. */
+const Limits = z.object({ lower: z.number(), upper: z.number() }).optional().catch(undefined);
 const Metric = z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]);
 
 const SliceSchema = z.object({
@@ -14,7 +15,7 @@ const SliceSchema = z.object({
   teacher: z.number(),
   compiled: z.number(),
   drop: z.number(),
-  limits: Limits.optional(),
+  limits: Limits,
 });
 
 const Pair = z.object({ teacher: z.number(), compiled: z.number() });
@@ -52,8 +53,8 @@ const EvidenceSchema = z.object({
     n: z.number(),
     groups: z.number(),
     agreement: z.number(),
-    interval: z.object({ low: z.number(), high: z.number() }).optional(),
-    metricLimits: Limits.optional(),
+    interval: z.object({ low: z.number(), high: z.number() }).optional().catch(undefined),
+    metricLimits: Limits,
     chance: z.object({ value: z.number(), teacher: z.number(), excluded: z.boolean() }).optional(),
     flips: z
       .object({

@@ -33,7 +33,9 @@ export interface Evidence {
 }
 
 const number = z.number();
-const limits = z.looseObject({ estimate: number.optional(), lower: number, upper: number }).optional().catch(undefined);
+/** JSON has null where nothing bounds a drop from below: so few faults were seen. */
+const lower = number.nullable().transform((value) => value ?? Number.NEGATIVE_INFINITY);
+const limits = z.looseObject({ estimate: number.optional(), lower, upper: number }).optional().catch(undefined);
 const summary = { metric: z.string(), teacher: number, compiled: number, drop: number, n: number, groups: number };
 const accuracy = z.looseObject({
   ...summary,

@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readArtifact } from "../../src/artifact/file.ts";
 import { readPrivateKey, readPublicKeys, writeKeyPair } from "../../src/artifact/keys.ts";
+import { evidenceOf } from "../../src/findings/evidence.ts";
 import { parseBudgets } from "../../src/gate/budgets.ts";
 import { signWaiver, type Waiver } from "../../src/gate/waiver.ts";
 import { type GateOptions, gate } from "../../src/gate.ts";
@@ -40,6 +42,15 @@ describe("absolute limits", () => {
     const few = await writeSample("few", { count: 20 });
     const document = await judged(few, "budgets: [{ artifact: few, gates: { maxDrop: 0.001 } }]");
     expect([document.verdict, verdicts(document)]).toEqual(["incomplete", { maxDrop: "incomplete" }]);
+  });
+
+  test("drops that nothing bounds from below are judged by their upper limits", async () => {
+    const oneSided = await writeSample("one-sided", { oneSided: true });
+    const text = 'budgets: [{ artifact: "*", gates: { maxDrop: 0.02, maxSliceDrop: 0.05 } }]';
+    expect(await judged(oneSided, text)).toMatchObject({ verdict: (await judged(good, text)).verdict });
+    const slices = (path: string) => evidenceOf(readArtifact(path))?.accuracy.slices.map(({ limits }) => limits?.upper);
+    expect(slices(good)).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(slices(oneSided)).toEqual([undefined, undefined]);
   });
 
   test("missing evidence never passes", async () => {
