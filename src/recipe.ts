@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, extname, resolve } from "node:path";
 import { parseDocument } from "yaml";
@@ -7,6 +6,7 @@ import type { z } from "zod";
 import { resolveReference } from "./data/reference.ts";
 import { CompileError } from "./error.ts";
 import { type Config, findConfig, layered, says } from "./recipe/config.ts";
+import { readRecipeText } from "./recipe/file.ts";
 import { type Located, parseYaml } from "./recipe/locate.ts";
 import { splitSetting } from "./recipe/patch.ts";
 import { type RecipeFile, recipeSchema } from "./recipe/schema.ts";
@@ -41,16 +41,7 @@ export interface RecipeOptions {
 
 /** @throws CompileError where the file is missing, is not YAML, or says what no recipe can say. */
 export function loadRecipe(path: string, options: RecipeOptions = {}): Recipe {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new CompileError("usage/missing-recipe", "the recipe cannot be read", {
-      where: path,
-      remedy: "give the path of a recipe, for example recipes/quickstart.yaml",
-      cause,
-    });
-  }
+  const text = readRecipeText(path, "recipes/quickstart.yaml");
   const config = findConfig(dirname(resolve(path)));
   return parseRecipe(text, path, { ...options, ...(config && { config }) });
 }

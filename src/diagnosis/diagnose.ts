@@ -29,13 +29,7 @@ export interface DiagnoseOptions extends StagesOptions {
 }
 
 /** How good an artifact is, or what a remedy makes of it, on all selection samples. */
-export interface Standing {
-  readonly metric: string;
-  readonly teacher: number;
-  readonly compiled: number;
-  readonly drop: number;
-  readonly agreement: number;
-  readonly samples: number;
+export interface Standing extends Judgement {
   readonly ms: number;
   readonly weightBytes: number;
 }

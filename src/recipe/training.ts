@@ -1,10 +1,10 @@
 /** A training's recipe: which network learns what from which data. Every default is filled here, once. */
-import { readFileSync } from "node:fs";
 import { basename, dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { resolveReference } from "../data/reference.ts";
 import { CompileError } from "../error.ts";
 import { didYouMean } from "../suggest.ts";
+import { readRecipeText } from "./file.ts";
 import { type Located, parseYaml } from "./locate.ts";
 import { data, metric, quantize } from "./schema.ts";
 
@@ -185,17 +185,7 @@ export function trainingJsonSchema(): object {
 
 /** @throws CompileError usage/missing-recipe, usage/recipe-syntax, usage/recipe and usage/unknown-key. */
 export function loadTraining(path: string): Training {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new CompileError("usage/missing-recipe", "the recipe cannot be read", {
-      where: path,
-      remedy: "give the path of a training's recipe, for example recipes/train/fashion-mnist.yaml",
-      cause,
-    });
-  }
-  return parseTraining(text, path);
+  return parseTraining(readRecipeText(path, "recipes/train/fashion-mnist.yaml"), path);
 }
 
 /** As `loadTraining`, of a text; `path` says where it would stand. */
