@@ -19,6 +19,7 @@ const options = z
     damping: z.number().positive().max(1).default(0.01),
     actOrder: z.boolean().default(true),
     passes: z.number().int().positive().max(100).default(4),
+    steps: z.number().int().positive().max(100_000).default(500),
     biasCorrection: z.boolean().default(true),
   })
   .strict();

@@ -88,7 +88,7 @@ export const quantize = z.strictObject({
     .describe("neighbouring 4-bit weights that share an integer factor"),
   weightScales: z.enum(["max", "mse"]).default("mse").describe("whether 4-bit weights clip nothing or err least"),
   rounding: z
-    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
+    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent", "adaround"])
     .default("auto")
     .describe("how weights are rounded; auto: 4-bit weights by gptq, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
