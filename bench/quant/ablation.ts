@@ -1,5 +1,5 @@
 /**
- * `ablation RECIPE [--weights int4] [--block 32] [--samples N] [--stages N] [--limit N] [--methods "a;b"] [--set k=v]`: what each
+ * `ablation RECIPE [--weights int4] [--block 32] [--samples N] [--stages N] [--limit N] [--steps N] [--methods "a;b"] [--set k=v]`: what each
  * step of rounding is worth. Weights only are rounded, everything else stays float, under ONNX Runtime. With `--whole` it is the
  * integer graph that the whole preset makes, each step the recipe's `quantize.rounding`. All on the recipe's selection split, one
  * JSON line a step: the metric, the share of answers equal to the float model's, and the outputs' signal-to-noise ratio in dB.
@@ -35,6 +35,7 @@ const STEPS: Readonly<Record<string, Partial<NetworkOptions>>> = {
   "gptq, natural order": { method: "gptq", actOrder: false },
   descent: { method: "descent" },
   "gptq+descent": { method: "gptq+descent" },
+  adaround: { method: "adaround" },
   "gptq+descent, bias": { method: "gptq+descent", biasCorrection: true },
   "nearest, bias": { method: "nearest", biasCorrection: true },
 };
@@ -155,6 +156,7 @@ const bench: QuantBench = async (words) => {
       limit: { type: "string", default: "1024" },
       damping: { type: "string", default: "0.01" },
       passes: { type: "string", default: "4" },
+      steps: { type: "string", default: "500" },
       methods: { type: "string" },
       whole: { type: "boolean", default: false },
       set: { type: "string", multiple: true, default: [] },
@@ -189,6 +191,7 @@ const bench: QuantBench = async (words) => {
       damping: Number(values.damping),
       actOrder: true,
       passes: Number(values.passes),
+      steps: Number(values.steps),
       formatOf: () => values.weights as WeightFormat,
       samples: Number(values.samples),
       vectors: Number(values.vectors),

@@ -17,6 +17,7 @@ const OPTIONS: NetworkOptions = {
   damping: 0.01,
   actOrder: true,
   passes: 3,
+  steps: 200,
   formatOf: () => "int4",
   samples: 48,
   vectors: 64,
