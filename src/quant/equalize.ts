@@ -16,6 +16,13 @@ export function channelRequests(links: readonly Link[]): ChannelRequest[] {
   );
 }
 
+/** What the names of values end with whose channels are not the teacher's any more, but scaled. */
+const EQUALIZED = "/equalized";
+
+/** The name before equalization. */
+export const unscaledName = (name: string): string =>
+  name.endsWith(EQUALIZED) ? name.slice(0, -EQUALIZED.length) : name;
+
 /** (E|x|⁸)^⅛: close to the largest magnitude, but not at the mercy of one number. Math.pow differs between machines. */
 const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
 
@@ -38,6 +45,7 @@ export function equalize(
   const types = new Map(graph.types);
   const added = new Map<string, Node>();
   const weights = new Map<Node, string>();
+  const renamed = new Map<string, string>();
   let at = 0;
   for (const link of links) {
     const moments = measured.slice(at, at + 2 * link.values.length);
@@ -62,7 +70,8 @@ export function equalize(
           Float64Array.from(factors, (factor) => 1 / factor),
         ),
       );
-      const equalized = fresh(`${value}/equalized`);
+      const equalized = fresh(`${value}${EQUALIZED}`);
+      renamed.set(value, equalized);
       const type = graph.types.get(value);
       if (type) types.set(equalized, type);
       added.set(value, {
@@ -74,6 +83,13 @@ export function equalize(
         origin: graph.nodes.find((node) => node.outputs.includes(value))?.origin ?? [],
       });
     }
+    for (const { to } of link.passes) {
+      const name = fresh(`${to}${EQUALIZED}`);
+      const type = types.get(to);
+      if (type) types.set(name, type);
+      types.delete(to);
+      renamed.set(to, name);
+    }
     for (const { node } of link.readers) {
       const name = fresh(`${node.inputs[1]}/equalized`);
       constants.set(name, scaleInputs(constants.get(node.inputs[1]) as Tensor, factors, node));
@@ -83,8 +99,9 @@ export function equalize(
   if (added.size === 0) return graph;
   const nodes = graph.nodes.flatMap((node) => {
     const own = weights.get(node);
-    const inputs = node.inputs.map((name, index) => (index === 1 && own) || (added.get(name)?.outputs[0] ?? name));
-    return [{ ...node, inputs }, ...node.outputs.flatMap((name) => added.get(name) ?? [])];
+    const inputs = node.inputs.map((name, index) => (index === 1 && own) || (renamed.get(name) ?? name));
+    const outputs = node.outputs.map((name) => (added.has(name) ? name : (renamed.get(name) ?? name)));
+    return [{ ...node, inputs, outputs }, ...node.outputs.flatMap((name) => added.get(name) ?? [])];
   });
   const used = new Set([...nodes.flatMap((node) => node.inputs), ...graph.outputs]);
   for (const name of constants.keys()) if (!used.has(name)) constants.delete(name);

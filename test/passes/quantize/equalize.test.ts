@@ -89,6 +89,8 @@ describe("quantize/equalize", () => {
     const before = prepare(RESIDUAL);
     const after = await run(before, ["quantize/equalize"]);
     expect(after.nodes.filter((node) => node.op === "Mul")).toHaveLength(2);
+    // A value whose channels are scaled says so.
+    expect(after.nodes.find((node) => node.op === "Add")?.outputs).toEqual(["s/equalized"]);
     for (const seed of [5, 6]) {
       const feeds = seededFeeds(before, seed);
       const [want, got] = [before, after].map(
@@ -101,6 +103,14 @@ describe("quantize/equalize", () => {
     const even = await run(before, ["quantize/equalize", "quantize/int8", "lower/integer"]);
     expect(even.nodes.map((node) => node.op)).toEqual(plain.nodes.map((node) => node.op));
     expect(fidelity(before, even)).toBeGreaterThan(4 * fidelity(before, plain));
+  });
+
+  it("finds values by the teacher's names behind it", async () => {
+    const calibration = samplesOf(prepare(RESIDUAL));
+    const passes = ["quantize/equalize", { pass: "quantize/int8", int16: ["s"] }];
+    const { graph } = await runPasses(prepare(RESIDUAL), passes, { calibration });
+    expect(graph.types.get("s/equalized")?.dtype).toBe("int16");
+    expect(graph.types.get("r/equalized")?.dtype).toBe("int8");
   });
 
   it("leaves channels alone whose factors would only move the error", async () => {
