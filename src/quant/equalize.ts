@@ -24,7 +24,7 @@ export const unscaledName = (name: string): string =>
   name.endsWith(EQUALIZED) ? name.slice(0, -EQUALIZED.length) : name;
 
 /** (E|x|⁸)^⅛: close to the largest magnitude, but not at the mercy of one number. Math.pow differs between machines. */
-const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
+export const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
 
 /** Channels whose ranges differ by more than this are not brought closer: rounding error would take over elsewhere. */
 const SPREAD = 256;

@@ -135,7 +135,8 @@ function scales(group: Group | undefined): boolean {
   return !riding.gains && (riding.kind !== "clamp" || keepsUnderGain(riding));
 }
 
-function keepsUnderGain({ low, high }: { readonly low: number; readonly high: number }): boolean {
+/** A clamp whose bounds stay what they are under a positive factor. */
+export function keepsUnderGain({ low, high }: { readonly low: number; readonly high: number }): boolean {
   return (low === 0 || low === Number.NEGATIVE_INFINITY) && high === Number.POSITIVE_INFINITY;
 }
 
