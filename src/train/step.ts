@@ -60,11 +60,10 @@ export interface StepPlan {
 
 /** Differentiates the graph. */
 export async function planStep(graph: Graph, options: StepOptions): Promise<StepPlan> {
-  const { loss, parameters, statistics = [], keep = [] } = options;
+  const { loss, parameters, statistics = [], keep = [], recompute = false } = options;
   const block = await convolutionBlock();
   const step = differentiate(graph, {
-    loss,
-    parameters,
+    ...{ loss, parameters, recompute },
     carry: statistics.map(({ name }) => name),
     keep: [...keep, ...statistics.map(({ next }) => next)],
     ...(block === undefined ? {} : { block }),
