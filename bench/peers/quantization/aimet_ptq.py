@@ -1,17 +1,15 @@
 """AIMET-ONNX's quantization: batch norms folded, a scale a channel; --accurate: Sequential MSE before calibration."""
-import time
-
 import aimet_onnx
 import onnx
 from aimet_onnx.batch_norm_fold import fold_all_batch_norms_to_weight
 from aimet_onnx.common.quantsim_config.config_utils import get_path_for_target_config
 
-from common import parse, report, samples
+from common import parse, report, samples, stopwatch
 
 
 def main():
     given = parse(__doc__)
-    start = time.perf_counter()
+    start = stopwatch()
     model = onnx.load(given.model)
     fold_all_batch_norms_to_weight(model)
     sim = aimet_onnx.QuantizationSimModel(

@@ -1,13 +1,12 @@
 """onnxruntime.quantization, static, as its documentation recommends: pre-processing, QDQ, S8S8, a scale a channel."""
 import os
 import tempfile
-import time
 
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from common import parse, report, samples
+from common import parse, report, samples, stopwatch
 
 
 class Reader(CalibrationDataReader):
@@ -20,7 +19,7 @@ class Reader(CalibrationDataReader):
 
 def main():
     given = parse(__doc__)
-    start = time.perf_counter()
+    start = stopwatch()
     method = CalibrationMethod.Entropy if given.accurate else CalibrationMethod.MinMax
     with tempfile.TemporaryDirectory() as folder:
         prepared = os.path.join(folder, "prepared.onnx")
