@@ -107,6 +107,14 @@ export const quantize = z.strictObject({
     .describe(
       "values whose 8 bits cost the outputs most are kept in 16, as long as that adds no larger share of the work, by an estimate",
     ),
+  int8Share: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      "of layers with 4-bit weights, those keep 8 bits whose 4 cost the outputs most, as long as they have no larger share of the weights",
+    ),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
   smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),

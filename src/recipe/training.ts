@@ -146,6 +146,12 @@ export const trainingSchema = z.strictObject({
     .describe(
       "equal parts of a batch, whose gradients are added in order: less memory, and `--jobs` can share them out",
     ),
+  recompute: z
+    .boolean()
+    .default(false)
+    .describe(
+      "make values of the forward pass again where gradients need them, instead of keeping all: about half the memory",
+    ),
   clip: z.number().gt(0).optional().describe("the largest norm of all gradients together"),
   average: share.optional().describe("what an average of the weights keeps a step; the average is then the result"),
   augment: z
