@@ -51,10 +51,10 @@ async function* steps(dataset: Dataset, graph: Graph, size: number): AsyncGenera
   await session.release();
 }
 
-/** One after the other along a new first axis, in the place of the samples' own first axis of 1. */
+/** One after the other along a new first axis. */
 function stacked(column: readonly DataArray[]): DataArray {
   const [{ dtype, shape, data }] = column;
   const all = new (data.constructor as new (length: number) => TypedArray)(data.length * column.length);
   for (const [index, each] of column.entries()) all.set(each.data as never, index * data.length);
-  return { dtype, shape: [column.length, ...shape.slice(1)], data: all as DataArray["data"] };
+  return { dtype, shape: [column.length, ...shape], data: all as DataArray["data"] };
 }

@@ -12,7 +12,7 @@ FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 
 
 def parse(description, **more):
-    """MODEL.onnx CALIBRATION.npz OUT.onnx: one array of samples for each input, the batch axis of 1 left out."""
+    """MODEL.onnx CALIBRATION.npz OUT.onnx: one array for each input, whose first axis counts the samples."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("model")
     parser.add_argument("calibration")
@@ -27,7 +27,7 @@ def samples(path):
     """Feeds of one sample each, in order."""
     arrays = {name: array for name, array in np.load(path).items()}
     count = len(next(iter(arrays.values())))
-    return [{name: array[index : index + 1] for name, array in arrays.items()} for index in range(count)]
+    return [{name: array[index] for name, array in arrays.items()} for index in range(count)]
 
 
 def int4_share(path):

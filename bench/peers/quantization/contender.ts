@@ -35,8 +35,16 @@ export function quantize({ command, isOurs }: Row): Says {
   const processMs = Math.round(performance.now() - start);
   const told = command.map((word) => word.split("/").at(-1)).join(" ");
   if (status === 0) return { command: told, ...JSON.parse(stdout.trim().split("\n").at(-1) as string), processMs };
-  const reason = stderr.trim().split("\n").at(-1) || `ended with ${status}`;
-  return { command: told, failed: reason.slice(0, 300) };
+  return { command: told, failed: reasonOf(stderr) ?? `ended with ${status ?? "a signal"}` };
+}
+
+/** The last line of a traceback; where that is an error's name alone, the place, too. */
+function reasonOf(stderr: string): string | undefined {
+  const lines = stderr.trim().split("\n");
+  const last = lines.at(-1) ?? "";
+  const place = lines.findLast((line) => /^ +File "/.test(line));
+  const where = place?.replace(/^.*site-packages\/(.*)", line (\d+), in (.*)$/, " ($1:$2, $3)");
+  return last === "" ? undefined : `${last}${last.includes(":") ? "" : (where ?? "")}`.slice(0, 300);
 }
 
 export async function open({ isOurs, out }: Row, graph: Graph): Promise<Answering> {

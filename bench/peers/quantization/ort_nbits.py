@@ -3,25 +3,13 @@ import os
 import tempfile
 
 import onnxruntime
-from onnxruntime.quantization import CalibrationDataReader
 from onnxruntime.quantization import matmul_nbits_quantizer as nbits
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from common import parse, report, samples, stopwatch
+from ort_common import Reader, prepared
 
 BLOCK = 128
 FLOAT32 = 1
-
-
-class Reader(CalibrationDataReader):
-    def __init__(self, feeds):
-        self.feeds = iter(feeds)
-
-    def get_next(self):
-        return next(self.feeds, None)
-
-    def __deepcopy__(self, memo):
-        return self
 
 
 def main():
@@ -38,14 +26,14 @@ def main():
         ),
     }[given.algorithm]()
     with tempfile.TemporaryDirectory() as folder:
-        prepared = os.path.join(folder, "prepared.onnx")
-        quant_pre_process(given.model, prepared)
+        ready = os.path.join(folder, "prepared.onnx")
+        before = prepared(given.model, ready)
         quantizer = nbits.MatMulNBitsQuantizer(
-            prepared, block_size=BLOCK, is_symmetric=False, accuracy_level=FLOAT32, algo_config=config
+            ready, block_size=BLOCK, is_symmetric=False, accuracy_level=FLOAT32, algo_config=config
         )
         quantizer.process()
         quantizer.model.save_model_to_file(given.out)
-    settings = f"quant_pre_process; MatMulNBitsQuantizer(block_size={BLOCK}, accuracy_level={FLOAT32}, {told})"
+    settings = f"{before}; MatMulNBitsQuantizer(block_size={BLOCK}, accuracy_level={FLOAT32}, {told})"
     report("onnxruntime", {"onnxruntime": onnxruntime.__version__}, start, settings, given.out)
 
 

@@ -62,7 +62,7 @@ export function rowsOf(place: Place): Row[] {
   if (format === "W8A8") {
     ours("ours-quick", QUICK, QUICK_SAMPLES);
     peer("ort", python, "ort_static.py");
-    peer("ort-entropy", python, "ort_static.py", "--accurate");
+    peer("ort-percentile", python, "ort_static.py", "--accurate");
     peer("nncf", python, "nncf_ptq.py");
     peer("nncf-accurate", python, "nncf_ptq.py", "--accurate");
     peer("aimet", aimet, "aimet_ptq.py");
