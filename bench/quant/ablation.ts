@@ -17,7 +17,9 @@ import type { Graph, Tensor } from "../../src/ir/graph.ts";
 import { encodeModel } from "../../src/onnx/write.ts";
 import type { Feeds, PassSpec } from "../../src/pass.ts";
 import { runPasses } from "../../src/passes.ts";
+import { eightBitChoices } from "../../src/quant/eight-bits.ts";
 import type { WeightFormat } from "../../src/quant/format.ts";
+import { linearLayers } from "../../src/quant/rounding/layers.ts";
 import { type NetworkOptions, roundNetwork } from "../../src/quant/rounding/network.ts";
 import { METHODS } from "../../src/quant/rounding/round.ts";
 import { loadRecipe, type Recipe } from "../../src/recipe.ts";
@@ -26,7 +28,7 @@ import { loadTarget } from "../../src/target/load.ts";
 import type { Figures, QuantBench } from "../quant.ts";
 
 /** Each step with what it adds to the one before. */
-const STEPS: Readonly<Record<string, Partial<NetworkOptions>>> = {
+const STEPS: Readonly<Record<string, Partial<NetworkOptions> & { readonly searched?: boolean }>> = {
   nearest: { method: "nearest" },
   mse: { method: "mse" },
   "h-mse": { method: "h-mse" },
@@ -38,7 +40,23 @@ const STEPS: Readonly<Record<string, Partial<NetworkOptions>>> = {
   adaround: { method: "adaround" },
   "gptq+descent, bias": { method: "gptq+descent", biasCorrection: true },
   "nearest, bias": { method: "nearest", biasCorrection: true },
+  // No more bits than the others have: what wider blocks save goes to layers that keep 8.
+  "gptq, bias, search": { method: "gptq", biasCorrection: true, searched: true },
+  "gptq, bias": { method: "gptq", biasCorrection: true },
 };
+
+/** Blocks of the step that chooses layers. */
+const WIDE_BLOCK = 128;
+
+/** Bits of all layers' weights in 4 bits, factors of blocks included, by weight. */
+function bitsOf(graph: Graph, block: number): number {
+  let [bits, count] = [0, 0];
+  for (const { rows, depth } of linearLayers(graph)) {
+    count += rows * depth;
+    bits += rows * (4 * depth + (depth > block ? 8 * Math.ceil(depth / block) : 0));
+  }
+  return bits / count;
+}
 
 /** What stands before the first quantizing pass that decides on codes. */
 function floatPasses(passes: readonly PassSpec[]): PassSpec[] {
@@ -185,6 +203,7 @@ const bench: QuantBench = async (words) => {
       const made = await runPasses(teacher.graph, passesOf({ ...recipe, quantize }, target), environment);
       return integerModel(made.graph);
     }
+    const { searched = false, ...given } = STEPS[step] ?? {};
     const options: NetworkOptions = {
       method: "nearest",
       block,
@@ -200,9 +219,16 @@ const bench: QuantBench = async (words) => {
       biasCorrection: false,
       emit: "reals",
       jobs: 1,
-      ...STEPS[step],
+      ...given,
     };
-    return floatModel(await roundNetwork(graph, data.calibration, options));
+    if (!searched) return floatModel(await roundNetwork(graph, data.calibration, options));
+    const wide = { ...options, block: WIDE_BLOCK };
+    const share = (bitsOf(graph, block) - bitsOf(graph, WIDE_BLOCK)) / 4;
+    const few = Math.min(options.samples, 64);
+    const kept = await eightBitChoices(graph, data.calibration, { ...wide, samples: few, trials: 32, share });
+    const eight = new Set(kept.map(({ weights }) => weights));
+    const formatOf: NetworkOptions["formatOf"] = ({ inputs }) => (eight.has(inputs[1]) ? "int8" : "int4");
+    return floatModel(await roundNetwork(graph, data.calibration, { ...wide, formatOf }));
   };
   const rows: Figures[] = [];
   const steps = values.methods?.split(";") ?? (values.whole ? METHODS : Object.keys(STEPS));

@@ -10,6 +10,9 @@ import { METHODS } from "../../src/quant/rounding/round.ts";
 /** Of layers rounded one by one, to see what each costs; and of each such trial. */
 const [TRIAL_SAMPLES, TRIALS] = [64, 32];
 
+/** Of a stream: how it begins says little about it, and a step is little work. */
+const STEPS_A_SAMPLE = 16;
+
 const options = z
   .object({
     method: z.enum(["auto", ...METHODS]).default("auto"),
@@ -39,6 +42,7 @@ const pass: Pass<z.infer<typeof options>> = {
   lossy: true,
   async run(graph, context) {
     const { method, weights, block, formats, int8Share, ...rest } = context.options;
+    const steps = context.calibration?.sequence ? STEPS_A_SAMPLE : 1;
     if (method === "nearest" && int8Share === 0) return graph;
     if (!context.calibration || context.calibration.size === 0) {
       throw new CompileError("usage/no-calibration", "rounding by measured inputs needs calibration data", {
@@ -48,6 +52,7 @@ const pass: Pass<z.infer<typeof options>> = {
     const named = layerFormats(graph, formats);
     const common: Omit<NetworkOptions, "formatOf"> = {
       ...rest,
+      samples: rest.samples * steps,
       method: method === "auto" ? "gptq" : method,
       block: block === "all" ? Number.POSITIVE_INFINITY : block,
       emit: "codes",
@@ -58,8 +63,8 @@ const pass: Pass<z.infer<typeof options>> = {
     const kept = await eightBitChoices(graph, context.calibration, {
       ...common,
       formatOf: (node) => (named.has(node) ? undefined : weights),
-      samples: Math.min(rest.samples, TRIAL_SAMPLES),
-      trials: TRIALS,
+      samples: Math.min(rest.samples, TRIAL_SAMPLES) * steps,
+      trials: TRIALS * steps,
       share: int8Share,
     });
     if (kept.length > 0) context.notes("eightBits", kept);
