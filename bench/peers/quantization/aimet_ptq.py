@@ -26,7 +26,7 @@ def main():
     onnx.save(sim.to_onnx_qdq(), given.out)
     told = "; apply_seq_mse" if given.accurate else ""
     settings = f"fold_all_batch_norms_to_weight; QuantizationSimModel(int8, int8, default_config_per_channel){told}"
-    report("aimet-onnx", {"aimet-onnx": aimet_onnx.__version__}, start, settings)
+    report("aimet-onnx", {"aimet-onnx": aimet_onnx.__version__}, start, settings, given.out)
 
 
 main()

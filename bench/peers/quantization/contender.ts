@@ -34,7 +34,8 @@ export function quantize({ command, isOurs }: Row): Says {
   const { status, stdout, stderr } = spawnSync(program, args, options);
   const processMs = Math.round(performance.now() - start);
   const told = command.map((word) => word.split("/").at(-1)).join(" ");
-  if (status === 0) return { command: told, ...JSON.parse(stdout.trim().split("\n").at(-1) as string), processMs };
+  // Some tell their progress on the same line.
+  if (status === 0) return { command: told, ...JSON.parse(stdout.slice(stdout.lastIndexOf('{"peer"'))), processMs };
   return { command: told, failed: reasonOf(stderr) ?? `ended with ${status ?? "a signal"}` };
 }
 

@@ -13,7 +13,7 @@ def main():
     quantized = nncf.quantize(onnx.load(given.model), nncf.Dataset(feeds), subset_size=len(feeds), **options)
     onnx.save(quantized, given.out)
     told = ", preset=MIXED, fast_bias_correction=False" if given.accurate else ""
-    report("nncf", {"nncf": nncf.__version__}, start, f"nncf.quantize(subset_size={len(feeds)}{told})")
+    report("nncf", {"nncf": nncf.__version__}, start, f"nncf.quantize(subset_size={len(feeds)}{told})", given.out)
 
 
 main()

@@ -30,7 +30,7 @@ def main():
             calibrate_method=method,
         )
     settings = f"{before}; quantize_static(QDQ, QInt8, QInt8, per_channel=True, {method.name})"
-    report("onnxruntime", {"onnxruntime": onnxruntime.__version__}, start, settings)
+    report("onnxruntime", {"onnxruntime": onnxruntime.__version__}, start, settings, given.out)
 
 
 main()
