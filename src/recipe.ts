@@ -61,7 +61,7 @@ export function parseRecipe(text: string, path: string, options: RecipeOptions =
 }
 
 /** What a goal leaves to be chosen. */
-const CHOSEN_BY_GOAL = ["weights", "activations", "formats", "int16Share"];
+const CHOSEN_BY_GOAL = ["weights", "activations", "formats", "int16Share", "int8Share"];
 
 function requireOpenFormats(value: unknown, located: Located): void {
   const given = CHOSEN_BY_GOAL.find((key) => says(value, ["quantize", key]));

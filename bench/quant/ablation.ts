@@ -1,5 +1,5 @@
 /**
- * `ablation RECIPE [--weights int4] [--block 32] [--samples N] [--stages N] [--limit N] [--methods "a;b"] [--set k=v]`: what each
+ * `ablation RECIPE [--weights int4] [--block 32] [--samples N] [--stages N] [--limit N] [--steps N] [--methods "a;b"] [--set k=v]`: what each
  * step of rounding is worth. Weights only are rounded, everything else stays float, under ONNX Runtime. With `--whole` it is the
  * integer graph that the whole preset makes, each step the recipe's `quantize.rounding`. All on the recipe's selection split, one
  * JSON line a step: the metric, the share of answers equal to the float model's, and the outputs' signal-to-noise ratio in dB.
@@ -17,7 +17,9 @@ import type { Graph, Tensor } from "../../src/ir/graph.ts";
 import { encodeModel } from "../../src/onnx/write.ts";
 import type { Feeds, PassSpec } from "../../src/pass.ts";
 import { runPasses } from "../../src/passes.ts";
+import { eightBitChoices } from "../../src/quant/eight-bits.ts";
 import type { WeightFormat } from "../../src/quant/format.ts";
+import { linearLayers } from "../../src/quant/rounding/layers.ts";
 import { type NetworkOptions, roundNetwork } from "../../src/quant/rounding/network.ts";
 import { METHODS } from "../../src/quant/rounding/round.ts";
 import { loadRecipe, type Recipe } from "../../src/recipe.ts";
@@ -26,7 +28,7 @@ import { loadTarget } from "../../src/target/load.ts";
 import type { Figures, QuantBench } from "../quant.ts";
 
 /** Each step with what it adds to the one before. */
-const STEPS: Readonly<Record<string, Partial<NetworkOptions>>> = {
+const STEPS: Readonly<Record<string, Partial<NetworkOptions> & { readonly searched?: boolean }>> = {
   nearest: { method: "nearest" },
   mse: { method: "mse" },
   "h-mse": { method: "h-mse" },
@@ -35,9 +37,26 @@ const STEPS: Readonly<Record<string, Partial<NetworkOptions>>> = {
   "gptq, natural order": { method: "gptq", actOrder: false },
   descent: { method: "descent" },
   "gptq+descent": { method: "gptq+descent" },
+  adaround: { method: "adaround" },
   "gptq+descent, bias": { method: "gptq+descent", biasCorrection: true },
   "nearest, bias": { method: "nearest", biasCorrection: true },
+  // No more bits than the others have: what wider blocks save goes to layers that keep 8.
+  "gptq, bias, search": { method: "gptq", biasCorrection: true, searched: true },
+  "gptq, bias": { method: "gptq", biasCorrection: true },
 };
+
+/** Blocks of the step that chooses layers. */
+const WIDE_BLOCK = 128;
+
+/** Bits of all layers' weights in 4 bits, factors of blocks included, by weight. */
+function bitsOf(graph: Graph, block: number): number {
+  let [bits, count] = [0, 0];
+  for (const { rows, depth } of linearLayers(graph)) {
+    count += rows * depth;
+    bits += rows * (4 * depth + (depth > block ? 8 * Math.ceil(depth / block) : 0));
+  }
+  return bits / count;
+}
 
 /** What stands before the first quantizing pass that decides on codes. */
 function floatPasses(passes: readonly PassSpec[]): PassSpec[] {
@@ -155,6 +174,7 @@ const bench: QuantBench = async (words) => {
       limit: { type: "string", default: "1024" },
       damping: { type: "string", default: "0.01" },
       passes: { type: "string", default: "4" },
+      steps: { type: "string", default: "500" },
       methods: { type: "string" },
       whole: { type: "boolean", default: false },
       set: { type: "string", multiple: true, default: [] },
@@ -183,12 +203,14 @@ const bench: QuantBench = async (words) => {
       const made = await runPasses(teacher.graph, passesOf({ ...recipe, quantize }, target), environment);
       return integerModel(made.graph);
     }
+    const { searched = false, ...given } = STEPS[step] ?? {};
     const options: NetworkOptions = {
       method: "nearest",
       block,
       damping: Number(values.damping),
       actOrder: true,
       passes: Number(values.passes),
+      steps: Number(values.steps),
       formatOf: () => values.weights as WeightFormat,
       samples: Number(values.samples),
       vectors: Number(values.vectors),
@@ -197,9 +219,16 @@ const bench: QuantBench = async (words) => {
       biasCorrection: false,
       emit: "reals",
       jobs: 1,
-      ...STEPS[step],
+      ...given,
     };
-    return floatModel(await roundNetwork(graph, data.calibration, options));
+    if (!searched) return floatModel(await roundNetwork(graph, data.calibration, options));
+    const wide = { ...options, block: WIDE_BLOCK };
+    const share = (bitsOf(graph, block) - bitsOf(graph, WIDE_BLOCK)) / 4;
+    const few = Math.min(options.samples, 64);
+    const kept = await eightBitChoices(graph, data.calibration, { ...wide, samples: few, trials: 32, share });
+    const eight = new Set(kept.map(({ weights }) => weights));
+    const formatOf: NetworkOptions["formatOf"] = ({ inputs }) => (eight.has(inputs[1]) ? "int8" : "int4");
+    return floatModel(await roundNetwork(graph, data.calibration, { ...wide, formatOf }));
   };
   const rows: Figures[] = [];
   const steps = values.methods?.split(";") ?? (values.whole ? METHODS : Object.keys(STEPS));

@@ -55,6 +55,7 @@ const bench: QuantBench = async (options) => {
       damping: 0.01,
       actOrder: true,
       passes,
+      steps: 1,
     },
     algebra,
   );

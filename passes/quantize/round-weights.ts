@@ -1,10 +1,17 @@
 import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
 import type { Pass } from "../../src/pass.ts";
+import { eightBitChoices } from "../../src/quant/eight-bits.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS } from "../../src/quant/format.ts";
 import { layerFormats } from "../../src/quant/formats.ts";
-import { roundNetwork } from "../../src/quant/rounding/network.ts";
+import { type NetworkOptions, roundNetwork } from "../../src/quant/rounding/network.ts";
 import { METHODS } from "../../src/quant/rounding/round.ts";
+
+/** Of layers rounded one by one, to see what each costs; and of each such trial. */
+const [TRIAL_SAMPLES, TRIALS] = [64, 32];
+
+/** Of a stream: how it begins says little about it, and a step is little work. */
+const STEPS_A_SAMPLE = 16;
 
 const options = z
   .object({
@@ -19,6 +26,8 @@ const options = z
     damping: z.number().positive().max(1).default(0.01),
     actOrder: z.boolean().default(true),
     passes: z.number().int().positive().max(100).default(4),
+    int8Share: z.number().min(0).max(1).default(0),
+    steps: z.number().int().positive().max(100_000).default(500),
     biasCorrection: z.boolean().default(true),
   })
   .strict();
@@ -32,25 +41,41 @@ const pass: Pass<z.infer<typeof options>> = {
   options,
   lossy: true,
   async run(graph, context) {
-    const { method, weights, block, formats, ...rest } = context.options;
-    if (method === "nearest") return graph;
+    const { method, weights, block, formats, int8Share, ...rest } = context.options;
+    const steps = context.calibration?.sequence ? STEPS_A_SAMPLE : 1;
+    if (method === "nearest" && int8Share === 0) return graph;
     if (!context.calibration || context.calibration.size === 0) {
       throw new CompileError("usage/no-calibration", "rounding by measured inputs needs calibration data", {
         remedy: "add data.calibration to the recipe, or round to nearest",
       });
     }
-    const layers = layerFormats(graph, formats);
-    return roundNetwork(graph, context.calibration, {
+    const named = layerFormats(graph, formats);
+    const common: Omit<NetworkOptions, "formatOf"> = {
       ...rest,
+      samples: rest.samples * steps,
       method: method === "auto" ? "gptq" : method,
       block: block === "all" ? Number.POSITIVE_INFINITY : block,
-      formatOf(node) {
-        const format = layers.get(node)?.weights ?? weights;
-        return method === "auto" && format === "int8" ? undefined : format;
-      },
       emit: "codes",
       jobs: context.jobs ?? 1,
       ...(context.signal && { signal: context.signal }),
+    };
+    // What the recipe names has the format that it says.
+    const kept = await eightBitChoices(graph, context.calibration, {
+      ...common,
+      formatOf: (node) => (named.has(node) ? undefined : weights),
+      samples: Math.min(rest.samples, TRIAL_SAMPLES) * steps,
+      trials: TRIALS * steps,
+      share: int8Share,
+    });
+    if (kept.length > 0) context.notes("eightBits", kept);
+    const eight = new Set(kept.map(({ weights }) => weights));
+    return roundNetwork(graph, context.calibration, {
+      ...common,
+      formatOf(node) {
+        if (eight.has(node.inputs[1])) return "int8";
+        const format = named.get(node)?.weights ?? weights;
+        return method === "nearest" || (method === "auto" && format === "int8") ? undefined : format;
+      },
     });
   },
 };

@@ -19,7 +19,7 @@ const CHECKED_SAMPLES = 2;
  */
 export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
   const list = typeof recipe.passes === "string" ? presetPasses(recipe.passes) : recipe.passes;
-  const { equalize, smooth, rounding, ...quantize } = recipe.quantize;
+  const { equalize, smooth, rounding, int8Share, ...quantize } = recipe.quantize;
   const { samples, weights, activations, block, formats, biasCorrection } = quantize;
   const defaults = new Map<string, object>([
     ["quantize/equalize", { enabled: equalize, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
@@ -30,7 +30,10 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
     ["quantize/even-caches", { cache: quantize.cache, samples: Math.min(samples, CACHE_SAMPLES) }],
     [
       "quantize/round-weights",
-      { method: rounding, weights, block, formats, biasCorrection, samples: Math.min(samples, ROUNDING_SAMPLES) },
+      {
+        ...{ method: rounding, weights, block, formats, biasCorrection, int8Share },
+        samples: Math.min(samples, ROUNDING_SAMPLES),
+      },
     ],
     ["lower/codes", { weights, block, weightScales: quantize.weightScales }],
     ["quantize/int8", quantize],

@@ -1,8 +1,9 @@
 /** What a change to the recipe would do for a few culprits, before the whole model is built with it. */
 import type { Graph } from "../ir/graph.ts";
 import { FORMATS } from "../quant/format.ts";
+import { withRounded } from "../quant/rounding/isolated.ts";
 import { annotated, type Prepared, rounded } from "../search/graphs.ts";
-import { withRounded, withStored } from "../search/isolated.ts";
+import { withStored } from "../search/isolated.ts";
 import { searchSpace } from "../search/layers.ts";
 import { type SensitivityOptions, trialsOf } from "../search/sensitivity.ts";
 import type { TrialBench } from "../search/trial.ts";

@@ -10,7 +10,15 @@ export interface Patch {
   readonly quantize: Partial<
     Pick<
       Quantize,
-      "formats" | "int16" | "int16Share" | "calibrator" | "equalize" | "smooth" | "rounding" | "biasCorrection"
+      | "formats"
+      | "int16"
+      | "int16Share"
+      | "int8Share"
+      | "calibrator"
+      | "equalize"
+      | "smooth"
+      | "rounding"
+      | "biasCorrection"
     >
   >;
 }
@@ -59,11 +67,14 @@ export function remediesFor({ quantize }: Recipe, culprits: readonly Culprit[]):
       patch: { quantize: { formats: Object.fromEntries(keys.map((key) => [key, wider])) } },
     }));
   });
-  const { int16Share, calibrator, equalize, smooth, rounding, biasCorrection, weights, formats } = quantize;
+  const { int16Share, int8Share, calibrator, equalize, smooth, rounding, biasCorrection, weights, formats } = quantize;
   const four = weights === "int4" || Object.values(formats).some((format) => format.startsWith("W4"));
   const fitted = rounding !== "nearest" && rounding !== "auto";
   const whole: (Remedy | undefined)[] = [
     int16Share > 0 ? undefined : global("16 bits for the few values that need them", { int16Share: 0.1 }),
+    weights === "int8" || int8Share > 0
+      ? undefined
+      : global("8-bit weights for the few layers that need them", { int8Share: 0.1 }),
     ...(["min-max", "percentile", "mse", "auto"] as const).map((name) =>
       name === calibrator ? undefined : global(`ranges by ${name}`, { calibrator: name }),
     ),

@@ -4,7 +4,7 @@ import type { Entries } from "./entry.ts";
 export const goal: Entries = {
   "goal-and-formats": [
     "A recipe has a goal, and formats besides.",
-    "`quantize.weights`, `activations`, `formats` or `int16Share`, in the recipe or the configuration above it.",
+    "`quantize.weights`, `activations`, `formats`, `int16Share` or `int8Share`, in the recipe or the configuration above it.",
     "Leave out one of them: a goal chooses the formats.",
   ],
   "goal-selection": [

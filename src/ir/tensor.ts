@@ -88,7 +88,11 @@ export function bytesOf(tensor: Tensor): Uint8Array {
 
 /** The tensor's elements as JavaScript numbers in an array (int64 beyond 2^53 loses precision; use valuesOf there). */
 export function numbersOf(tensor: Tensor): number[] {
-  return Array.from(valuesOf(tensor) as ArrayLike<number | bigint>, Number);
+  const values = valuesOf(tensor);
+  const numbers = new Array<number>(values.length);
+  // Array.from takes five times as long.
+  for (let index = 0; index < numbers.length; index++) numbers[index] = Number(values[index]);
+  return numbers;
 }
 
 export function makeTensor(dtype: DType, shape: readonly number[], data: TypedArray, quant?: Quant): Tensor {

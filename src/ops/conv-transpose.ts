@@ -21,7 +21,7 @@ interface Geometry {
  * auto_pad SAME with `in · stride`, fixes the size instead, and the padding is what has to go: the smaller half first for
  * SAME_UPPER, last otherwise.
  */
-function geometryOf(node: Node, input: readonly Dim[], weights: readonly Dim[]): Geometry {
+export function geometryOf(node: Node, input: readonly Dim[], weights: readonly Dim[]): Geometry {
   const sizes = input.slice(2);
   const kernel = kernelOf(node, weights);
   const attributes = windowAttrs(node, sizes.length);

@@ -19,11 +19,12 @@ import {
 } from "./observe.ts";
 import type { Wanted } from "./probe.ts";
 import { mergePeaks } from "./warnings.ts";
+import { jobsFor } from "./work.ts";
 
 export interface CalibrateOptions {
   /** At most this many samples, spread evenly over the split. */
   readonly samples: number;
-  /** Worker threads; 1 works here. */
+  /** Worker threads at most; 1 works here, as does whatever is sooner done than workers start. */
   readonly jobs: number;
   readonly signal?: AbortSignal;
 }
@@ -50,12 +51,17 @@ export async function calibrate(
   const values = [...wanted.values, ...wanted.extremes];
   // A graph of integers alone has nothing to calibrate.
   if (values.length === 0 && channels.length === 0) return { histograms: new Map(), peaks: new Map(), channels: [] };
-  const init = observerOf(graph, wanted, Math.min(options.samples, samples.size));
+  const count = Math.min(options.samples, samples.size);
+  const init = observerOf(graph, wanted, count);
+  const jobs = jobsFor(graph, count, options.jobs);
   const merged = values.map(emptyHistogram);
   const highest = values.map(() => NO_PEAK);
   const totals = channels.map(() => NO_SUMS);
   let any = false;
-  for await (const { histograms, peaks, sums } of observations(init, tasksOf(samples, options.samples), options)) {
+  for await (const { histograms, peaks, sums } of observations(init, tasksOf(samples, options.samples), {
+    ...options,
+    jobs,
+  })) {
     histograms.forEach((histogram, index) => {
       merge(merged[index], histogram);
     });

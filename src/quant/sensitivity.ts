@@ -28,19 +28,30 @@ export interface SensitivityOptions {
  * over the outputs. Small errors of different values add up, so these numbers tell whose share is how large. Samples are run one
  * after the other, sequences from their start.
  */
-export async function outputErrors(
+export function outputErrors(
   graph: Graph,
   choices: readonly (readonly Stored[])[],
+  samples: Samples,
+  options: SensitivityOptions,
+): Promise<Float64Array> {
+  const variants = choices.map((choice) => () => withCodes(graph, choice));
+  return errorsOf(graph, variants, samples, options);
+}
+
+/** As `outputErrors`, of graphs that have the outputs of `graph` under the same names; each is made when its turn has come. */
+export async function errorsOf(
+  graph: Graph,
+  variants: readonly (() => Graph)[],
   samples: Samples,
   options: SensitivityOptions,
 ): Promise<Float64Array> {
   const outputs = judgedValues(graph);
   const exact = await outputsOf(graph, outputs, samples, options);
   const energies = outputs.map((_, at) => exact.reduce((sum, values) => sum + energyOf(values[at]), 0));
-  const errors = new Float64Array(choices.length);
-  for (const [index, choice] of choices.entries()) {
+  const errors = new Float64Array(variants.length);
+  for (const [index, variant] of variants.entries()) {
     options.signal?.throwIfAborted();
-    const found = await outputsOf(withCodes(graph, choice), outputs, samples, options);
+    const found = await outputsOf(variant(), outputs, samples, options);
     for (const [at, energy] of energies.entries()) {
       if (energy === 0) continue;
       errors[index] += found.reduce((sum, values, sample) => sum + energyOf(values[at], exact[sample][at]), 0) / energy;

@@ -36,7 +36,10 @@ const NORMS = new Set(["LayerNormalization", "SimplifiedLayerNormalization", "RM
 /** Links of the graph, in execution order. */
 export function smoothLinks(graph: Graph): SmoothLink[] {
   const layers = new Map<Node, Layer>();
-  for (const layer of linearLayers(graph)) if (layer.nodes.length === 1) layers.set(layer.nodes[0], layer);
+  for (const layer of linearLayers(graph)) {
+    const [node] = layer.nodes;
+    if (layer.nodes.length === 1 && node.op !== "ConvTranspose") layers.set(node, layer);
+  }
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const name of new Set(node.inputs)) readers.set(name, [...(readers.get(name) ?? []), node]);

@@ -285,12 +285,17 @@ function measured(
       const feeds = new Map(fed.map((name) => [name, held.get(name) as Tensor]));
       return valuesOf(program.run(feeds).get(output) as Tensor) as Int16Array;
     });
-    for (let index = 0; index < codes.length; index++) {
-      const channel = Math.floor(index / inner) % count;
-      const difference = moved[index] - codes[index];
-      sums[channel] += codes[index];
-      squares[channel] += difference * difference;
-      if (difference > most[channel]) most[channel] = difference;
+    for (let start = 0, channel = 0; start < codes.length; start += inner, channel = (channel + 1) % count) {
+      let [sum, square, largest] = [0, 0, most[channel]];
+      for (let index = start; index < start + inner; index++) {
+        const difference = moved[index] - codes[index];
+        sum += codes[index];
+        square += difference * difference;
+        if (difference > largest) largest = difference;
+      }
+      sums[channel] += sum;
+      squares[channel] += square;
+      most[channel] = largest;
     }
     elements += codes.length / count;
   }

@@ -1,5 +1,5 @@
 /** Which values are worth 16 bits: those whose 8 bits cost the outputs most, as far as the products' time allows. */
-import { elementCount, type Graph, isStatic, type Node, type Type, typeOf } from "../ir/graph.ts";
+import { type Graph, type Node, type Type, typeOf } from "../ir/graph.ts";
 import { findOp } from "../ops/find.ts";
 import type { Samples } from "../pass.ts";
 import { type Plan, readersOf, type StoredClass, storedClasses } from "./annotate.ts";
@@ -10,6 +10,7 @@ import { ARRAY } from "./formats.ts";
 import type { Histogram } from "./histogram.ts";
 import { quantOf } from "./ranges.ts";
 import { outputErrors, type Stored } from "./sensitivity.ts";
+import { BYTE, macsOf, sizeOf, workOf } from "./work.ts";
 
 export interface WidenOptions {
   /** How much more work the wide values may make, as a share of the whole graph's. */
@@ -104,33 +105,11 @@ function readsWide(graph: Graph, node: Node, name: string): boolean {
   return op?.passesThrough === true || op?.carries === true || op?.riding !== undefined;
 }
 
-/** Products that an array makes while one byte comes or goes, about: 9,216 a cycle beside some 90 bytes. */
-const BYTE = 100;
-
-/** Products, and what is read and written in 8 bits. */
-function workOf(graph: Graph, node: Node): number {
-  const values = [...node.inputs, ...node.outputs].filter((name) => name && !graph.constants.has(name));
-  return macsOf(graph, node) + BYTE * values.reduce((sum, name) => sum + sizeOf(graph, name), 0);
-}
-
 /** What 16 bits add: a second pass of each product that reads the values, and a second byte wherever they come and go. */
 function workOfValues(graph: Graph, members: readonly string[], readers: ReadonlyMap<string, Node[]>): number {
   const products = new Set(members.flatMap((name) => (readers.get(name) ?? []).filter(({ op }) => ARRAY.has(op))));
   const moved = members.reduce((sum, name) => sum + (1 + (readers.get(name)?.length ?? 0)) * sizeOf(graph, name), 0);
   return [...products].reduce((sum, node) => sum + macsOf(graph, node), 0) + BYTE * moved;
-}
-
-function sizeOf(graph: Graph, name: string): number {
-  const shape = typeOf(graph, name)?.shape;
-  return isStatic(shape) ? elementCount(shape) : 0;
-}
-
-function macsOf(graph: Graph, node: Node): number {
-  if (!ARRAY.has(node.op)) return 0;
-  const types = (names: readonly string[]) => names.map((name) => (name ? typeOf(graph, name) : undefined));
-  const [inputs, outputs] = [types(node.inputs), types(node.outputs)];
-  if (![...inputs, ...outputs].every((type) => type === undefined || isStatic(type.shape))) return 0;
-  return findOp(node.domain, node.op)?.macs?.(node, inputs, outputs as Type[]) ?? 0;
 }
 
 /** What is rounded for each class: its roots, and behind linear readers alone without the offset that their biases take back. */

@@ -88,7 +88,7 @@ export const quantize = z.strictObject({
     .describe("neighbouring 4-bit weights that share an integer factor"),
   weightScales: z.enum(["max", "mse"]).default("mse").describe("whether 4-bit weights clip nothing or err least"),
   rounding: z
-    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"])
+    .enum(["auto", "nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent", "adaround"])
     .default("auto")
     .describe("how weights are rounded; auto: 4-bit weights by gptq, 8-bit ones to nearest"),
   outputs: z.enum(["int8", "int16"]).default("int16").describe("the model's own outputs"),
@@ -110,6 +110,14 @@ export const quantize = z.strictObject({
     .default(0)
     .describe(
       "values whose 8 bits cost the outputs most are kept in 16, as long as that adds no larger share of the work, by an estimate",
+    ),
+  int8Share: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      "of layers with 4-bit weights, those keep 8 bits whose 4 cost the outputs most, as long as they have no larger share of the weights",
     ),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
   smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),

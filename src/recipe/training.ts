@@ -58,6 +58,9 @@ const part = z.number().gt(0).max(1).optional();
 const student = z.strictObject({
   layers: part.describe("the share of residual blocks that stays; those whose absence changes the scores least go"),
   width: part.describe("the share of channels that stays in every layer; those that are worth least go"),
+  rank: part.describe(
+    "at most this share of the multiply-accumulates of each dense layer: it becomes two thinner ones, through the directions in which its results vary most",
+  ),
   macs: part.describe("at most this share of the teacher's multiply-accumulates; widths follow"),
   maxMs: z.number().gt(0).optional().describe("at most so many milliseconds a sample on the target; widths follow"),
   target: z.string().min(1).default("ai4").describe("the hardware that `maxMs` is meant for"),
@@ -142,6 +145,12 @@ export const trainingSchema = z.strictObject({
     .default(1)
     .describe(
       "equal parts of a batch, whose gradients are added in order: less memory, and `--jobs` can share them out",
+    ),
+  recompute: z
+    .boolean()
+    .default(false)
+    .describe(
+      "make values of the forward pass again where gradients need them, instead of keeping all: about half the memory",
     ),
   clip: z.number().gt(0).optional().describe("the largest norm of all gradients together"),
   average: share.optional().describe("what an average of the weights keeps a step; the average is then the result"),
@@ -242,12 +251,12 @@ function checkStudent(
   }
   if (model !== undefined) refuse("there is a model and a student", "student", "leave one of them out");
   if (teacher === undefined) refuse("a student without a teacher", "student", "name an ONNX model as `teacher`");
-  const { layers, width, macs, maxMs } = spec;
+  const { layers, width, rank, macs, maxMs } = spec;
   if (width !== undefined && (macs !== undefined || maxMs !== undefined)) {
     refuse("the student's width is given, and a goal that decides it", "student", "leave out `width`, or the goal");
   }
-  if ([layers, width, macs, maxMs].every((each) => each === undefined)) {
-    refuse("the student has no size", "student", "give `layers`, `width`, `macs` or `maxMs`");
+  if ([layers, width, rank, macs, maxMs].every((each) => each === undefined)) {
+    refuse("the student has no size", "student", "give `layers`, `width`, `rank`, `macs` or `maxMs`");
   }
 }
 

@@ -92,6 +92,7 @@ export function rounded({ recipe, data, graph, signal }: Prepared, format: "int8
     damping: 0.01,
     actOrder: true,
     passes: 4,
+    steps: 500,
     jobs: recipe.jobs,
     ...(signal && { signal }),
   });

@@ -38,8 +38,8 @@ export interface SearchSpace {
 }
 
 /**
- * The layers of a float graph that has come to the passes that quantize: Conv, Gemm and MatMul with weights of their own. Transposed
- * convolutions and products of two activations keep the recipe's format.
+ * The layers of a float graph that has come to the passes that quantize: Conv, ConvTranspose of one group, Gemm and MatMul with weights of
+ * their own. Transposed convolutions in groups and products of two activations keep the recipe's format.
  */
 export function searchSpace(graph: Graph): SearchSpace {
   const places = new Map(graph.nodes.map((node, at) => [node, at]));

@@ -2,8 +2,9 @@
 import type { Graph } from "../ir/graph.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { FORMATS } from "../quant/format.ts";
+import { withRounded } from "../quant/rounding/isolated.ts";
 import { createPool } from "../run/pool.ts";
-import { withRounded, withStored } from "./isolated.ts";
+import { withStored } from "./isolated.ts";
 import type { FormatName, SearchSpace } from "./layers.ts";
 import { openTrials, type TrialBench, type TrialResult } from "./trial.ts";
 

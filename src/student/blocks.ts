@@ -7,7 +7,7 @@ import { readsOf } from "../ir/uses.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { createSession } from "../run/ort.ts";
-import type { Batch } from "./rank.ts";
+import type { Batch } from "./means.ts";
 
 /** `output = Add(input, branch of input)`. */
 export interface Block {

@@ -1,10 +1,12 @@
-/** A student from its teacher: fewer blocks, fewer channels, as many as a size or a latency allows. */
+/** A student from its teacher: fewer blocks, lower ranks, fewer channels, as many as a size or a latency allows. */
 import { CompileError } from "../error.ts";
 import { sizeOf } from "../inspect.ts";
 import { type Graph, isStatic, type Type } from "../ir/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { type Block, rankBlocks, residualBlocks, withoutBlocks } from "./blocks.ts";
-import { type Batch, worthOf } from "./rank.ts";
+import { type Factored, factorLayers } from "./low-rank.ts";
+import type { Batch } from "./means.ts";
+import { worthOf } from "./rank.ts";
 import { sliceUnits } from "./slice.ts";
 import { type UnitGroup, type Units, unitsOf } from "./units.ts";
 
@@ -13,6 +15,8 @@ export interface StudentSpec {
   readonly layers?: number | undefined;
   /** Share of the channels that stay in every group. */
   readonly width?: number | undefined;
+  /** At most this share of the multiply-accumulates of every dense layer, as two thinner ones. */
+  readonly rank?: number | undefined;
   /** At most this share of the teacher's multiply-accumulates. */
   readonly macs?: number | undefined;
   /** At most so many milliseconds a run of one sample. */
@@ -30,6 +34,8 @@ export interface DeriveOptions {
 export interface StudentReport {
   /** In the order in which they are missed least; none are measured where none go. */
   readonly blocks: readonly { readonly name: string; readonly effect: number; readonly dropped: boolean }[];
+  /** Layers that became two thinner ones. */
+  readonly factored: readonly Factored[];
   readonly groups: readonly { readonly name: string; readonly teacher: number; readonly student: number }[];
   readonly macs: { readonly teacher: number; readonly student: number };
   readonly parameters: { readonly teacher: number; readonly student: number };
@@ -40,7 +46,7 @@ export interface StudentReport {
 const STEPS = 32;
 
 /**
- * The teacher with its least missed blocks and channels gone, weights and all. Of the widths that meet `macs` and `maxMs` it is
+ * The teacher with its least missed blocks gone, its layers at a lower rank, its least missed channels gone, weights and all. Of the widths that meet `macs` and `maxMs` it is
  * the widest, of 32nds; where not even the narrowest does, another block goes. Throws usage/student-too-large where nothing does.
  */
 export async function deriveStudent(teacher: Graph, spec: StudentSpec, options: DeriveOptions) {
@@ -59,9 +65,15 @@ export async function deriveStudent(teacher: Graph, spec: StudentSpec, options: 
   for (let gone = least; gone <= (hasGoal && spec.layers === undefined ? count : least); gone++) {
     if (gone > 0) ranked ??= await rankBlocks(graph, options.batches);
     const blocks = (ranked ?? []).slice(0, gone).map(({ block }) => block);
-    const found = await widest(withoutBlocks(graph, blocks), spec, options.batches, meets);
+    const deep = withoutBlocks(graph, blocks);
+    const { rank: share, multiple } = spec;
+    const thin =
+      share === undefined
+        ? { graph: deep, layers: [] }
+        : await factorLayers(deep, { share, multiple }, options.batches);
+    const found = await widest(thin.graph, spec, options.batches, meets);
     if (found === undefined) continue;
-    return { graph: found.graph, report: reportOf(graph, found, ranked ?? [], blocks) };
+    return { graph: found.graph, report: { ...reportOf(graph, found, ranked ?? [], blocks), factored: thin.layers } };
   }
   throw new CompileError("usage/student-too-large", "no student of this teacher is as small as the recipe asks", {
     where: "student",
@@ -184,5 +196,5 @@ function reportOf(
     macs: { teacher: before.macs, student: after.macs },
     parameters: { teacher: before.parameters, student: after.parameters },
     ...(found.ms !== undefined && { ms: found.ms }),
-  } satisfies StudentReport;
+  } satisfies Omit<StudentReport, "factored">;
 }

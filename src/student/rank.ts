@@ -1,13 +1,8 @@
 /** What a unit is worth: how much of what its readers make comes through it, on real samples. */
-import { type Attrs, attrs, type Graph, intAttr, type Node, type Tensor } from "../ir/graph.ts";
+import { type Graph, intAttr, type Node } from "../ir/graph.ts";
 import { int64, stridesOf, valuesOf } from "../ir/tensor.ts";
-import { namesOf } from "../ir/uses.ts";
-import { encodeModel } from "../onnx/write.ts";
-import { createSession } from "../run/ort.ts";
+import { type Batch, meansOf, type Probe } from "./means.ts";
 import type { Units } from "./units.ts";
-
-/** Samples put beside each other along the first axis, as a model with a free batch size takes them. */
-export type Batch = ReadonlyMap<string, Tensor>;
 
 /** A linear operator that sums over channels of `value` with constant weights. */
 interface Reader {
@@ -88,44 +83,14 @@ function placeOf(graph: Graph, node: Node) {
 
 /** E[x²] of each channel that a reader reads, over all samples and places. */
 async function energiesOf(graph: Graph, readers: readonly Reader[], batches: readonly Batch[]) {
-  const names = namesOf(graph);
-  const constants = new Map(graph.constants);
-  const nodes = [...graph.nodes];
-  const probes = new Map<string, string>();
-  const fresh = (hint: string): string => {
-    let name = hint;
-    while (names.has(name)) name = `${name}~`;
-    names.add(name);
-    return name;
-  };
+  const probes = new Map<string, Probe>();
   for (const { value, axis, rank } of readers) {
     const key = `${value}#${axis}`;
-    if (probes.has(key) || graph.constants.has(value)) continue;
-    const [squares, axes, energy] = [fresh(`${value}/squares`), fresh(`${value}/axes`), fresh(`${value}/energy`)];
+    if (graph.constants.has(value)) continue;
     const others = Array.from({ length: rank }, (_, each) => each).filter((each) => each !== axis);
-    constants.set(axes, int64([others.length], others));
-    const node = (op: string, inputs: string[], output: string, set: Attrs): Node => ({
-      ...{ op, domain: "", inputs, outputs: [output], attrs: set, origin: [] },
-    });
-    nodes.push(node("Mul", [value, value], squares, new Map()));
-    nodes.push(node("ReduceMean", [squares, axes], energy, attrs({ keepdims: { i: 0 } })));
-    probes.set(key, energy);
+    const axes = int64([others.length], others);
+    const add: Probe["add"] = (emit) => emit("ReduceMean", [emit("Mul", [value, value]), axes], { keepdims: { i: 0 } });
+    probes.set(key, { key, add });
   }
-  const found = new Map<string, Float64Array>();
-  if (probes.size === 0) return found;
-  const session = await createSession(encodeModel({ ...graph, nodes, constants, outputs: [...probes.values()] }));
-  try {
-    for (const batch of batches) {
-      const values = await session.run(batch);
-      for (const [key, name] of probes) {
-        const energy = valuesOf(values.get(name) as Tensor) as Float32Array;
-        const sum = found.get(key) ?? new Float64Array(energy.length);
-        for (const [index, each] of energy.entries()) sum[index] += each / batches.length;
-        found.set(key, sum);
-      }
-    }
-  } finally {
-    await session.release();
-  }
-  return found;
+  return meansOf(graph, [...probes.values()], batches);
 }

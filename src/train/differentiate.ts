@@ -10,6 +10,7 @@ import type { GradientContext, Value } from "../ops/gradient.ts";
 import { inferTypes, knownValues } from "../ops/infer.ts";
 import { nameOfNode } from "../ops/shared/types.ts";
 import { builderInto, freshIn, sameShape, type Workshop } from "./build.ts";
+import { recomputed } from "./recompute.ts";
 
 export interface DifferentiateOptions {
   /** The value to differentiate: a float of one element. */
@@ -20,6 +21,8 @@ export interface DifferentiateOptions {
   readonly carry?: readonly string[];
   /** Values to give out beside: a metric's, running statistics. */
   readonly keep?: readonly string[];
+  /** Values of the forward pass are made again where the way back needs them, instead of kept: less memory, more time. */
+  readonly recompute?: boolean;
 }
 
 /**
@@ -77,10 +80,15 @@ export function differentiate(graph: Graph, options: DifferentiateOptions): Grap
     });
   }
   const results = parameters.map((name) => resultOf(name, forward, workshop, backward, arriving));
+  const outputs = [loss, ...results, ...keep];
+  const ahead = forward.nodes.flatMap((node) => changed.get(node) ?? [node]);
+  const weights = new Set([...parameters, ...carry]);
+  const inputs = new Set(forward.inputs.filter((name) => !weights.has(name)));
   return removeDead({
-    ...forward,
-    outputs: [loss, ...results, ...keep],
-    nodes: [...forward.nodes.flatMap((node) => changed.get(node) ?? [node]), ...backward],
+    ...{ ...forward, outputs },
+    nodes: options.recompute
+      ? recomputed({ forward: ahead, backward, workshop, inputs, kept: new Set(outputs) })
+      : [...ahead, ...backward],
     constants: workshop.constants,
     types: workshop.types,
     opsets: withDomains(forward.opsets, backward),

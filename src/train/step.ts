@@ -56,10 +56,9 @@ export interface StepPlan {
 
 /** Differentiates the graph. */
 export function planStep(graph: Graph, options: StepOptions): StepPlan {
-  const { loss, parameters, statistics = [], keep = [] } = options;
+  const { loss, parameters, statistics = [], keep = [], recompute = false } = options;
   const step = differentiate(graph, {
-    loss,
-    parameters,
+    ...{ loss, parameters, recompute },
     carry: statistics.map(({ name }) => name),
     keep: [...keep, ...statistics.map(({ next }) => next)],
   });

@@ -105,6 +105,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
   const step = await openShards(graph, {
     ...{ loss, parameters, statistics, threads, shards },
+    recompute: recipe.recompute,
     ...(run.jobs !== undefined && { workers: run.jobs }),
   });
   const judge = validation && (await openJudge(recipe, network, validation));

@@ -8,7 +8,7 @@ import type { Graph } from "../ir/graph.ts";
 import { writeModel } from "../onnx/write.ts";
 import type { Training } from "../recipe/training.ts";
 import { deriveStudent } from "../student/derive.ts";
-import type { Batch } from "../student/rank.ts";
+import type { Batch } from "../student/means.ts";
 import { batchOf } from "./batches.ts";
 import { freeModel } from "./models.ts";
 

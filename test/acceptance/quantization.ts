@@ -32,6 +32,7 @@ async function one(name: string, format: FormatName, bars: Bars, options: Accept
   return { good: meets(found, bars), says: JSON.stringify(figures) };
 }
 
-function meets({ drop, agreement }: Measurement, bars: Bars): boolean {
-  return drop.mean <= (bars.drop ?? Number.POSITIVE_INFINITY) && agreement.mean >= (bars.agreement ?? 0);
+function meets({ fp32, drop, agreement, int4Share }: Measurement, bars: Bars): boolean {
+  const most = Math.min(bars.drop ?? Number.POSITIVE_INFINITY, fp32 * (bars.relativeDrop ?? Number.POSITIVE_INFINITY));
+  return drop.mean <= most && agreement.mean >= (bars.agreement ?? 0) && int4Share.least >= (bars.int4Share ?? 0);
 }

@@ -29,6 +29,10 @@ describe("remedies", () => {
     const whole = found.filter(({ about }) => about.length === 0).map(({ what }) => what);
     expect(whole).toEqual(expect.arrayContaining(["ranges by mse", "no equalization"]));
     expect(whole).not.toContain("ranges by percentile");
+    // Only layers that no format names keep 8 bits.
+    expect(whole.join()).not.toContain("8-bit weights");
+    const four = remediesFor({ ...recipe, quantize: { ...recipe.quantize, weights: "int4" } }, []);
+    expect(four.map(({ patch }) => patch.quantize.int8Share)).toContain(0.1);
     // 4-bit weights are rounded by gptq as it is.
     expect(whole).not.toContain("weights rounded by gptq");
   });

@@ -47,13 +47,17 @@ function networkOf(name: string): { graph: Graph; loss: string } {
 }
 
 describe("gradients against PyTorch's", () => {
-  test.each(["resnet18", "mobilenet-v2", "vit-block", "gpt-block", "lstm"])("%s", async (name) => {
+  test.each([
+    ...["resnet18", "mobilenet-v2", "vit-block", "gpt-block", "lstm"].map((name) => [name, false] as const),
+    ...["resnet18", "vit-block", "gpt-block"].map((name) => [name, true] as const),
+  ])("%s, recomputed: %s", async (name, recompute) => {
     const { loss, tensors } = stored(name);
     const network = networkOf(name);
     const { graph, statistics } = trainingMode(network.graph);
     const wanted = [...tensors.keys()].filter((each) => each.startsWith("gradient/"));
     const parameters = wanted.map((each) => each.slice("gradient/".length));
-    const step = await openStep(graph, { loss: network.loss, parameters, statistics });
+    const step = await openStep(graph, { ...{ loss: network.loss, parameters, statistics }, recompute });
+    expect(step.graph.nodes.some(({ op }) => op === "Size")).toBe(recompute);
     const weights = initialWeights(graph, [...parameters, ...statistics.map((each) => each.name)]);
     const found = await step.run(tensors, weights);
     await step.release();

@@ -34,7 +34,7 @@ export function layPost(
   const scale = { mode, multiplier, shift, bias: options.bias };
   if (!table || !tableMultiplier || !tableShift) return layStage(context, { ...scale, ...stored });
 
-  const samples = everySample(numbersOf(table));
+  const samples = samplesOf(table);
   if (elementCount(tableMultiplier.shape) === 1) {
     const codes = everyCode(samples, numbersOf(tableMultiplier)[0], numbersOf(tableShift)[0], stored);
     return layStage(context, { ...scale, ...stored, codes });
@@ -98,6 +98,14 @@ function padded<T extends Int32Array | Float32Array | number[]>(values: T): T {
   const all = [...values, ...extra];
   if (Array.isArray(values)) return all as T;
   return (values instanceof Float32Array ? Float32Array.from(all) : Int32Array.from(all)) as T;
+}
+
+let sampled: { readonly table: Tensor; readonly samples: Int16Array } | undefined;
+
+/** The same for a table as for the node before, which a node with other biases has: they come one after the other. */
+function samplesOf(table: Tensor): Int16Array {
+  if (sampled?.table !== table) sampled = { table, samples: everySample(numbersOf(table)) };
+  return sampled.samples;
 }
 
 /** The activation's value at each int16 position. */

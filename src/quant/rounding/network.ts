@@ -132,6 +132,7 @@ function withBias(graph: Graph, layer: Layer, shift: Float64Array): Graph {
     (node) =>
       (node.inputs[2] ?? "") === bias &&
       (node.op === "Conv" ||
+        node.op === "ConvTranspose" ||
         (node.op === "Gemm" && floatAttr(node, "alpha", 1) === 1 && floatAttr(node, "beta", 1) === 1)),
   );
   if (!takesBias || old?.quant || (bias !== "" && !old) || values.length !== layer.rows) return graph;

@@ -1,3 +1,4 @@
+import { adaRound } from "./adaround.ts";
 import type { Algebra } from "./algebra.ts";
 import { chanceOf, damped } from "./condition.ts";
 import { descend } from "./descent.ts";
@@ -10,7 +11,7 @@ import { type GridOptions, searchedGrid, widestGrid } from "./scales.ts";
  * How weights are rounded: `nearest` on the widest grid; `mse` and `h-mse` on the grid with the least squared error, which
  * `h-mse` weights by how large the inputs are; the others let weights make up for each other, on the grid of `h-mse`.
  */
-export const METHODS = ["nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent"] as const;
+export const METHODS = ["nearest", "mse", "h-mse", "gptq", "descent", "gptq+descent", "adaround"] as const;
 export type Method = (typeof METHODS)[number];
 
 export interface RoundingOptions extends GridOptions {
@@ -20,6 +21,8 @@ export interface RoundingOptions extends GridOptions {
   readonly actOrder: boolean;
   /** Of coordinate descent. */
   readonly passes: number;
+  /** Of AdaRound. */
+  readonly steps: number;
 }
 
 /** What calibration saw of the inputs of one group of rows; none where nothing was seen. */
@@ -49,6 +52,7 @@ export async function roundMatrix(
   if (method === "h-mse") return roundToGrid(matrix, searchedGrid(matrix, importance, options));
   const target = inputs.cross ? await aimAt(matrix, inputs.gram, inputs.cross, gram, 1 - chance, algebra) : matrix;
   const grid = searchedGrid(target, importance, options);
+  if (method === "adaround") return adaRound(target, grid, gram, options, algebra);
   const first = method === "descent" ? roundToGrid(target, grid) : await gptq(target, grid, gram, options, algebra);
   return method === "gptq" ? first : descend(target, first, gram, options.passes, algebra);
 }

@@ -7,7 +7,7 @@ import { type DataSpec, openDataset } from "../../../src/data/dataset.ts";
 import { loadInteger } from "../../../src/emulate/integer.ts";
 import { loadMetric } from "../../../src/evidence/metric.ts";
 import { dropLimits } from "../../../src/evidence/statistics/drop.ts";
-import type { Graph } from "../../../src/ir/graph.ts";
+import { elementCount, type Graph } from "../../../src/ir/graph.ts";
 import { encodeRecord } from "../../../src/ir/record.ts";
 import type { Samples } from "../../../src/pass.ts";
 import { runPasses } from "../../../src/passes.ts";
@@ -45,6 +45,8 @@ export interface Measurement {
   /** How much worse than the teacher's metric. */
   readonly drop: Figure;
   readonly agreement: Figure;
+  /** Numbers in 4 bits, of all weights: filters, matrices and tables that rows are fetched from. */
+  readonly int4Share: Figure;
 }
 
 const ALPHA = 0.025;
@@ -55,19 +57,42 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
   const { calibration: _, selection: __, ...rest } = recipe.data;
   const split = await openBuildData({ ...recipe, data: { ...rest, calibration: options.pool } }, graph);
   const records: Uint8Array[] = [];
+  const shares: number[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
-    records.push(await recordOf(recipe, graph, drawn(split.calibration, recipe.quantize.samples, seed)));
+    const made = await integerGraph(recipe, graph, drawn(split.calibration, recipe.quantize.samples, seed));
+    records.push(encodeRecord(made));
+    shares.push(int4Share(made));
   }
   split.close();
-  return compared(recipe, await outcomes(options, graph, records));
+  return { ...(await compared(recipe, await outcomes(options, graph, records))), int4Share: figure(shares) };
 }
 
-/** The integer graph as the build makes it. */
-async function recordOf(recipe: Recipe, teacher: Graph, calibration: Samples): Promise<Uint8Array> {
+/** As the build makes it. */
+async function integerGraph(recipe: Recipe, teacher: Graph, calibration: Samples): Promise<Graph> {
   const { jobs, seed } = recipe;
   const passes = passesOf(recipe, loadTarget(recipe.target));
   const { graph } = await runPasses(teacher, passes, { calibration, jobs, seed, execute: loadInteger });
-  return encodeRecord(graph);
+  return graph;
+}
+
+const WEIGHTED: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "MatMul"]);
+
+function int4Share(graph: Graph): number {
+  const packed = new Map(
+    graph.nodes.filter(({ op }) => op === "UnpackWeights").map(({ inputs, outputs }) => [outputs[0], inputs[0]]),
+  );
+  const read = graph.nodes.flatMap(({ op, inputs }) => {
+    if (op === "Gather") return [inputs[0]];
+    return WEIGHTED.has(op) ? [packed.get(inputs[1]) ?? inputs[1]] : [];
+  });
+  let [narrow, all] = [0, 0];
+  for (const name of new Set(read)) {
+    const weights = graph.constants.get(name);
+    if (!weights) continue;
+    all += elementCount(weights.shape);
+    if (weights.dtype === "int4") narrow += elementCount(weights.shape);
+  }
+  return narrow / all;
 }
 
 async function outcomes({ recipe, split, samples }: MeasureOptions, graph: Graph, records: readonly Uint8Array[]) {
@@ -90,7 +115,7 @@ async function outcomes({ recipe, split, samples }: MeasureOptions, graph: Graph
   return found;
 }
 
-async function compared(recipe: Recipe, samples: readonly Measured[]): Promise<Measurement> {
+async function compared(recipe: Recipe, samples: readonly Measured[]): Promise<Omit<Measurement, "int4Share">> {
   const metric = await loadMetric(recipe.metric, recipe.folder);
   const teacher = samples.map((sample) => sample.teacher);
   const reference = metric.combine(teacher, teacher);

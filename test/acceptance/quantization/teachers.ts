@@ -10,8 +10,12 @@ export type FormatName = keyof typeof FORMATS;
 export interface Bars {
   /** How much worse the metric may be. */
   readonly drop?: number;
+  /** As `drop`, as a share of the teacher's metric. */
+  readonly relativeDrop?: number;
   /** The least share of equal answers. */
   readonly agreement?: number;
+  /** The least share of the weights that have 4 bits. */
+  readonly int4Share?: number;
 }
 
 interface QuantizedTeacher {
@@ -28,7 +32,7 @@ export const TEACHERS: Readonly<Record<string, QuantizedTeacher>> = {
     recipe: "ocr-rec",
     settings: [],
     pool: { count: 1024 },
-    bars: { W8A8: { drop: 0.001, agreement: 0.995 }, W4A8: { drop: 0.005, agreement: 0.98 } },
+    bars: { W8A8: { drop: 0.001, agreement: 0.995 }, W4A8: { drop: 0.005, agreement: 0.98, int4Share: 0.85 } },
   },
   vad: { recipe: "vad", settings: [], pool: { repeats: 8 }, bars: { W8A8: { drop: 0.001 } } },
   "text-direction": {
@@ -48,6 +52,12 @@ export const TEACHERS: Readonly<Record<string, QuantizedTeacher>> = {
     settings: ["model=../fixtures/fashion-mnist/depthwise.onnx"],
     pool: {},
     bars: { W8A8: {}, W4A8: { drop: 0.008 } },
+  },
+  "char-gpt": {
+    recipe: "char-gpt",
+    settings: [],
+    pool: { stride: 1024, limit: 1024 },
+    bars: { W8A8: { relativeDrop: 0.005 }, W4A8: { relativeDrop: 0.015 }, W4A16: { relativeDrop: 0.005 } },
   },
 };
 

@@ -75,6 +75,26 @@ describe("quantize/round-weights", () => {
     expect(errorOf(graph, integer)).toBeLessThan(0.7 * errorOf(graph, plain));
   });
 
+  it("keeps 8 bits where 4 cost most, as many weights as int8Share allows, but of named layers what their format says", async () => {
+    const graph = prepare(GRAPH);
+    const notes: unknown[] = [];
+    const dtypes = async (options: Readonly<Record<string, unknown>>) => {
+      const spec = { pass: "quantize/round-weights", weights: "int4", ...STAGES, ...options };
+      const made = await runPasses(graph, [spec], { calibration: CALIBRATION });
+      notes.push(...made.notes.values());
+      return ["w", "d", "w2"].map((name) => made.graph.constants.get(name)?.dtype);
+    };
+    // 432, 144 and 64 weights.
+    const some = await dtypes({ int8Share: 0.33 });
+    expect(some).toEqual(["int4", "int8", "int8"]);
+    expect(notes).toMatchObject([[{ error: expect.any(Number) }, { size: expect.any(Number) }]]);
+    expect(await dtypes({ int8Share: 1 })).toEqual(["int8", "int8", "int8"]);
+    expect(await dtypes({ int8Share: 1, formats: { "node-e": "W4A8" } })).toEqual(["int8", "int4", "int8"]);
+    const float = "float32";
+    expect(await dtypes({ int8Share: 0.33, method: "nearest" })).toEqual([float, "int8", "int8"]);
+    expect(await dtypes({ int8Share: 0.33, weights: "int8" })).toEqual([float, float, float]);
+  });
+
   it("rounds what the recipe says: 4 bits alone by default, everything with a method's name, nothing with nearest", async () => {
     const graph = prepare(GRAPH);
     const dtypes = async (options: Readonly<Record<string, unknown>>) => {

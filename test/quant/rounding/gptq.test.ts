@@ -7,30 +7,10 @@ import { factorise, solve } from "../../../src/quant/rounding/factor.ts";
 import { gptq } from "../../../src/quant/rounding/gptq.ts";
 import { type Grid, type Matrix, roundToGrid } from "../../../src/quant/rounding/matrix.ts";
 import { searchedGrid, widestGrid } from "../../../src/quant/rounding/scales.ts";
+import { bell, problem } from "./problem.ts";
 
 const algebra = openAlgebra();
 afterAll(() => algebra.release());
-
-/** Numbers in (−1, 1), more of them near zero. */
-function bell(random: () => number): number {
-  return random() + random() + random() - 1.5;
-}
-
-/** Weights, and the damped Gram matrix of inputs that share a few directions. */
-function problem(rows: number, depth: number, seed: number): { matrix: Matrix; gram: Float64Array } {
-  const random = seededRandom(seed);
-  const values = Float64Array.from({ length: rows * depth }, () => bell(random));
-  const mixing = Array.from({ length: 6 }, () => Array.from({ length: depth }, () => bell(random)));
-  const gram = new Float64Array(depth * depth);
-  for (let sample = 0; sample < 2 * depth; sample++) {
-    const causes = mixing.map(() => bell(random));
-    const x = Array.from({ length: depth }, (_, i) => {
-      return mixing.reduce((sum, direction, k) => sum + causes[k] * direction[i], 0.3 * bell(random)) * (1 + (i % 5));
-    });
-    for (let i = 0; i < depth; i++) for (let j = 0; j < depth; j++) gram[i * depth + j] += x[i] * x[j];
-  }
-  return { matrix: { rows, depth, values }, gram: damped(gram, depth, 0.01) };
-}
 
 /** As the paper has it: H⁻¹ by Gauss–Jordan, its upper Cholesky factor, one column after the other. */
 function textbook(matrix: Matrix, grid: Grid, gram: Float64Array, order: readonly number[]): Int8Array {

@@ -5,7 +5,7 @@ import { float32 } from "../../../src/ir/tensor.ts";
 import type { Samples } from "../../../src/pass.ts";
 import { openAlgebra } from "../../../src/quant/rounding/algebra.ts";
 import { gramInit, openGrams } from "../../../src/quant/rounding/gram.ts";
-import { linearLayers } from "../../../src/quant/rounding/layers.ts";
+import { linearLayers, matrixOf } from "../../../src/quant/rounding/layers.ts";
 import { type NetworkOptions, roundNetwork } from "../../../src/quant/rounding/network.ts";
 import { openSource } from "../../../src/quant/rounding/source.ts";
 import { interpret } from "../../../src/run/interpret.ts";
@@ -17,6 +17,7 @@ const OPTIONS: NetworkOptions = {
   damping: 0.01,
   actOrder: true,
   passes: 3,
+  steps: 200,
   formatOf: () => "int4",
   samples: 48,
   vectors: 64,
@@ -61,6 +62,17 @@ const DENSE = `
   return y
 `;
 
+const TRANSPOSED = `
+  input x: float32[1,4,5,5]
+  const w1: float32[4,6,3,3] = random(1)
+  const b1: float32[6] = random(2)
+  const w2: float32[6,2,3,3] = random(3)
+  c1 = ConvTranspose(x, w1, b1) strides=[2,2] pads=[1,1,1,1]
+  h1 = Relu(c1)
+  y = ConvTranspose(h1, w2)
+  return y
+`;
+
 const SHARED = `
   input x: float32[1,6,8,8]
   const w: float32[6,6,3,3] = random(1)
@@ -100,6 +112,16 @@ const GRAMS: readonly [name: string, graph: string][] = [
   `,
   ],
   [
+    "transposed, dilated, cropped",
+    `
+    input x: float32[2,3,5,4]
+    const w: float32[3,4,3,2] = random(1)
+    const b: float32[4] = random(2)
+    y = ConvTranspose(x, w, b) strides=[2,3] dilations=[2,1] pads=[1,0,2,1] output_padding=[1,0]
+    return y
+  `,
+  ],
+  [
     "a product over the last axis",
     `
     input x: float32[2,3,5]
@@ -129,9 +151,9 @@ describe("Gram matrices", () => {
     const statistics = await work.run({ first: 0, samples: feeds });
     await work.release();
     layers.forEach((layer, index) => {
-      const { groups, rows, depth, axis } = layer;
-      const weights = (graph.constants.get(layer.weights) as Tensor).data as Float32Array;
-      const at = (row: number, place: number) => weights[axis === 0 ? row * depth + place : place * rows + row];
+      const { groups, rows, depth } = layer;
+      const { values: weights } = matrixOf(layer, graph.constants.get(layer.weights) as Tensor);
+      const at = (row: number, place: number) => weights[row * depth + place];
       let energy = 0;
       let total = 0;
       for (let row = 0; row < rows; row++) {
@@ -163,6 +185,7 @@ describe("roundNetwork", () => {
   it.each([
     ["dense", DENSE],
     ["depthwise and grouped", DEPTHWISE],
+    ["transposed", TRANSPOSED],
   ])("%s: every step is at least as good as the one before, act-order too", async (_, text) => {
     const graph = prepare(text);
     const errorWith = async (more: Partial<NetworkOptions>) =>
@@ -185,6 +208,17 @@ describe("roundNetwork", () => {
     expect(codes.constants.get("w1")?.quant?.multipliers).toBeUndefined();
     for (const name of ["w1", "w2", "w3"]) {
       expect(dequantize(codes.constants.get(name) as Tensor).data).toEqual(reals.constants.get(name)?.data);
+    }
+  });
+
+  it("has the blocks of a transposed filter where its channels have them", async () => {
+    const graph = prepare(TRANSPOSED);
+    const codes = await roundNetwork(graph, samplesOf(graph), OPTIONS);
+    const reals = await roundNetwork(graph, samplesOf(graph), { ...OPTIONS, emit: "reals" });
+    for (const name of ["w1", "w2"]) {
+      const tensor = codes.constants.get(name) as Tensor;
+      expect(tensor.quant?.multipliers?.block).toBe(32);
+      expect(dequantize(tensor).data).toEqual(reals.constants.get(name)?.data);
     }
   });
 
