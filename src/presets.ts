@@ -102,6 +102,8 @@ const INT8: readonly PassSpec[] = [
   // By value names, so when these are settled.
   "lower/wide-states",
   "quantize/equalize",
+  // Whatever range one channel still makes wide by itself.
+  "quantize/split",
   // Only what equalizing could not reach: products behind norms and other products.
   "quantize/smooth",
   "quantize/even-caches",

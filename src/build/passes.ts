@@ -19,10 +19,11 @@ const CHECKED_SAMPLES = 2;
  */
 export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
   const list = typeof recipe.passes === "string" ? presetPasses(recipe.passes) : recipe.passes;
-  const { equalize, smooth, rounding, int8Share, ...quantize } = recipe.quantize;
+  const { equalize, split, smooth, rounding, int8Share, ...quantize } = recipe.quantize;
   const { samples, weights, activations, block, formats, biasCorrection } = quantize;
   const defaults = new Map<string, object>([
     ["quantize/equalize", { enabled: equalize, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
+    ["quantize/split", { enabled: split, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
     [
       "quantize/smooth",
       { enabled: smooth, weights, activations, formats, samples: Math.min(samples, SMOOTHING_SAMPLES) },

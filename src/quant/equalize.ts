@@ -13,8 +13,8 @@ export interface Link {
   readonly readers: readonly Node[];
 }
 
-/** Links of the graph, in the order in which their values are made. */
-export function findLinks(graph: Graph): Link[] {
+/** Links of the graph, in the order in which their values are made; `gained`: those with a gain a channel too. */
+export function findLinks(graph: Graph, gained = false): Link[] {
   const { byAnchor } = fusionGroups(graph);
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
@@ -31,7 +31,7 @@ export function findLinks(graph: Graph): Link[] {
     const group = byAnchor.get(node);
     // Finite bounds other than zero would differ from channel to channel.
     const riding = group?.riding;
-    if (riding?.gains || (riding?.kind === "clamp" && !keepsUnderGain(riding))) continue;
+    if ((riding?.gains && !gained) || (riding?.kind === "clamp" && !keepsUnderGain(riding))) continue;
     const value = group?.output ?? node.outputs[0];
     const shape = typeOf(graph, value)?.shape;
     const all = readers.get(value) ?? [];
@@ -59,7 +59,7 @@ export function channelRequests(links: readonly Link[]): ChannelRequest[] {
 }
 
 /** (E|x|⁸)^⅛: close to the largest magnitude, but not at the mercy of one number. Math.pow differs between machines. */
-const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
+export const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
 
 /** Channels whose ranges differ by more than this are not brought closer: rounding error would take over elsewhere. */
 const SPREAD = 256;

@@ -120,6 +120,7 @@ export const quantize = z.strictObject({
       "of layers with 4-bit weights, those keep 8 bits whose 4 cost the outputs most, as long as they have no larger share of the weights",
     ),
   equalize: z.boolean().default(true).describe("bring the channels between two convolutions to one range"),
+  split: z.boolean().default(false).describe("split channels that alone make a range wide, where that helps"),
   smooth: z.boolean().default(false).describe("move outliers of a product's inputs into its weights, where that helps"),
   biasCorrection: z.boolean().default(true).describe("take back the mean shift of rounded weights"),
 });

@@ -60,14 +60,21 @@ export async function narrow(
     const held = meets(goal, measured);
     if (held) best = place;
     else if (best === undefined && measured.ms > (goal.maxMs ?? Number.POSITIVE_INFINITY)) {
-      // Slower than was estimated: the next cheaper one may be in time.
-      place--;
+      // Slower than was estimated: the next cheaper one that would be in time if its estimate is as far off.
+      place = inTime(chain, place, measured.ms, goal.maxMs ?? 0);
       continue;
     } else failed = Math.max(failed, place);
     if (best === undefined || goal.maxDrop === undefined || best - failed <= 1) break;
     place = nextPlace(chain, failed, best, goal.maxDrop, seen);
   }
   return best;
+}
+
+/** The next place below one whose plan took `ms`, where `maxMs` suffices if times are to cycles as they were there; else its neighbour. */
+function inTime(chain: readonly Priced[], place: number, ms: number, maxMs: number): number {
+  const msPerCycle = ms / Math.max(1, chain[place].cycles);
+  const found = chain.slice(0, place).findLastIndex(({ cycles }) => cycles * msPerCycle <= maxMs);
+  return found < 0 ? place - 1 : found;
 }
 
 /** Where the drop is expected to be the goal's, well between what is known. */

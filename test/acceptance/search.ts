@@ -32,7 +32,7 @@ const BARS: Readonly<Record<string, Bars>> = {
 /** What the recipes leave open, and what fits plans of few bits: the rest is as they are. */
 const SETTINGS: Readonly<Record<string, readonly string[]>> = {
   quickstart: [],
-  "ocr-rec": ["quantize.block=32", "quantize.rounding=gptq"],
+  "ocr-rec": ["quantize.block=32", "quantize.rounding=gptq", "quantize.int16Share=0"],
 };
 
 export async function* search({ teacher, samples, set = [] }: AcceptanceOptions): AsyncIterable<Outcome> {

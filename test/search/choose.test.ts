@@ -61,6 +61,18 @@ describe("narrowing", () => {
     expect(best).toBeLessThan(20);
   });
 
+  test("passes over plans that would be too slow if all are slower than expected by the same factor", async () => {
+    const timed = Array.from({ length: 100 }, (_, at) => ({ ...plan(100 - at, 0, at), cycles: 1000 + 10 * at }));
+    const built: number[] = [];
+    const best = await narrow(timed, { ...goal, maxDrop: 1, maxMs: 1.99 }, 3, async (place) => {
+      built.push(place);
+      return { drop: 0, ms: (1.1 * timed[place].cycles) / 1000 };
+    });
+    // 1.1 · (1000 + 10 · 80) is 1980 microseconds, 1.1 · 1810 is 1991.
+    expect(built.slice(0, 2)).toEqual([99, 80]);
+    expect(best).toBe(built[2]);
+  });
+
   test("takes the truest plan where the goal is time alone", async () => {
     const built: number[] = [];
     const best = await narrow(chain, { ...goal, maxMs: 2 }, 8, async (place) => {
