@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Pass } from "../../src/pass.ts";
-import { calibrate } from "../../src/quant/calibrate.ts";
+import { calibrate, stepsOf } from "../../src/quant/calibrate.ts";
 import { channelRequests, equalize, findLinks } from "../../src/quant/equalize.ts";
 
 const options = z
@@ -22,7 +22,7 @@ const pass: Pass<z.infer<typeof options>> = {
       { values: [], extremes: [], channels: channelRequests(links) },
       context.calibration,
       {
-        samples: context.options.samples,
+        samples: context.options.samples * stepsOf(context.calibration),
         jobs: context.jobs ?? 1,
         signal: context.signal,
       },
