@@ -6,6 +6,7 @@ import { annotate, type Plan, valuesToObserve } from "../../src/quant/annotate.t
 import { leastErrors, rangeChoices } from "../../src/quant/auto.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
 import { calibrate, chosen } from "../../src/quant/calibrate.ts";
+import { unscaledName } from "../../src/quant/equalize.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
 import { formatWishes, layerFormats } from "../../src/quant/formats.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
@@ -137,8 +138,9 @@ function int16Values(graph: Graph, names: readonly string[]): Set<string> {
     const named = node.origin.filter((origin) => wanted.has(origin));
     for (const name of named) found.add(name);
     for (const output of node.outputs) {
-      if (wanted.has(output)) found.add(output);
-      if (wanted.has(output) || named.length > 0) values.add(output);
+      const meant = [output, unscaledName(output)].filter((name) => wanted.has(name));
+      for (const name of meant) found.add(name);
+      if (meant.length > 0 || named.length > 0) values.add(output);
     }
   }
   const unknown = [...wanted].find((name) => !found.has(name));

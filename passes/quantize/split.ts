@@ -3,11 +3,10 @@ import type { Graph } from "../../src/ir/graph.ts";
 import type { Pass } from "../../src/pass.ts";
 import { calibrate, stepsOf } from "../../src/quant/calibrate.ts";
 import { classRange } from "../../src/quant/class-ranges.ts";
-import { channelRequests } from "../../src/quant/equalize.ts";
 import { emptyHistogram } from "../../src/quant/histogram.ts";
 import { quantOf } from "../../src/quant/ranges.ts";
 import { outputErrors } from "../../src/quant/sensitivity.ts";
-import { dominating, split, splitLinks } from "../../src/quant/split.ts";
+import { dominating, split, splitLinks, splitRequests } from "../../src/quant/split.ts";
 
 const options = z
   .object({
@@ -34,7 +33,7 @@ const pass: Pass<z.infer<typeof options>> = {
     const few = { samples: samples * steps, jobs: context.jobs ?? 1, ...(signal && { signal }) };
     const { channels } = await calibrate(
       graph,
-      { values: [], extremes: [], channels: channelRequests(links) },
+      { values: [], extremes: [], channels: splitRequests(links) },
       calibration,
       few,
     );

@@ -22,7 +22,7 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
   const { equalize, split, smooth, rounding, int8Share, ...quantize } = recipe.quantize;
   const { samples, weights, activations, block, formats, biasCorrection } = quantize;
   const defaults = new Map<string, object>([
-    ["quantize/equalize", { enabled: equalize, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
+    ["quantize/equalize", { enabled: equalize, weights, formats, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
     ["quantize/split", { enabled: split, samples: Math.min(samples, EQUALIZING_SAMPLES) }],
     [
       "quantize/smooth",

@@ -20,6 +20,8 @@ export interface EmitOptions {
 
 /** Builds nodes by calls: `build.mul(dy, build.emit("Exp", [x]))`. The type of everything is known at once. */
 export interface GradientBuilder {
+  /** Channels that a convolution takes at once, where the step's convolutions will run on kernels that take blocks of them. */
+  readonly block?: number;
   /** Adds a node and returns its first output. An undefined input is an absent one. */
   emit(op: string, inputs: readonly (Operand | undefined)[], options?: EmitOptions): Value;
   /** As `emit`, for `count` outputs with new names. */

@@ -24,7 +24,7 @@ import { jobsFor } from "./work.ts";
 export interface CalibrateOptions {
   /** At most this many samples, spread evenly over the split. */
   readonly samples: number;
-  /** Worker threads at most; 1 works here, as does whatever is sooner done than workers start. */
+  /** Worker threads at most; 1 works here, as does what is soon done. */
   readonly jobs: number;
   readonly signal?: AbortSignal;
 }

@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly disableQdqFusion?: boolean;
   /** ONNX Runtime's own graph optimizations. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
+  /** Whether activations get one block planned after the first run; without, a graph with many outputs takes a fifth less memory. */
+  readonly memoryPattern?: boolean;
 }
 
 /** A value of a model's border as ONNX Runtime tells it. Symbolic dimensions are their names, nameless ones "?". */
@@ -54,7 +56,7 @@ const OUR_NAMES = new Map([...ORT_NAMES].map(([dtype, name]) => [name, dtype]));
  * Throws `model/onnxruntime` with the runtime's own words where it refuses the model.
  */
 export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
-  const { threads = 1, disableQdqFusion = true, optimization = "all" } = options;
+  const { threads = 1, disableQdqFusion = true, optimization = "all", memoryPattern = true } = options;
   const native: ort.InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     executionMode: "sequential",
@@ -62,6 +64,7 @@ export async function createSession(model: Uint8Array | string, options: Session
     interOpNumThreads: 1,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 4,
+    enableMemPattern: memoryPattern,
     extra: {
       session: {
         // Otherwise a product with int4 weights is one of int4 and int8: activations would be rounded that the model does not round.

@@ -15,6 +15,8 @@ export interface Workshop {
   readonly known: ReadonlyMap<string, Tensor>;
   /** Small constants by content. */
   readonly shared: Map<string, Value>;
+  /** As `block` of a GradientBuilder. */
+  readonly block?: number;
 }
 
 /** Constants of at most this many elements are looked for among those that are there already. */
@@ -80,6 +82,7 @@ export function builderInto(workshop: Workshop, nodes: Node[], from: Node): Grad
   };
 
   return {
+    ...(workshop.block === undefined ? {} : { block: workshop.block }),
     emit,
     emitAll: (op, inputs, count, attrs = {}) =>
       run(

@@ -21,6 +21,8 @@ export interface DifferentiateOptions {
   readonly carry?: readonly string[];
   /** Values to give out beside: a metric's, running statistics. */
   readonly keep?: readonly string[];
+  /** Channels of a block where convolutions will run in blocks: some gradients are then written as convolutions. */
+  readonly block?: number;
   /** Values of the forward pass are made again where the way back needs them, instead of kept: less memory, more time. */
   readonly recompute?: boolean;
 }
@@ -35,7 +37,7 @@ export interface DifferentiateOptions {
  * model/no-gradient, naming the node, for an operator between a parameter and the loss that has no gradient.
  */
 export function differentiate(graph: Graph, options: DifferentiateOptions): Graph {
-  const { loss, parameters, carry = [], keep = [] } = options;
+  const { loss, parameters, carry = [], keep = [], block } = options;
   const forward = inferTypes(constantsAsInputs(graph, [...parameters, ...carry]));
   for (const name of [loss, ...keep]) {
     if (typeOf(forward, name) === undefined) throw unknownValue(name);
@@ -51,6 +53,7 @@ export function differentiate(graph: Graph, options: DifferentiateOptions): Grap
     constants: new Map(forward.constants),
     known: knownValues(forward),
     shared: new Map(),
+    ...(block === undefined ? {} : { block }),
   };
   const backward: Node[] = [];
   const changed = new Map<Node, readonly Node[]>();

@@ -44,6 +44,13 @@ export interface Normalization {
   readonly variance: string;
 }
 
+export interface FakeOptions {
+  /** Of what convolutions make, by its name. */
+  readonly moments?: ReadonlyMap<string, Moments>;
+  /** Weights learn as parts of their channel's range, scales as parts of what they began as; unless said, as they are. */
+  readonly relative?: boolean;
+}
+
 export interface FakeQuantized {
   readonly graph: Graph;
   readonly normalizations: readonly Normalization[];
@@ -57,6 +64,15 @@ export interface FakeQuantized {
 /** LSQ trains networks of 8 bits at a tenth of the rate of those with fewer: their scales are finer, their steps relatively larger. */
 const rateOf = (high: number): number => (high > 7 ? 0.1 : 1);
 
+const isWeight = ({ domain, op }: Node, at: number): boolean => findOp(domain, op)?.operands?.weights?.input === at;
+
+/** The largest power of two that is not above x, and at least the smallest normal number: x without its mantissa's bits. */
+function powerBelow(x: number): number {
+  const bits = new Uint32Array(Float32Array.of(x).buffer);
+  bits[0] = Math.max(bits[0] & 0x7f800000, 0x00800000);
+  return new Float32Array(bits.buffer)[0];
+}
+
 const EPSILON = 1e-5;
 /** What running moments keep a step: some fifty batches count, and by then the rate has fallen. */
 const KEPT = 0.98;
@@ -67,14 +83,16 @@ const LEAST = 1 / 64;
  * Rounds in `graph` what `quantized` stores in codes; both have the same nodes in the same order, the latter with `quant` in
  * its types and constants (symmetric weights, a scale a channel or one). Gradients pass rounding straight through, and scales
  * learn by LSQ (Esser et al. 2020): a scale is s₀ + θ·(n·q)^(−¼), n the numbers that share it and q the largest code, so that a step
- * of θ by its gradient is one of s by LSQ's, whose factor is (n·q)^(−½). Scales of 16 bits and of Softmax, which are so by definition,
+ * of θ by its gradient is one of s by LSQ's, whose factor is (n·q)^(−½). With `relative`, for optimizers whose steps have one size whatever
+ * the gradient's: a weight is u·p, u the power of two below its channel's range, and a scale s₀·(1 + θ), or s₀·(1 + θ/10) in 8 bits; folded
+ * normalizations leave channels of very unlike sizes, whose smallest would otherwise move by whole codes a step. Scales of 16 bits and of Softmax, which are so by definition,
  * and zero points stay. A convolution whose output's `moments` are given gets a BatchNormalization in the place of its bias that
  * changes nothing as it stands, but takes the batch's own moments in training.
  */
 export function withFakeQuantization(
   graph: Graph,
   quantized: Graph,
-  moments: ReadonlyMap<string, Moments> = new Map(),
+  { moments = new Map(), relative = false }: FakeOptions = {},
 ): FakeQuantized {
   const names = namesOf(graph);
   const fresh = (hint: string): string => {
@@ -102,10 +120,13 @@ export function withFakeQuantization(
     if (!isLearnt) return first;
     const step = constant(`${name}/scale-step`, float32(shape, new Float32Array(scale.length)));
     steps.push(step);
-    const gain = constant(
-      `${name}/scale-gain`,
-      float32([], [Math.sqrt(rateOf(high)) * (Math.max(1, count) * high) ** -0.25]),
-    );
+    const gains = relative
+      ? float32(
+          shape,
+          scale.map((each) => each * rateOf(high)),
+        )
+      : float32([], [Math.sqrt(rateOf(high)) * (Math.max(1, count) * high) ** -0.25]);
+    const gain = constant(`${name}/scale-gain`, gains);
     const least = constant(
       `${name}/scale-least`,
       float32(
@@ -133,6 +154,21 @@ export function withFakeQuantization(
 
   const weights = new Map<string, FakeWeight>();
   const replaced = new Map<string, string>();
+  const raw = new Set(graph.nodes.flatMap((each) => each.inputs.filter((_, at) => !isWeight(each, at))));
+  /** Where weights are relative: the constant becomes w/u, and this w again. u is a power of two, so that w is what it was. */
+  const unitless = (name: string, tensor: Tensor, { scale, axis }: Quant, high: number): string => {
+    const own = graph.constants.get(name) as Tensor;
+    if (!relative || raw.has(name)) return name;
+    const units = Float32Array.from(scale, (each) => powerBelow(each * high));
+    const shape = tensor.shape.map((size, at) => (at === axis ? size : 1));
+    const inner = axis === undefined ? elementCount(own.shape) : elementCount(own.shape.slice(axis + 1));
+    const parts = Float32Array.from(
+      valuesOf(own) as Float32Array,
+      (value, at) => value / units[Math.floor(at / inner) % units.length],
+    );
+    constants.set(name, { ...own, data: parts });
+    return node("Mul", [name, constant(`${name}/unit`, float32(shape, units))], fresh(`${name}/whole`));
+  };
   /**
    * Codes are int8 whatever their bits, and the weights are clamped before: below −127 there is no weight in 8 bits, and ONNX Runtime
    * (1.30) may put booleans of the same shape into the memory of int4 codes, which is half as large.
@@ -151,7 +187,7 @@ export function withFakeQuantization(
     );
     const bound = (hint: string, code: number): string =>
       node("Mul", [spread, constant(`${name}/${hint}-code`, float32([], [code]))], fresh(`${name}/${hint}`));
-    const above = node("Max", [name, bound("lowest", low)], fresh(`${name}/above`));
+    const above = node("Max", [unitless(name, tensor, quant, high), bound("lowest", low)], fresh(`${name}/above`));
     const real = node("Min", [above, bound("highest", high)], fresh(`${name}/bounded`));
     const [codes, output] = [fresh(`${name}/codes`), fresh(`${name}/rounded`)];
     round(real, scale, zeroOf(name, "int8", quant), output, codes, quant.axis);
@@ -217,8 +253,7 @@ export function withFakeQuantization(
       const stored = quantized.nodes[index].inputs[at];
       const tensor = name === "" ? undefined : quantized.constants.get(stored);
       if (tensor?.quant === undefined || !graph.constants.has(name)) return name;
-      const isWeight = findOp(before.domain, before.op)?.operands?.weights?.input === at;
-      return isWeight ? roundWeight(name, stored, tensor, tensor.quant) : name;
+      return isWeight(before, at) ? roundWeight(name, stored, tensor, tensor.quant) : name;
     });
     const outputs = before.outputs.map((name) =>
       name !== "" && quantized.types.get(name)?.quant ? fresh(`${name}/real`) : name,

@@ -5,12 +5,19 @@
 import { bug, CompileError } from "../error.ts";
 import { elementCount, type Graph, isStatic, type Tensor, typeOf } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
-import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
 import { openCrew } from "../run/pool.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import type { ShardItem, ShardSetUp } from "./shard-worker.ts";
-import { openStep, planStep, type StepOptions, type StepResult, type TrainingStep, type Weights } from "./step.ts";
+import {
+  openStep,
+  planStep,
+  type StepOptions,
+  type StepPlan,
+  type StepResult,
+  type TrainingStep,
+  type Weights,
+} from "./step.ts";
 
 export interface ShardOptions extends Omit<StepOptions, "keep"> {
   /** Parts of a batch. The graph is that of one part. */
@@ -26,7 +33,8 @@ export interface ShardOptions extends Omit<StepOptions, "keep"> {
 export async function openShards(graph: Graph, options: ShardOptions): Promise<TrainingStep> {
   const { shards, workers = 1 } = options;
   if (shards === 1) return openStep(graph, options);
-  const parts = workers === 1 ? await alone(graph, options) : together(graph, options, Math.min(workers, shards));
+  const plan = await planStep(graph, options);
+  const parts = workers === 1 ? await alone(plan, options) : together(plan, options, Math.min(workers, shards));
   return {
     graph: parts.graph,
     async run(batch, weights) {
@@ -53,9 +61,8 @@ interface Parts {
   release(): Promise<void>;
 }
 
-async function alone(graph: Graph, options: StepOptions): Promise<Parts> {
-  const plan = planStep(graph, options);
-  const session = await createSession(encodeModel(plan.graph), { threads: options.threads ?? 1 });
+async function alone(plan: StepPlan, options: StepOptions): Promise<Parts> {
+  const session = await createSession(plan.model(), { threads: options.threads ?? 1 });
   return {
     graph: plan.graph,
     feeds: plan.feeds,
@@ -67,15 +74,14 @@ async function alone(graph: Graph, options: StepOptions): Promise<Parts> {
 }
 
 /** Weights lie in memory that all workers see: they are written once a step, while no worker runs. */
-function together(graph: Graph, options: StepOptions, workers: number): Parts {
-  const plan = planStep(graph, options);
+function together(plan: StepPlan, options: StepOptions, workers: number): Parts {
   const carried = [...options.parameters, ...(options.statistics ?? []).map(({ name }) => name)];
   const shapes = carried
     .filter((name) => plan.graph.inputs.includes(name))
     .map((name) => ({ name, shape: staticShape(plan.graph, name) }));
   const memory = new SharedArrayBuffer(4 * shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0));
   const all = new Float32Array(memory);
-  const setUp: ShardSetUp = { model: encodeModel(plan.graph), threads: options.threads ?? 1, memory, shapes };
+  const setUp: ShardSetUp = { model: plan.model(), threads: options.threads ?? 1, memory, shapes };
   const crew = openCrew<ShardSetUp, ShardItem, Map<string, Tensor>>(
     workers,
     new URL(import.meta.url.endsWith(".ts") ? "./shard-worker.ts" : "./shard-worker.js", import.meta.url),

@@ -4,8 +4,10 @@ import type { Graph, Tensor } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
+import { withBlockedConvolutions } from "./blocked.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
+import { convolutionBlock } from "./layout.ts";
 import type { Statistic } from "./mode.ts";
 
 export interface StepOptions extends DifferentiateOptions {
@@ -49,22 +51,27 @@ export function initialWeights(graph: Graph, names: readonly string[]): Weights 
 /** A step's graph, and how its inputs and outputs are read. */
 export interface StepPlan {
   readonly graph: Graph;
+  /** The graph as ONNX Runtime is given it on this machine. */
+  model(): Uint8Array;
   /** What of a batch and of the weights the graph reads. */
   feeds(batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor>;
   result(outputs: ReadonlyMap<string, Tensor>): StepResult;
 }
 
 /** Differentiates the graph. */
-export function planStep(graph: Graph, options: StepOptions): StepPlan {
+export async function planStep(graph: Graph, options: StepOptions): Promise<StepPlan> {
   const { loss, parameters, statistics = [], keep = [], recompute = false } = options;
+  const block = await convolutionBlock();
   const step = differentiate(graph, {
     ...{ loss, parameters, recompute },
     carry: statistics.map(({ name }) => name),
     keep: [...keep, ...statistics.map(({ next }) => next)],
+    ...(block === undefined ? {} : { block }),
   });
   const wanted = new Set(step.inputs);
   return {
     graph: step,
+    model: () => encodeModel(block === undefined ? step : withBlockedConvolutions(step, block)),
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
     result(outputs) {
       const of = (name: string): Tensor => outputs.get(name) ?? bug(`the step gave no "${name}"`);
@@ -82,8 +89,8 @@ export function planStep(graph: Graph, options: StepOptions): StepPlan {
 
 /** Differentiates the graph and loads the step. Weights are inputs of the session: it is made once. */
 export async function openStep(graph: Graph, options: StepOptions): Promise<TrainingStep> {
-  const plan = planStep(graph, options);
-  const session = await createSession(encodeModel(plan.graph), { threads: options.threads ?? 1 });
+  const plan = await planStep(graph, options);
+  const session = await createSession(plan.model(), { threads: options.threads ?? 1 });
   return {
     graph: plan.graph,
     firstNotFinite: (batch, weights) => firstNotFinite(plan.graph, plan.feeds(batch, weights)),

@@ -50,6 +50,8 @@ function floatPasses(): readonly PassSpec[] {
 async function quantizedNetwork(recipe: Training, options: Quantization, path: string, data: Dataset) {
   const shapes = data.describe().inputs;
   const { normalize, ...quantize } = options;
+  // AdamW moves every weight alike, whatever its gradient's size; SGD follows the gradient, which has the weight's scale already.
+  const relative = recipe.optimizer.kind === "adamw";
   const model = await modelFor(path, shapes, 1);
   const prepared = async (batch: number): Promise<Graph> =>
     (await runPasses(await modelFor(path, shapes, batch), floatPasses())).graph;
@@ -63,7 +65,7 @@ async function quantizedNetwork(recipe: Training, options: Quantization, path: s
   const moments = normalize ? await momentsOf(recipe, await prepared(recipe.batch), model, data) : undefined;
   const rounded = (graph: Graph): FakeQuantized => {
     checkAlike(graph, single, path);
-    return withFakeQuantization(graph, annotated, moments);
+    return withFakeQuantization(graph, annotated, { ...(moments && { moments }), relative });
   };
   const fake = rounded(single);
   const normalized = new Set(fake.normalizations.map(({ index }) => single.nodes[index].inputs[2] ?? ""));

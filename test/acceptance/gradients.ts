@@ -7,9 +7,12 @@ import { float32, numbersOf } from "../../src/ir/tensor.ts";
 import { encodeModel } from "../../src/onnx/write.ts";
 import { interpret } from "../../src/run/interpret.ts";
 import { createSession } from "../../src/run/ort.ts";
+import { withBlockedConvolutions } from "../../src/train/blocked.ts";
 import { differentiate } from "../../src/train/differentiate.ts";
+import { convolutionBlock } from "../../src/train/layout.ts";
 import { checkGradient, feedsOf, type GradientCase, graphOf } from "../harness/gradient.ts";
 import { GRADIENT_CASES } from "../train/cases/all.ts";
+import { WIDE_CONVOLUTIONS } from "../train/cases/blocked.ts";
 import { randomCases } from "../train/cases/random.ts";
 import type { AcceptanceCheck } from "./check.ts";
 
@@ -23,13 +26,16 @@ const LATER = new Set(["Swish", "RMSNormalization"]);
 /** Largest difference between ONNX Runtime and the interpreter, over the largest number of each output. */
 async function compareRuntime(given: GradientCase): Promise<number> {
   const graph = graphOf(given, "float32");
-  const step = differentiate(graph, { loss: "loss", parameters: Object.keys(given.by) });
+  const block = await convolutionBlock();
+  const parameters = Object.keys(given.by);
+  const step = differentiate(graph, { loss: "loss", parameters, ...(block === undefined ? {} : { block }) });
   const feeds = new Map<string, Tensor>(
     [...feedsOf(given)].map(([name, tensor]) => [name, float32(tensor.shape, numbersOf(tensor))]),
   );
   const expected = interpret(step, feeds);
   const opset = step.nodes.some(({ op }) => LATER.has(op)) ? 24 : 21;
-  const session = await createSession(encodeModel({ ...step, opsets: new Map([...step.opsets, ["", opset]]) }));
+  const later = { ...step, opsets: new Map([...step.opsets, ["", opset]]) };
+  const session = await createSession(encodeModel(block === undefined ? later : withBlockedConvolutions(later, block)));
   const found = await session.run(feeds);
   await session.release();
   const errors = step.outputs.map((name) => {
@@ -54,7 +60,7 @@ export const gradients: AcceptanceCheck = async function* ({ samples = RANDOM_CA
   yield { name: "finite differences", good: worst < FINITE_DIFFERENCES_BAR, says };
 
   let [furthest, which, compared] = [0, "", 0];
-  for (const each of cases.filter(({ runtime = true }) => runtime)) {
+  for (const each of [...cases.filter(({ runtime = true }) => runtime), ...WIDE_CONVOLUTIONS]) {
     const error = await compareRuntime(each);
     compared++;
     if (!(error <= furthest)) [furthest, which] = [error, each.name];

@@ -37,6 +37,8 @@ export interface GradientCase {
   readonly constants?: readonly string[];
   /** false: not for ONNX Runtime in float32. */
   readonly runtime?: boolean;
+  /** Gradients for convolutions in blocks of as many channels. */
+  readonly block?: number;
 }
 
 export interface GradientResult {
@@ -116,7 +118,8 @@ export function checkGradient(given: GradientCase): GradientResult {
   const graph = graphOf(given);
   const feeds = feedsOf(given);
   const names = Object.keys(given.by);
-  const step = differentiate(graph, { loss: "loss", parameters: names });
+  const { block } = given;
+  const step = differentiate(graph, { loss: "loss", parameters: names, ...(block === undefined ? {} : { block }) });
   const found = interpret(step, feeds);
   const lossAt = (name: string, data: Float64Array): number => {
     const { shape } = feeds.get(name) as Tensor;

@@ -21,13 +21,14 @@ const fixtures = resolve(import.meta.dirname, "../../fixtures/fashion-mnist");
 const folder = mkdtempSync(join(tmpdir(), "quantized-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const recipeOf = (quantize: string): Training =>
+const recipeOf = (quantize: string, optimizer = "sgd"): Training =>
   parseTraining(
     `
 name: small
 model: ${fixtures}/depthwise.onnx
 teacher: ${fixtures}/depthwise.onnx
 quantize: ${quantize}
+optimizer: { kind: ${optimizer} }
 data: { training: { reader: idx, images: ${fixtures}/train-2048-images-idx3-ubyte.gz, limit: 64 } }
 losses: [{ kind: distill, scores: logits, teacher: logits }]
 rate: { peak: 0.01 }
@@ -71,12 +72,12 @@ const quantOf = (graph: Graph): Map<string, unknown> =>
 const weightsOf = (graph: Graph): Tensor[] => [...graph.constants.values()].filter(({ quant }) => quant !== undefined);
 
 describe.each([
-  ["{ weights: int8, normalize: true }", "int8"],
-  ["{ weights: int4 }", "int4"],
-  ["{ weights: int4, activations: int16, normalize: true }", "int4"],
-])("a network that rounds, %s", (quantize, dtype) => {
+  ["{ weights: int8, normalize: true }", "int8", "adamw"],
+  ["{ weights: int4 }", "int4", "sgd"],
+  ["{ weights: int4, activations: int16, normalize: true }", "int4", "adamw"],
+])("a network that rounds, %s", (quantize, dtype, optimizer) => {
   it("becomes a quantized model that computes the same", async () => {
-    const recipe = recipeOf(quantize);
+    const recipe = recipeOf(quantize, optimizer);
     const network = await networkOf(recipe, `${fixtures}/depthwise.onnx`, data);
     const graph = await network.graphFor(1);
     // ONNX Runtime lays other tensors over values of 4 bits as if these were whole bytes.
@@ -95,7 +96,7 @@ describe.each([
   });
 
   it("is lowered with its own scales and codes, bit for bit", async () => {
-    const network = await networkOf(recipeOf(quantize), `${fixtures}/depthwise.onnx`, data);
+    const network = await networkOf(recipeOf(quantize, optimizer), `${fixtures}/depthwise.onnx`, data);
     const trained = await network.finish(moved(network, await network.graphFor(1)));
     expect(weightsOf(trained).map((tensor) => tensor.dtype)).toEqual(new Array(10).fill(dtype));
     const path = join(folder, `${dtype}.onnx`);
@@ -111,6 +112,24 @@ describe.each([
     const lowered = await runPasses(graph, passes.slice(until), { calibration });
     expect(lowered.graph.nodes.every(({ domain }) => domain === "npu")).toBe(true);
   });
+});
+
+it("learns weights as parts of their channel's range with AdamW, which changes nothing at first", async () => {
+  const graphs = [];
+  for (const optimizer of ["sgd", "adamw"]) {
+    const network = await networkOf(recipeOf("{ weights: int4 }", optimizer), `${fixtures}/depthwise.onnx`, data);
+    graphs.push({ graph: await network.graphFor(1), parameters: network.parameters });
+  }
+  const [whole, parts] = graphs;
+  expect(await scoresOf(parts.graph, 4)).toEqual(await scoresOf(whole.graph, 4));
+  expect(parts.parameters).toEqual(whole.parameters);
+  const weights = parts.parameters.filter((name) => (parts.graph.constants.get(name)?.shape.length ?? 0) > 1);
+  expect(weights.length).toBe(10);
+  for (const name of weights) {
+    const largest = (graph: Graph): number => Math.max(...numbersOf(graph.constants.get(name) as Tensor).map(Math.abs));
+    expect(largest(parts.graph)).toBeGreaterThan(0.9);
+    expect(largest(parts.graph)).toBeLessThan(4);
+  }
 });
 
 it("a recipe trains the scales with the weights", async () => {

@@ -1,5 +1,6 @@
 /** What each operator's gradient is checked on. */
 import type { GradientCase } from "../../harness/gradient.ts";
+import { BLOCKED_CONVOLUTIONS } from "./blocked.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { MOVES, POOLS } from "./moves.ts";
 import { LOSSES, NORMS, REDUCTIONS } from "./norms.ts";
@@ -10,6 +11,7 @@ export const GRADIENT_CASES: readonly GradientCase[] = [
   ...ELEMENTWISE,
   ...PRODUCTS,
   ...CONVOLUTIONS,
+  ...BLOCKED_CONVOLUTIONS,
   ...REDUCTIONS,
   ...NORMS,
   ...LOSSES,
