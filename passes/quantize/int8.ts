@@ -2,9 +2,10 @@ import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
 import type { Graph, Node } from "../../src/ir/graph.ts";
 import type { Pass, Samples } from "../../src/pass.ts";
-import { annotate, type Plan, valuesToObserve } from "../../src/quant/annotate.ts";
+import { annotate, type Plan, packedCaches, valuesToObserve } from "../../src/quant/annotate.ts";
 import { leastErrors, rangeChoices } from "../../src/quant/auto.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
+import { PACKED_CACHES } from "../../src/quant/caches.ts";
 import { calibrate, chosen } from "../../src/quant/calibrate.ts";
 import { unscaledName } from "../../src/quant/equalize.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
@@ -29,6 +30,7 @@ const options = z
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
+    cache: z.enum(["int8", "int4"]).default("int8"),
     int16Share: z.number().min(0).max(1).default(0),
     biasCorrection: z.boolean().default(true),
     samples: z.number().int().positive().default(256),
@@ -75,7 +77,7 @@ const pass: Pass<Options> = {
     const measured =
       errors.length === 0 ? [] : (await look({ ...NOTHING, channels: errors }, few(calibration, samples))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
-    const notes = withInnerRanges(withoutWishes(rounded), histograms);
+    const notes = withCaches(withInnerRanges(withoutWishes(rounded), histograms), packedCaches(graph, plan));
     if (!biasCorrection) return notes;
     const limit = Math.min(samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
@@ -114,18 +116,23 @@ const few = (calibration: Samples, samples: number): number =>
 const FLOAT_MEANS = "quantize/float-means";
 
 function planOf(graph: Graph, options: Options): Plan {
-  const { calibrator, percentile, activations, outputs, int16, weights, block, weightScales: scales } = options;
+  const { calibrator, percentile, activations, outputs, cache, int16, weights, block, weightScales: scales } = options;
   const layers = layerFormats(graph, options.formats);
   const wishes = formatWishes(graph, layers);
   const rounding = (node: Node): WeightPlan => ({ weights: layers.get(node)?.weights ?? weights, block, scales });
   return {
     // Where `auto` finds nothing to measure.
     calibrator: calibrator === "auto" ? "min-max" : calibrator,
-    ...{ percentile, activations, outputs },
+    ...{ percentile, activations, outputs, cache },
     weights: rounding,
     int8: wishes.int8,
     int16: new Set([...int16Values(graph, int16), ...wishes.int16]),
   };
+}
+
+function withCaches(graph: Graph, packed: readonly string[]): Graph {
+  if (packed.length === 0) return graph;
+  return { ...graph, metadata: new Map(graph.metadata).set(PACKED_CACHES, JSON.stringify(packed)) };
 }
 
 /** Value names, or names of teacher nodes whose outputs are meant; and what a lowering needs wide, such as gates. */
