@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Pass } from "../../src/pass.ts";
-import { calibrate, stepsOf } from "../../src/quant/calibrate.ts";
+import { calibrate } from "../../src/quant/calibrate.ts";
 import { channelRequests, equalize } from "../../src/quant/equalize.ts";
 import { FORMATS, WEIGHT_FORMATS } from "../../src/quant/format.ts";
 import { layerFormats } from "../../src/quant/formats.ts";
@@ -27,7 +27,7 @@ const pass: Pass<z.infer<typeof options>> = {
       { values: [], extremes: [], channels: channelRequests(links) },
       context.calibration,
       {
-        samples: context.options.samples * stepsOf(context.calibration),
+        samples: context.options.samples,
         jobs: context.jobs ?? 1,
         signal: context.signal,
       },
