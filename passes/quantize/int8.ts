@@ -75,11 +75,13 @@ const pass: Pass<Options> = {
     const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
     const errors = choices.flatMap(({ requests }) => requests);
     const measured =
-      errors.length === 0 ? [] : (await look({ ...NOTHING, channels: errors }, few(calibration, samples))).channels;
+      errors.length === 0
+        ? []
+        : (await look({ ...NOTHING, channels: errors }, few(calibration, samples, ERROR_SAMPLES))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
     const notes = withCaches(withInnerRanges(withoutWishes(rounded), histograms), packedCaches(graph, plan));
     if (!biasCorrection) return notes;
-    const limit = Math.min(samples, MEAN_SAMPLES);
+    const limit = few(calibration, samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
     const ridden = linear.filter(({ value, output }) => value !== output);
@@ -108,9 +110,9 @@ const TRIAL_SAMPLES = 32;
 const ERROR_SAMPLES = 16;
 const NOTHING = { values: [], extremes: [] };
 
-/** Samples to measure errors on. A stream is not cut short: how it begins says little about it. */
-const few = (calibration: Samples, samples: number): number =>
-  calibration.sequence ? samples : Math.min(samples, ERROR_SAMPLES);
+/** Samples to measure errors or means on. A stream is not cut short: how it begins says little about it. */
+const few = (calibration: Samples, samples: number, most: number): number =>
+  calibration.sequence ? samples : Math.min(samples, most);
 
 /** Metadata for `quantize/correct-bias`, which sees the integer graph only. */
 const FLOAT_MEANS = "quantize/float-means";
