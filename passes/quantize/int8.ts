@@ -15,7 +15,7 @@ import type { Histogram } from "../../src/quant/histogram.ts";
 import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
-import { calibrationWarnings } from "../../src/quant/warnings.ts";
+import { calibrationWarnings, classWarnings } from "../../src/quant/warnings.ts";
 import { wideChoices } from "../../src/quant/widen.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
@@ -62,7 +62,8 @@ const pass: Pass<Options> = {
     const found = await look({ ...seen, channels: [] }, samples);
     const { histograms } = found;
     const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
-    for (const warning of calibrationWarnings(found, set)) context.log.warn(warning);
+    const warnings = [...calibrationWarnings(found, set), ...classWarnings(calibration, set)];
+    for (const warning of warnings) context.log.warn(warning);
     const given = planOf(graph, context.options);
     const wide = await wideChoices(graph, histograms, given, calibration, {
       share: context.options.int16Share,
