@@ -9,6 +9,11 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Keeps QuantizeLinear and DequantizeLinear as they stand: ONNX Runtime's fused kernels round differently on ties. */
   readonly disableQdqFusion?: boolean;
+  /**
+   * true (the default): from the second run on, one block of memory is laid out for a whole run. It comes on top of what the first
+   * run took piece by piece; a session that works with large values between few small ones is smaller without.
+   */
+  readonly memoryPattern?: boolean;
   /** ONNX Runtime's own graph optimizations. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
 }
@@ -54,12 +59,13 @@ const OUR_NAMES = new Map([...ORT_NAMES].map(([dtype, name]) => [name, dtype]));
  * Throws `model/onnxruntime` with the runtime's own words where it refuses the model.
  */
 export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
-  const { threads = 1, disableQdqFusion = true, optimization = "all" } = options;
+  const { threads = 1, disableQdqFusion = true, optimization = "all", memoryPattern = true } = options;
   const native: ort.InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     executionMode: "sequential",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    enableMemPattern: memoryPattern,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 4,
     extra: {
