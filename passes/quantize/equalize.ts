@@ -1,12 +1,17 @@
 import { z } from "zod";
 import type { Pass } from "../../src/pass.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
-import { channelRequests, equalize, findLinks } from "../../src/quant/equalize.ts";
+import { channelRequests, equalize } from "../../src/quant/equalize.ts";
+import { FORMATS, WEIGHT_FORMATS } from "../../src/quant/format.ts";
+import { layerFormats } from "../../src/quant/formats.ts";
+import { findLinks } from "../../src/quant/links.ts";
 
 const options = z
   .object({
     enabled: z.boolean().default(true),
     samples: z.number().int().positive().default(64),
+    weights: z.enum(WEIGHT_FORMATS).default("int8"),
+    formats: z.record(z.string(), z.enum(Object.keys(FORMATS) as (keyof typeof FORMATS)[])).default({}),
   })
   .strict();
 
@@ -27,7 +32,9 @@ const pass: Pass<z.infer<typeof options>> = {
         signal: context.signal,
       },
     );
-    return equalize(graph, links, channels);
+    const { weights, formats } = context.options;
+    const layers = layerFormats(graph, formats);
+    return equalize(graph, links, channels, (node) => (layers.get(node)?.weights ?? weights) === "int4");
   },
 };
 

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import type { Graph } from "../../src/ir/graph.ts";
 import type { Pass } from "../../src/pass.ts";
-import { calibrate } from "../../src/quant/calibrate.ts";
+import { calibrate, stepsOf } from "../../src/quant/calibrate.ts";
 import { classRange } from "../../src/quant/class-ranges.ts";
-import { channelRequests } from "../../src/quant/equalize.ts";
 import { emptyHistogram } from "../../src/quant/histogram.ts";
 import { quantOf } from "../../src/quant/ranges.ts";
 import { outputErrors } from "../../src/quant/sensitivity.ts";
-import { dominating, split, splitLinks } from "../../src/quant/split.ts";
+import { dominating, split, splitLinks, splitRequests } from "../../src/quant/split.ts";
 
 const options = z
   .object({
@@ -30,10 +29,11 @@ const pass: Pass<z.infer<typeof options>> = {
     const { calibration, signal } = context;
     if (!enabled || !calibration || calibration.size === 0) return graph;
     const links = splitLinks(graph);
-    const few = { samples, jobs: context.jobs ?? 1, ...(signal && { signal }) };
+    const steps = stepsOf(calibration);
+    const few = { samples: samples * steps, jobs: context.jobs ?? 1, ...(signal && { signal }) };
     const { channels } = await calibrate(
       graph,
-      { values: [], extremes: [], channels: channelRequests(links) },
+      { values: [], extremes: [], channels: splitRequests(links) },
       calibration,
       few,
     );
@@ -49,7 +49,7 @@ const pass: Pass<z.infer<typeof options>> = {
         const { scale, zeroPoint } = quantOf(range, "int8");
         return [{ value, scale: scale[0], zero: zeroPoint[0] }];
       });
-      return outputErrors(model, stored, calibration, { samples: trials, ...(signal && { signal }) });
+      return outputErrors(model, stored, calibration, { samples: trials * steps, ...(signal && { signal }) });
     };
     const before = await errorsIn(
       graph,

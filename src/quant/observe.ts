@@ -124,7 +124,7 @@ export function mergeSums(a: ChannelSums, b: ChannelSums): ChannelSums {
 }
 
 export async function openObserver(init: ObserveInit): Promise<Session> {
-  return createSession(init.model, { threads: 1 });
+  return createSession(init.model, { threads: 1, memoryPattern: false });
 }
 
 /** A range cannot be chosen for values that are not numbers: throws model/not-finite with the value's name. */

@@ -11,8 +11,8 @@ export interface ChannelRequest {
   readonly value: string;
   readonly axis: number;
   readonly grid?: Grid;
-  /** What is averaged: x itself, or |x|⁸, whose eighth root is close to the largest magnitude. */
-  readonly moment: 1 | 8;
+  /** What is averaged: x itself, x², or |x|⁸, whose eighth root is close to the largest magnitude. */
+  readonly moment: 1 | 2 | 8;
 }
 
 /** Codes of a type, each worth `scale`, with `zero` standing for 0. */

@@ -32,8 +32,10 @@ export function chooseRange(histogram: Histogram, options: RangeOptions): Range 
       return widest;
     case "percentile":
       return byPercentile(histogram, options, widest);
-    case "entropy":
-      return leastCost(widest, options.symmetric, (range) => divergence(histogram, range, options.levels));
+    case "entropy": {
+      const bins = occupied({ ...histogram, counts: withoutAtoms(histogram.counts) });
+      return leastCost(widest, options.symmetric, (range) => divergence(bins, range, options.levels));
+    }
     case "mse": {
       const bins = occupied(histogram);
       return leastCost(widest, options.symmetric, (range) => squaredError(bins, range, options.levels));
@@ -122,49 +124,93 @@ function squaredError({ centres, counts }: Bins, { low, high }: Range, levels: n
  * How much is lost by telling values by their codes: the Kullback-Leibler divergence of the histogram, with what lies outside
  * the range added to its ends, from the same with each code's count spread evenly over the occupied bins that have this code
  * (Migacz, "8-bit inference with TensorRT", 2017). What lies outside is only in the former, so clipping costs.
+ *
+ * Neighbouring bins also differ by chance, and by what few samples are made of, which makes every code look too wide: the least divergence
+ * would be where a code is a bin, whatever is cut off. Such differences are as large between neighbours as between distant bins, those of a
+ * density that really changes within a code are not: what successive differences tell (von Neumann 1941) is taken off.
  */
-function divergence(histogram: Histogram, { low, high }: Range, levels: number): number {
-  const counts = withoutZero(histogram.counts);
-  const width = binWidth(histogram);
-  const indexOf = (value: number) =>
-    Math.min(counts.length - 1, Math.max(0, Math.floor(value / width) + counts.length / 2));
-  const [first, last] = [indexOf(low), indexOf(high)];
+function divergence({ centres, counts }: Bins, { low, high }: Range, levels: number): number {
   const step = (high - low) / (levels - 1);
-  const codeOf = (index: number) =>
-    Math.min(levels - 1, Math.max(0, Math.round((binCentre(histogram, index) - low) / step)));
-  const [sums, occupied] = [new Float64Array(levels), new Float64Array(levels)];
-  let [below, above, inside] = [0, 0, 0];
-  counts.forEach((count, index) => {
-    if (count === 0) return;
-    if (index < first) below += count;
-    else if (index > last) above += count;
+  let [below, above, inside, shapes] = [0, 0, 0, 0];
+  const codes: Code[] = [];
+  let code = { at: -1, ...NO_CODE };
+  for (let index = 0; index < counts.length; index++) {
+    const [centre, count] = [centres[index], counts[index]];
+    if (centre < low) below += count;
+    else if (centre > high) above += count;
     else {
-      const code = codeOf(index);
-      sums[code] += count;
-      occupied[code] += 1;
+      const at = Math.round((centre - low) / step);
+      if (at !== code.at) {
+        shapes += shapeLost(code);
+        codes.push(code);
+        code = { at, ...NO_CODE };
+      }
+      if (code.bins > 0) code.rough += (count - code.last) ** 2;
+      code.bins++;
+      code.sum += count;
+      code.own += divergent(count, 1);
+      code.last = count;
+      if (code.bins === 1) code.first = count;
       inside += count;
     }
-  });
-  const whole = inside + below + above;
-  let sum = 0;
-  for (let index = first; index <= last; index++) {
-    const count = counts[index] + (index === first ? below : 0) + (index === last ? above : 0);
-    if (count === 0) continue;
-    const code = codeOf(index);
-    // An end that only holds what was cut off has no count of its own: as if one number were there.
-    const told = sums[code] > 0 ? sums[code] / occupied[code] : 1;
-    sum += (count / whole) * Math.log(count / whole / (told / Math.max(1, inside)));
   }
-  return sum;
+  shapes += shapeLost(code);
+  codes.push(code);
+  const whole = inside + below + above;
+  const [first, last] = [codes[Math.min(1, codes.length - 1)], code];
+  const ends =
+    folded(below, first.at === 0 ? first.first : 0, first) +
+    folded(above, last.at === levels - 1 ? last.last : 0, last);
+  return (ends + shapes) / whole + Math.log(Math.max(1, inside) / whole);
 }
 
-/** A Relu makes half of all numbers exactly 0, and 0 has a code of its own: the bins beside it count as much as the next ones. */
-function withoutZero(counts: Float64Array): Float64Array {
+/** The occupied bins of one code: how many, the sums of their counts and of these times their logarithms, and of successive differences' squares. */
+interface Code {
+  readonly at: number;
+  readonly bins: number;
+  readonly sum: number;
+  readonly own: number;
+  readonly rough: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+const NO_CODE = { bins: 0, sum: 0, own: 0, rough: 0, first: 0, last: 0 };
+
+/** What counts that were cut off add at an end. One that only holds them has no count of its own: as if one number were there. */
+function folded(cut: number, own: number, { sum, bins }: Code): number {
+  const told = own > 0 ? sum / bins : 1;
+  return divergent(own + cut, told) - divergent(own, told);
+}
+
+const divergent = (count: number, told: number): number => (count > 0 ? count * Math.log(count / told) : 0);
+
+/** The divergence of a code's bins from their mean, without what differs from bin to bin. */
+function shapeLost({ bins, sum, own, rough }: Code): number {
+  if (bins < 2) return 0;
+  const mean = sum / bins;
+  return Math.max(0, own - sum * Math.log(mean) - rough / (4 * mean));
+}
+
+/** So many times what the bins around hold, of so many to either side, is no density but one number again and again. */
+const [ATOM, AROUND] = [4, 8];
+
+/**
+ * A Relu makes half of all numbers exactly 0, a plain background gives every channel a number that it takes all the time, and
+ * saturated functions have plateaus. One number has one code, whatever the codes' width, so such bins count no more than those
+ * around them do (their median), times `ATOM`; 0, at a bin's edge, may be on either side of it.
+ */
+function withoutAtoms(counts: Float64Array): Float64Array {
   const zero = counts.length / 2;
-  const without = Float64Array.from(counts);
-  without[zero] = counts[zero + 1];
-  without[zero - 1] = counts[zero - 2];
-  return without;
+  const plain = Float64Array.from(counts);
+  plain[zero] = counts[zero + 1];
+  plain[zero - 1] = counts[zero - 2];
+  return plain.map((count, index) => {
+    if (count === 0) return 0;
+    const around = plain.slice(Math.max(0, index - AROUND), index + AROUND + 1).filter((other) => other > 0);
+    const median = around.sort()[(around.length - 1) >> 1];
+    return count > ATOM * median ? median : count;
+  });
 }
 
 /** Scale and zero point of a range: int8 asymmetric, int16 symmetric. Scales are single precision. */
@@ -177,4 +223,14 @@ export function quantOf(range: Range, dtype: DType): Quant {
   const scale = Math.fround(width / 255);
   const zero = Math.min(127, Math.max(-128, Math.round(-128 - range.low / scale)));
   return { scale: Float32Array.of(scale), zeroPoint: Int32Array.of(zero) };
+}
+
+/** Codes of a protective grid of 4 bits: −7 to 7, so that the last code of either side is as far. */
+const INT4_LEVELS = 15;
+
+/** The grid of 4 bits of least squared error, symmetric. */
+export function quantInt4(histogram: Histogram): Quant {
+  const options = { calibrator: "mse", percentile: 100, levels: INT4_LEVELS, symmetric: true } as const;
+  const { high } = chooseRange(histogram, options);
+  return { scale: Float32Array.of((high || 1) / 7), zeroPoint: Int32Array.of(0) };
 }

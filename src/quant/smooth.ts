@@ -15,6 +15,7 @@ import { createSession } from "../run/ort.ts";
 import { tasksOf } from "./calibrate.ts";
 import type { WeightFormat } from "./format.ts";
 import { fusionGroups } from "./groups.ts";
+import { keepsUnderGain } from "./links.ts";
 import type { Algebra } from "./rounding/algebra.ts";
 import { type Layer, linearLayers, matrixOf } from "./rounding/layers.ts";
 import { type Matrix, realise, roundToGrid, transposed } from "./rounding/matrix.ts";
@@ -61,10 +62,6 @@ export function smoothLinks(graph: Graph): SmoothLink[] {
     if (found && found.length > 0) links.push({ value, channels, producer: node, kind, readers: found });
   }
   return links;
-}
-
-function keepsUnderGain({ low, high }: { low: number; high: number }): boolean {
-  return (low === 0 || low === Number.NEGATIVE_INFINITY) && high === Number.POSITIVE_INFINITY;
 }
 
 /** Whether scale and shift are constants of one number a channel of the last axis. */

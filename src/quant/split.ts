@@ -4,11 +4,13 @@ import { attrs, freshName, type Graph, intAttr, type Node, type Tensor, type Typ
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { namesOf, readsOf } from "../ir/uses.ts";
-import { eighthRoot, findLinks, type Link } from "./equalize.ts";
+import { eighthRoot } from "./equalize.ts";
 import { fusionGroups } from "./groups.ts";
+import { findNeighbours, type Neighbours } from "./neighbours.ts";
+import type { ChannelRequest } from "./probe.ts";
 
 /** A link whose channels may be doubled: one dense convolution makes them, and only such read them. */
-export interface SplitLink extends Link {
+export interface SplitLink extends Neighbours {
   readonly producer: Node;
   /** What rides on the producer, up to the value that the readers read. */
   readonly chain: readonly Node[];
@@ -20,7 +22,7 @@ export function splitLinks(graph: Graph): SplitLink[] {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name): [string, Node] => [name, node])));
   const anchors = new Map([...byAnchor.values()].map((group) => [group.output, group]));
   const isDense = (node: Node) => intAttr(node, "group", 1) === 1;
-  return findLinks(graph, true).flatMap((link): SplitLink[] => {
+  return findNeighbours(graph).flatMap((link): SplitLink[] => {
     const group = anchors.get(link.value);
     const producer = group?.anchor ?? (producers.get(link.value) as Node);
     const chain = group?.activations ?? [];
@@ -33,6 +35,11 @@ export function splitLinks(graph: Graph): SplitLink[] {
     if (!known || !alike || ![producer, ...link.readers].every(isDense)) return [];
     return graph.constants.has(producer.inputs[1]) ? [{ ...link, producer, chain }] : [];
   });
+}
+
+/** What `dominating` must know of each link, in their order. */
+export function splitRequests(links: readonly SplitLink[]): ChannelRequest[] {
+  return links.map(({ value }) => ({ value, axis: 1, moment: 8 }));
 }
 
 /** Constants of a chain: one number, or one a channel. */

@@ -27,8 +27,8 @@ export function macsOf(graph: Graph, node: Node): number {
   return findOp(node.domain, node.op)?.macs?.(node, inputs, outputs as Type[]) ?? 0;
 }
 
-/** Work that is done sooner than a worker has loaded its modules and the model: about a second's. */
-const SMALL = 2 ** 37;
+/** About four seconds' work: workers would save one or two of them, and each takes as much memory again. */
+const SMALL = 2 ** 39;
 
 /** Workers that running the graph on so many samples pays for: 1, this thread, where there is little to do. */
 export function jobsFor(graph: Graph, samples: number, jobs: number): number {

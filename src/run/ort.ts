@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly memoryPattern?: boolean;
   /** ONNX Runtime's own graph optimizations. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
+  /** Whether activations get one block planned after the first run; without, a graph with many outputs takes a fifth less memory. */
+  readonly memoryPattern?: boolean;
 }
 
 /** A value of a model's border as ONNX Runtime tells it. Symbolic dimensions are their names, nameless ones "?". */
@@ -68,6 +70,7 @@ export async function createSession(model: Uint8Array | string, options: Session
     enableMemPattern: memoryPattern,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 4,
+    enableMemPattern: memoryPattern,
     extra: {
       session: {
         // Otherwise a product with int4 weights is one of int4 and int8: activations would be rounded that the model does not round.

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { splitMix } from "../../src/data/random.ts";
 import { emptyHistogram, observe } from "../../src/quant/histogram.ts";
 import { chooseRange, quantOf, RANGE_RULES } from "../../src/quant/ranges.ts";
 
@@ -7,6 +8,44 @@ function histogramOf(values: readonly number[]) {
   const histogram = emptyHistogram();
   observe(histogram, Float32Array.from(values));
   return histogram;
+}
+
+/** Coarse bins to each of the codes that the plain definition has below. */
+const [LEVELS, PER_LEVEL] = [32, 4];
+
+/** Counts of positive numbers in coarse bins over all that is there. */
+function coarse(values: readonly number[]): number[] {
+  const counts = new Array<number>(LEVELS * PER_LEVEL).fill(0);
+  const most = Math.max(...values);
+  for (const value of values) {
+    if (value > 0) counts[Math.min(counts.length - 1, Math.floor((value / most) * counts.length))]++;
+  }
+  return counts;
+}
+
+/** Migacz's procedure word by word: the end of the range whose quantized counts are closest to the reference's. */
+function leastDivergent(counts: readonly number[], most: number): number {
+  let [best, least] = [most, Number.POSITIVE_INFINITY];
+  for (let bins = LEVELS; bins <= counts.length; bins += LEVELS) {
+    const reference = counts.slice(0, bins);
+    const candidate = counts.slice(0, bins);
+    reference[bins - 1] += counts.slice(bins).reduce((sum, count) => sum + count, 0);
+    const width = bins / LEVELS;
+    for (let level = 0; level < LEVELS; level++) {
+      const own = candidate.slice(level * width, (level + 1) * width);
+      const filled = own.filter((count) => count > 0).length;
+      const mean = own.reduce((sum, count) => sum + count, 0) / Math.max(1, filled);
+      for (const [at, count] of own.entries()) candidate[level * width + at] = count > 0 ? mean : 0;
+    }
+    const [p, q] = [reference, candidate].map((list) => list.reduce((sum, count) => sum + count, 0));
+    const sum = reference.reduce(
+      (total, count, at) =>
+        count > 0 ? total + (count / p) * Math.log(count / p / ((candidate[at] || 1) / q)) : total,
+      0,
+    );
+    if (sum < least) [best, least] = [(most * bins) / counts.length, sum];
+  }
+  return best;
 }
 
 const options = { percentile: 99.9, levels: 256, symmetric: false };
@@ -34,6 +73,34 @@ describe("ranges", () => {
     expect(chooseRange(histogram, { ...options, calibrator: "min-max" }).high).toBe(50);
     expect(chooseRange(histogram, { ...options, calibrator: "percentile" }).high).toBeLessThan(1.1);
     expect(chooseRange(histogram, { ...options, calibrator: "mse" }).high).toBeLessThan(48);
+  });
+
+  it("entropy keeps a density's tails, however few numbers show it and whatever stands in it again and again", () => {
+    for (const count of [4000, 40_000]) {
+      for (const plain of [0, 0.5]) {
+        const random = splitMix(count);
+        const values = Array.from({ length: count }, () => {
+          const background = random() < plain;
+          // A background takes one of a few numbers; the rest is what a Relu leaves of a Laplace density.
+          if (background) return [0.25, 0.75, 1.5][Math.floor(random() * 3)];
+          return random() < 0.5 ? 0 : -Math.log(1 - random());
+        });
+        const histogram = histogramOf(values);
+        const { high } = chooseRange(histogram, { ...options, calibrator: "entropy" });
+        const cut = values.filter((value) => value > high).length / count;
+        expect({ count, plain, cut: cut < 0.001 }).toEqual({ count, plain, cut: true });
+        const all = coarse(values);
+        // The plain definition, on bins coarse enough that chance does not show.
+        expect(high).toBeGreaterThan(0.75 * leastDivergent(all, Math.max(...values)));
+      }
+    }
+  });
+
+  it("entropy cuts a lone outlier", () => {
+    const values = Array.from({ length: 100_000 }, (_, index) => (index % 200) / 100 - 1);
+    const { low, high } = chooseRange(histogramOf([...values, 50]), { ...options, calibrator: "entropy" });
+    expect(high).toBeLessThan(48);
+    expect(low).toBeLessThan(-0.97);
   });
 
   it("mse keeps a uniform spread whole", () => {

@@ -21,7 +21,7 @@ describe("work", () => {
 
   test("starts workers where there is enough of it", () => {
     const each = workOf(product(4, 16), product(4, 16).nodes[0]);
-    const enough = Math.ceil(2 ** 37 / each);
+    const enough = Math.ceil(2 ** 39 / each);
     expect(jobsFor(product(4, 16), enough - 1, 3)).toBe(1);
     expect(jobsFor(product(4, 16), enough, 3)).toBe(3);
   });

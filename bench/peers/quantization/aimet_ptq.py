@@ -1,17 +1,15 @@
 """AIMET-ONNX's quantization: batch norms folded, a scale a channel; --accurate: Sequential MSE before calibration."""
-import time
-
 import aimet_onnx
 import onnx
 from aimet_onnx.batch_norm_fold import fold_all_batch_norms_to_weight
 from aimet_onnx.common.quantsim_config.config_utils import get_path_for_target_config
 
-from common import parse, report, samples
+from common import parse, report, samples, stopwatch
 
 
 def main():
     given = parse(__doc__)
-    start = time.perf_counter()
+    start = stopwatch()
     model = onnx.load(given.model)
     fold_all_batch_norms_to_weight(model)
     sim = aimet_onnx.QuantizationSimModel(
@@ -28,7 +26,7 @@ def main():
     onnx.save(sim.to_onnx_qdq(), given.out)
     told = "; apply_seq_mse" if given.accurate else ""
     settings = f"fold_all_batch_norms_to_weight; QuantizationSimModel(int8, int8, default_config_per_channel){told}"
-    report("aimet-onnx", {"aimet-onnx": aimet_onnx.__version__}, start, settings)
+    report("aimet-onnx", {"aimet-onnx": aimet_onnx.__version__}, start, settings, given.out)
 
 
 main()

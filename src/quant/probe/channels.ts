@@ -24,6 +24,10 @@ export function probeChannels(writer: Writer, { value, axis, grid, moment }: Cha
     const sums = keep(over("ReduceSum", codesOf(writer, real, grid, shape)), channels);
     return { ...plain, sums, unit: scale, offset: -zero * size * scale };
   }
+  if (moment === 2) {
+    const squares = add("Mul", [real, real], float(shape));
+    return { ...plain, sums: keep(over("ReduceSum", squares), channels) };
+  }
   // Eighth powers of numbers of 10⁵ are beyond float32: of x / max|x| they are not.
   const magnitude = add("Abs", [real], float(shape));
   const largest = over("ReduceMax", magnitude);

@@ -77,7 +77,8 @@ async function integerGraph(recipe: Recipe, teacher: Graph, calibration: Samples
 
 const WEIGHTED: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "MatMul"]);
 
-function int4Share(graph: Graph): number {
+/** Numbers in 4 bits, of all weights of an integer graph: filters, matrices and tables that rows are fetched from. */
+export function int4Share(graph: Graph): number {
   const packed = new Map(
     graph.nodes.filter(({ op }) => op === "UnpackWeights").map(({ inputs, outputs }) => [outputs[0], inputs[0]]),
   );

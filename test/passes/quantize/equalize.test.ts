@@ -17,6 +17,20 @@ const UNEVEN = `
   return y
 `;
 
+/** A block whose channels differ a hundredfold on both ways to its sum. */
+const RESIDUAL = `
+  input x: float32[1,2,6,6]
+  const w: float32[4,2,1,1] = [1, 1, 0.1, 0.1, 0.01, 0.01, 10, 10]
+  const v: float32[4,4,1,1] = [0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.1, 0.01, 0.001, 0.001, 0.01, 0.001, 1, 1, 0.1, 1]
+  const d: float32[4,1,3,3] = random(3)
+  a = Conv(x, w)
+  r = Relu(a)
+  b = Conv(r, v)
+  s = Add(r, b)
+  y = Conv(s, d) group=4 pads=[1,1,1,1]
+  return y
+`;
+
 const samplesOf = (graph: Graph): Samples => ({ size: 8, feeds: (index) => seededFeeds(graph, index + 1) });
 
 async function run(graph: Graph, passes: readonly string[]): Promise<Graph> {
@@ -69,6 +83,39 @@ describe("quantize/equalize", () => {
     const even = await run(graph, ["quantize/equalize", "quantize/int8", "lower/integer"]);
     expect(even.nodes.map((node) => node.op)).toEqual(plain.nodes.map((node) => node.op));
     expect(fidelity(graph, even)).toBeGreaterThan(4 * fidelity(graph, plain));
+  });
+
+  it("brings what meets in a sum to one range together, and keeps the numbers", async () => {
+    const before = prepare(RESIDUAL);
+    const after = await run(before, ["quantize/equalize"]);
+    expect(after.nodes.filter((node) => node.op === "Mul")).toHaveLength(2);
+    // A value whose channels are scaled says so.
+    expect(after.nodes.find((node) => node.op === "Add")?.outputs).toEqual(["s/equalized"]);
+    for (const seed of [5, 6]) {
+      const feeds = seededFeeds(before, seed);
+      const [want, got] = [before, after].map(
+        (graph) => (interpret(graph, feeds).get("y") as Tensor).data as Float32Array,
+      );
+      for (const [index, value] of got.entries()) expect(value).toBeCloseTo(want[index], 4);
+    }
+    expect(await run(after, ["quantize/equalize"])).toBe(after);
+    const plain = await run(before, ["quantize/int8", "lower/integer"]);
+    const even = await run(before, ["quantize/equalize", "quantize/int8", "lower/integer"]);
+    expect(even.nodes.map((node) => node.op)).toEqual(plain.nodes.map((node) => node.op));
+    expect(fidelity(before, even)).toBeGreaterThan(4 * fidelity(before, plain));
+  });
+
+  it("finds values by the teacher's names behind it", async () => {
+    const calibration = samplesOf(prepare(RESIDUAL));
+    const passes = ["quantize/equalize", { pass: "quantize/int8", int16: ["s"] }];
+    const { graph } = await runPasses(prepare(RESIDUAL), passes, { calibration });
+    expect(graph.types.get("s/equalized")?.dtype).toBe("int16");
+    expect(graph.types.get("r/equalized")?.dtype).toBe("int8");
+  });
+
+  it("leaves channels alone whose factors would only move the error", async () => {
+    const even = prepare(UNEVEN.replace("[1, 1, 0.1, 0.1, 0.01, 0.01, 10, 10]", "[1, 0.5, 0.5, 1, 1, 0.5, 0.5, 1]"));
+    expect(await run(even, ["quantize/equalize"])).toBe(even);
   });
 
   it("leaves alone what something else reads, and what is clipped from above", async () => {
