@@ -106,10 +106,12 @@ const INT8: readonly PassSpec[] = [
   "quantize/split",
   // Only what equalizing could not reach: products behind norms and other products.
   "quantize/smooth",
+  "quantize/even-caches",
   // Weights before ranges: activations are then seen as the rounded weights make them.
   "quantize/round-weights",
   "quantize/int8",
   "lower/integer",
+  "lower/pack-caches",
   // Biases are moved last: only now are all roundings there whose offsets they take back.
   "quantize/correct-bias",
   // Whatever the outputs became, this compares their codes.

@@ -5,12 +5,14 @@ import type { AnyArray } from "../../src/emulate/machine/memory.ts";
 import { createMachine } from "../../src/emulate/machine.ts";
 import { elementCount, type Graph } from "../../src/ir/graph.ts";
 import { seededRandom } from "../../src/ir/random.ts";
+import { withPackedCaches } from "../../src/quant/packed-caches.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
 import { layerByLayerBytes } from "../../src/schedule/layer-by-layer.ts";
 import { solveFile } from "./allocate.ts";
 import { Network } from "./builder.ts";
 import { withInt4Weights } from "./int4.ts";
 import { measureGraph, measureNetwork, networkGraph } from "./measure.ts";
+import { gptDecode } from "./networks/transformers.ts";
 import { NETWORKS } from "./networks.ts";
 import { type BenchOptions, targetOf } from "./options.ts";
 
@@ -121,6 +123,34 @@ function* int4(options: BenchOptions): Iterable<Line> {
   }
 }
 
+/**
+ * What caches of 4 bits gain over those of 8, beside weights of either: the more the longer the context is, since a step reads all of
+ * every cache, and its weights whatever the context.
+ */
+function* caches(options: BenchOptions): Iterable<Line> {
+  for (const context of [512, 2048]) {
+    const eight = gptDecode(48, context);
+    for (const [weights, graph] of [[8, eight] as const, [4, withInt4Weights(eight, BLOCK)] as const]) {
+      const packed = withPackedCaches(graph, new Set(graph.states.map(({ input }) => input)));
+      const [before, after] = [graph, packed].map(
+        (one) => measureGraph(STEP, one, { ...options, npus: 3 }, "always").figures,
+      );
+      const { network, target, profile, cycles, boundCycles, dramBytes, ms } = after;
+      yield {
+        ...{ network, target, profile, npus: 3, context, weightBits: weights },
+        cycles,
+        boundCycles,
+        ratio: ratio(cycles, boundCycles),
+        dramBytes,
+        int8Cycles: before.cycles,
+        int8DramBytes: before.dramBytes,
+        gain: ratio(before.cycles, cycles),
+        ms,
+      };
+    }
+  }
+}
+
 /** Published memory instances that first fit does not solve. */
 function* memory(options: BenchOptions): Iterable<Line> {
   for (const name of ["A", "C", "E", "G", "J"]) {
@@ -174,6 +204,7 @@ export const FIGURES: ReadonlyMap<string, Figure> = new Map([
   ["sharing", sharing],
   ["decode", decode],
   ["int4", int4],
+  ["caches", caches],
   ["memory", memory],
   ["busy", busy],
   ["large", large],

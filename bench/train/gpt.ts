@@ -23,12 +23,12 @@ function lookBack(net: Drafting, x: string, reach: number, { width, context }: G
   return net.node("Add", [x, net.node("Transpose", [found], turned)]);
 }
 
-function linear(net: Drafting, name: string, x: string, from: number, to: number): string {
+export function linear(net: Drafting, name: string, x: string, from: number, to: number): string {
   const weights = net.weight(`${name}.weight`, [from, to], 1 / Math.sqrt(from));
   return net.node("Add", [net.node("MatMul", [x, weights]), net.filled(`${name}.bias`, [to], 0)]);
 }
 
-function layerNorm(net: Drafting, name: string, x: string, width: number): string {
+export function layerNorm(net: Drafting, name: string, x: string, width: number): string {
   return net.node("LayerNormalization", [
     x,
     net.filled(`${name}.scale`, [width], 1),

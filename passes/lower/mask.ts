@@ -9,8 +9,8 @@ import type { Pass } from "../../src/pass.ts";
 const MASKED = -128;
 /** Numbers below this are meant as −∞. */
 const MEANT_AS_NOTHING = -1000;
-/** Operators that a mask's numbers are written into, by a factor 0 or 1, an addition or a choice. */
-const WRITES = new Set(["Add", "Mul", "Where"]);
+/** Operators that a mask's numbers are written into, by a factor 0 or 1, an addition or a choice, or that take a row of it. */
+const WRITES = new Set(["Add", "Gather", "Mul", "Where"]);
 
 /**
  * Masks say −∞ (or −10⁴, or the least float) to give a weight of nothing. −128 says the same to a Softmax whose scores are of

@@ -2,6 +2,7 @@ import type { Graph, Node } from "../../src/ir/graph.ts";
 import { typeOf } from "../../src/ir/graph.ts";
 import { findOp } from "../../src/ops/find.ts";
 import type { Pass } from "../../src/pass.ts";
+import { cachesOf } from "../../src/quant/caches.ts";
 import { int16Wishes, wantInt16 } from "../../src/quant/wishes.ts";
 
 /** Operators of the array: a 16-bit operand costs them a second pass, a 16-bit result nothing. */
@@ -10,7 +11,7 @@ const ARRAY = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 const HANDS_ON = new Set(["Add", "Sub", "Mul", "Div", "Max", "Min", "Concat"]);
 
 /**
- * A state is summed into at every step, so what rounding does to the sum stays. The element-wise operators that make the next
+ * A state is summed into at every step, so what rounding does to the sum stays (not so a cache, whose rows are only replaced). The element-wise operators that make the next
  * state work in 16 bits, back to the products that the gates come from: a recurrent cell that was written out gets what LSTM gets.
  */
 const pass: Pass = {
@@ -32,7 +33,8 @@ function stateParts(graph: Graph): string[] {
     if (ARRAY.has(node.op)) for (const name of node.inputs) fed.add(name);
   }
   const found = new Set<string>();
-  const pending = graph.states.map((state) => state.output);
+  const caches = new Set(cachesOf(graph).map(({ state }) => state));
+  const pending = graph.states.filter((state) => !caches.has(state)).map((state) => state.output);
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const maker = makers.get(name);
     if (found.has(name) || !maker || typeOf(graph, name)?.dtype !== "float32") continue;

@@ -2,9 +2,10 @@ import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
 import type { Graph, Node } from "../../src/ir/graph.ts";
 import type { Pass, Samples } from "../../src/pass.ts";
-import { annotate, type Plan, valuesToObserve } from "../../src/quant/annotate.ts";
+import { annotate, type Plan, packedCaches, valuesToObserve } from "../../src/quant/annotate.ts";
 import { leastErrors, rangeChoices } from "../../src/quant/auto.ts";
 import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.ts";
+import { PACKED_CACHES } from "../../src/quant/caches.ts";
 import { calibrate, chosen } from "../../src/quant/calibrate.ts";
 import { unscaledName } from "../../src/quant/equalize.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
@@ -14,7 +15,7 @@ import type { Histogram } from "../../src/quant/histogram.ts";
 import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
-import { calibrationWarnings } from "../../src/quant/warnings.ts";
+import { calibrationWarnings, classWarnings } from "../../src/quant/warnings.ts";
 import { wideChoices } from "../../src/quant/widen.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
@@ -29,6 +30,7 @@ const options = z
     activations: z.enum(["int8", "int16"]).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
+    cache: z.enum(["int8", "int4"]).default("int8"),
     int16Share: z.number().min(0).max(1).default(0),
     biasCorrection: z.boolean().default(true),
     samples: z.number().int().positive().default(256),
@@ -60,7 +62,8 @@ const pass: Pass<Options> = {
     const found = await look({ ...seen, channels: [] }, samples);
     const { histograms } = found;
     const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
-    for (const warning of calibrationWarnings(found, set)) context.log.warn(warning);
+    const warnings = [...calibrationWarnings(found, set), ...classWarnings(calibration, set)];
+    for (const warning of warnings) context.log.warn(warning);
     const given = planOf(graph, context.options);
     const wide = await wideChoices(graph, histograms, given, calibration, {
       share: context.options.int16Share,
@@ -73,11 +76,13 @@ const pass: Pass<Options> = {
     const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
     const errors = choices.flatMap(({ requests }) => requests);
     const measured =
-      errors.length === 0 ? [] : (await look({ ...NOTHING, channels: errors }, few(calibration, samples))).channels;
+      errors.length === 0
+        ? []
+        : (await look({ ...NOTHING, channels: errors }, few(calibration, samples, ERROR_SAMPLES))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
-    const notes = withInnerRanges(withoutWishes(rounded), histograms);
+    const notes = withCaches(withInnerRanges(withoutWishes(rounded), histograms), packedCaches(graph, plan));
     if (!biasCorrection) return notes;
-    const limit = Math.min(samples, MEAN_SAMPLES);
+    const limit = few(calibration, samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
     const ridden = linear.filter(({ value, output }) => value !== output);
@@ -106,26 +111,31 @@ const TRIAL_SAMPLES = 32;
 const ERROR_SAMPLES = 16;
 const NOTHING = { values: [], extremes: [] };
 
-/** Samples to measure errors on. A stream is not cut short: how it begins says little about it. */
-const few = (calibration: Samples, samples: number): number =>
-  calibration.sequence ? samples : Math.min(samples, ERROR_SAMPLES);
+/** Samples to measure errors or means on. A stream is not cut short: how it begins says little about it. */
+const few = (calibration: Samples, samples: number, most: number): number =>
+  calibration.sequence ? samples : Math.min(samples, most);
 
 /** Metadata for `quantize/correct-bias`, which sees the integer graph only. */
 const FLOAT_MEANS = "quantize/float-means";
 
 function planOf(graph: Graph, options: Options): Plan {
-  const { calibrator, percentile, activations, outputs, int16, weights, block, weightScales: scales } = options;
+  const { calibrator, percentile, activations, outputs, cache, int16, weights, block, weightScales: scales } = options;
   const layers = layerFormats(graph, options.formats);
   const wishes = formatWishes(graph, layers);
   const rounding = (node: Node): WeightPlan => ({ weights: layers.get(node)?.weights ?? weights, block, scales });
   return {
     // Where `auto` finds nothing to measure.
     calibrator: calibrator === "auto" ? "min-max" : calibrator,
-    ...{ percentile, activations, outputs },
+    ...{ percentile, activations, outputs, cache },
     weights: rounding,
     int8: wishes.int8,
     int16: new Set([...int16Values(graph, int16), ...wishes.int16]),
   };
+}
+
+function withCaches(graph: Graph, packed: readonly string[]): Graph {
+  if (packed.length === 0) return graph;
+  return { ...graph, metadata: new Map(graph.metadata).set(PACKED_CACHES, JSON.stringify(packed)) };
 }
 
 /** Value names, or names of teacher nodes whose outputs are meant; and what a lowering needs wide, such as gates. */

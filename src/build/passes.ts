@@ -28,6 +28,7 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
       "quantize/smooth",
       { enabled: smooth, weights, activations, formats, samples: Math.min(samples, SMOOTHING_SAMPLES) },
     ],
+    ["quantize/even-caches", { cache: quantize.cache, samples: Math.min(samples, CACHE_SAMPLES) }],
     [
       "quantize/round-weights",
       {
@@ -71,6 +72,8 @@ function marginOf({ confidence, metric }: Recipe, target: Target): object {
 /** Channel ranges settle sooner than the tails that clipping is about. */
 const EQUALIZING_SAMPLES = 64;
 const SMOOTHING_SAMPLES = 32;
+/** Steps of a stream follow each other, so few of them are alike: some windows are a few hundred. */
+const CACHE_SAMPLES = 1024;
 /** Each is run once for every share of the layers. */
 const ROUNDING_SAMPLES = 128;
 

@@ -68,6 +68,8 @@ export function readsOf(command: Command): Access[] {
         ...ofPost(command.post),
       ];
     case "move":
+    case "pack":
+    case "unpack":
       return given("x", command.x);
     case "gather":
       return [...given("x", command.x), ...given("indices", command.indices)];

@@ -4,7 +4,7 @@ import type { Target } from "../target/schema.ts";
 import { npusOf, readsOf, writesOf } from "./access.ts";
 import type { FaultKind } from "./fault.ts";
 import { countOf, ELEMENT_BYTES, extentOf, isInjective, sizeOf } from "./operand.ts";
-import { multiplierCount, rowsOf, weightsOf } from "./packed.ts";
+import { isPaired, multiplierCount, rowsOf, weightsOf } from "./packed.ts";
 import { checkUnit } from "./unit.ts";
 
 export type Report = (kind: FaultKind, says: string) => void;
@@ -108,7 +108,7 @@ class Conditions {
       this.that(multipliers === undefined, "weights of 8 bits have multipliers");
       return;
     }
-    this.that(rowsOf(command) !== undefined, "weights of 4 bits do not lie in rows");
+    this.that(rowsOf(command) !== undefined || isPaired(command), "weights of 4 bits do not lie in rows");
     this.that(engine === "array", `${engine} unpacks no weights`);
     this.that(command.kind !== "deconv" || command.groups === 1, "a deconvolution in groups has packed weights");
     if (multipliers === undefined) return;
@@ -298,6 +298,17 @@ function checkShapes(command: Command, report: Report): void {
       must.that(same(x.shape, y.shape), `[${x.shape}] is not [${y.shape}]`);
       const casts = CODES.includes(x.dtype) && CODES.includes(y.dtype);
       must.that(x.dtype === y.dtype || casts, `a move makes ${y.dtype} of ${x.dtype}`);
+      return;
+    }
+    case "pack":
+    case "unpack": {
+      const { kind, x, y } = command;
+      const [codes, bytes] = kind === "pack" ? [x, y] : [y, x];
+      must.operand("the codes", codes, ["int8"]);
+      must.operand("the bytes", bytes, ["uint8"]);
+      const last = codes.shape.length - 1;
+      const wanted = codes.shape.map((length, axis) => (axis === last ? length / 2 : length));
+      must.that(last >= 0 && same(wanted, bytes.shape), `[${codes.shape}] codes are not [${bytes.shape}] bytes`);
       return;
     }
     case "fill": {

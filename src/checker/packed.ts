@@ -50,11 +50,28 @@ export function rowsOf(command: Linear): Rows | undefined {
     : undefined;
 }
 
+/** Whether two codes share a byte along one axis of a product's right operand and every other step is whole bytes. */
+export function isPaired(command: Linear): boolean {
+  return command.kind === "matmul" && command.multipliers === undefined && pairedAxis(command.b) !== undefined;
+}
+
+function pairedAxis({ shape, strides }: WeightOperand): number | undefined {
+  const found = strides.findIndex((stride, axis) => stride === 1 && shape[axis] % 2 === 0);
+  const isWhole = strides.every((stride, axis) => axis === found || stride % 2 === 0);
+  return found >= 0 && isWhole ? found : undefined;
+}
+
 /** The bytes of a command's weights; of packed ones without rows, the first only: the form check refuses the command. */
 export function weightBytes(command: Linear): Operand {
   const { dtype, ...view } = weightsOf(command);
   if (dtype !== "int4") return { ...view, dtype };
   const rows = rowsOf(command);
+  const paired = rows || !isPaired(command) ? undefined : pairedAxis(weightsOf(command));
+  if (paired !== undefined) {
+    const half = (list: readonly number[], at: number) => list.map((value, axis) => (axis === paired ? at : value / 2));
+    const sizes = view.shape.map((size, axis) => (axis === paired ? size / 2 : size));
+    return { ...view, dtype: "uint8", shape: sizes, strides: half(view.strides, 1) };
+  }
   const shape = rows ? [rows.channels, Math.ceil(rows.depth / 2)] : [1];
   return { ...view, dtype: "uint8", shape, strides: rows ? [rows.step, 1] : [1] };
 }

@@ -20,6 +20,7 @@ import {
   withZero,
 } from "./interval.ts";
 import { countOf } from "./operand.ts";
+import { unpackedRange } from "./packed.ts";
 import { depthOf, halvesOf, type Linear, type Products, productsOf } from "./sums.ts";
 
 /** Bits of an accumulator that 16-bit operands, normalisations and roots end in. */
@@ -194,7 +195,8 @@ function resultOf(command: Command, known: Known, proof: Proof): Interval {
       if (!normalise) return proof.stage(post, value, y);
       if (u.low < 0) proof.doubts.push("weights that are divided by their sum can be negative");
       // ⌊(acc·2^16 + R/2) / R⌋ with |acc| ≤ R·max|b|: a mean of b in units of 2^−16; the dividend needs 16 bits more.
-      const most = magnitudeOf(shifted(known.value("b"), -command.bZero));
+      const codes = command.b.dtype === "int4" ? unpackedRange(command) : known.value("b");
+      const most = magnitudeOf(shifted(codes, -command.bZero));
       proof.lane("dividend", plus(scaled(value, 2 ** 16), { low: 0, high: 255 * depthOf(command) }), 54);
       return proof.stage(post, scaled({ low: -1, high: 1 }, most * 2 ** 16 + 1), y);
     }
@@ -259,6 +261,10 @@ function resultOf(command: Command, known: Known, proof: Proof): Interval {
     }
     case "move":
       return command.x.dtype === command.y.dtype ? known.value("x") : clampedTo(known.value("x"), TYPE(command.y));
+    case "pack":
+      return TYPE(command.y);
+    case "unpack":
+      return { low: -8, high: 7 };
     case "fill":
       return { low: command.value, high: command.value };
     case "gather":

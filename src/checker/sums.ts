@@ -3,7 +3,7 @@ import type { ConvCommand, DeconvCommand, MatMulCommand } from "../schedule/prog
 import { type ChannelSums, type Constant, channelSums, numbersOf, type SumAxis } from "./constants.ts";
 import { hull, type Interval, scaled, shifted, times, withZero } from "./interval.ts";
 import { countOf } from "./operand.ts";
-import { packedSums, unpackedRange } from "./packed.ts";
+import { packedSums, rowsOf, unpackedRange } from "./packed.ts";
 import type { Known } from "./ranges.ts";
 
 export type Linear = ConvCommand | DeconvCommand | MatMulCommand;
@@ -67,8 +67,9 @@ export function productsOf(command: Linear, known: Known): Products | undefined 
   const packed = operand.dtype === "int4";
   const value = known.value(role);
   const factors = packed && command.multipliers ? known.value("multipliers") : undefined;
-  if (value.constant === undefined || (factors && factors.constant === undefined)) {
-    const factor = packed ? unpackedRange(command) : shifted(value, -zero);
+  const isLaid = !packed || rowsOf(command) !== undefined;
+  if (value.constant === undefined || (factors && factors.constant === undefined) || !isLaid) {
+    const factor = shifted(packed ? unpackedRange(command) : value, -zero);
     return (terms) => [scaled(withZero(times(terms, factor)), depthOf(command))];
   }
   const columns = command.kind === "matmul" ? operand.shape[operand.shape.length - 1] : command.y.shape[1];

@@ -18,6 +18,8 @@ const ENGINES: ReadonlyMap<CommandKind, readonly Engine[]> = new Map<CommandKind
   ["norm", ["vector"]],
   ["move", ["vector"]],
   ["fill", ["vector"]],
+  ["pack", ["vector"]],
+  ["unpack", ["vector"]],
   ["gather", ["vector", "dma-in"]],
   ["scatter", ["vector", "dma-out"]],
   ["cpu", ["cpu"]],
@@ -56,6 +58,8 @@ export function checkUnit(command: Command, target: Target, report: Report): voi
   if (kind === "scatter" && (engine === "dma-out") !== (command.y.space === "dram"))
     report("engine", `${engine} scatters into ${command.y.space}`);
   if (kind === "conv") checkMapping(command, target, report);
+  if ((kind === "pack" || kind === "unpack") && target.vector.packsNibbles !== true)
+    report("engine", `the vector unit of ${target.name} packs no codes of 4 bits`);
   const { limits } = target;
   const atMost = (what: string, values: readonly number[], limit: number) => {
     for (const value of values) if (value > limit) report("limit", `a ${what} of ${value}, the limit is ${limit}`);

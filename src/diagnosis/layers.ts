@@ -140,8 +140,9 @@ export async function diagnoseLayers(
 function planOfRecipe({ layers }: SearchSpace, { graph, recipe }: Prepared): FormatName[] {
   const { weights, activations, formats } = recipe.quantize;
   const named = layerFormats(graph, formats);
-  return layers.map(({ nodes }) => {
-    const wanted = named.get(graph.nodes[nodes[0]]) ?? { weights, activations };
+  return layers.map(({ nodes, weights: own }) => {
+    const given = named.get(graph.nodes[nodes[0]]) ?? { weights, activations };
+    const wanted = own === undefined ? { ...given, weights: "int8" } : given;
     const same = (name: FormatName) =>
       FORMATS[name].weights === wanted.weights && FORMATS[name].activations === wanted.activations;
     return FORMAT_NAMES.find(same) ?? "W8A8";

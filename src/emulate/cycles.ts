@@ -83,6 +83,10 @@ function unitCycles(command: CommandBody, target: Target): number {
       return vectorCycles(command.x, countOf(command.x.shape), "norm", undefined, target);
     case "move":
       return vectorCycles(command.y, countOf(command.y.shape), "move", undefined, target);
+    case "pack":
+      return vectorCycles(command.x, countOf(command.x.shape), "move", undefined, target);
+    case "unpack":
+      return vectorCycles(command.y, countOf(command.y.shape), "move", undefined, target);
     case "fill":
       return vectorCycles(command.y, countOf(command.y.shape), "fill", undefined, target);
     case "gather":

@@ -47,6 +47,8 @@ const KINDS: readonly CommandKind[] = [
   "gather",
   "cpu",
   "scatter",
+  "pack",
+  "unpack",
 ];
 const ENGINES: readonly Engine[] = ["array", "vector", "dma-in", "dma-out", "cpu"];
 const STORAGES: readonly Storage[] = [
@@ -219,6 +221,8 @@ function readFields(from: Reader, kind: CommandKind, common: Common): Command {
       return { ...common, kind, x, gamma, beta, y, xZero, axes, center, epsilon, post: readPost(from) };
     }
     case "move":
+    case "pack":
+    case "unpack":
       return { ...common, kind, x: operand(), y: operand() };
     case "fill":
       return { ...common, kind, y: operand(), value: integer() };

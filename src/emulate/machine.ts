@@ -19,7 +19,7 @@ import {
   type NumberArray,
   sizeOf,
 } from "./machine/memory.ts";
-import { runDma, runFill, runGather, runMove, runScatter } from "./machine/move.ts";
+import { runDma, runFill, runGather, runMove, runNibbles, runScatter } from "./machine/move.ts";
 import { runNorm, runPool, runReduce, runSoftmax } from "./machine/rows.ts";
 import { runEltwise, runScale, runTable } from "./machine/vector.ts";
 
@@ -150,6 +150,10 @@ function execute(command: Command, memories: Memories, cpu: HostCall | undefined
       return;
     case "move":
       runMove(command, memories);
+      return;
+    case "pack":
+    case "unpack":
+      runNibbles(command, memories);
       return;
     case "fill":
       runFill(command, memories);

@@ -22,11 +22,13 @@ import {
   sayConcat,
   sayExpand,
   sayGather,
+  sayPackNibbles,
   sayPad,
   sayReshape,
   saySlice,
   sayTensorScatter,
   sayTranspose,
+  sayUnpackNibbles,
 } from "./integer/move.ts";
 import {
   sayLayerNorm,
@@ -54,6 +56,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["MaxPool", sayMaxPool],
   ["Min", sayExtreme("Min")],
   ["Mul", sayMul],
+  ["PackNibbles", sayPackNibbles],
   ["Pad", sayPad],
   ["ReduceL2", sayReduceL2],
   ["ReduceMargin", sayReduceMargin],
@@ -67,6 +70,7 @@ const SAY: ReadonlyMap<string, (said: Said) => void> = new Map([
   ["Table", sayTable],
   ["TensorScatter", sayTensorScatter],
   ["Transpose", sayTranspose],
+  ["UnpackNibbles", sayUnpackNibbles],
   ["UnpackWeights", sayUnpackWeights],
 ]);
 

@@ -4,6 +4,7 @@ import { decode } from "../ir/numbers.ts";
 import { countUses, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import { linearOutputs } from "./bias.ts";
+import { cachesOf, canPack } from "./caches.ts";
 import { classHistogram, classRange } from "./class-ranges.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
 import type { WeightPlan } from "./format.ts";
@@ -11,7 +12,7 @@ import { ARRAY } from "./formats.ts";
 import { fusionGroups, isReal } from "./groups.ts";
 import type { Histogram } from "./histogram.ts";
 import type { Wanted } from "./probe.ts";
-import { quantOf, type Range, type RangeRule } from "./ranges.ts";
+import { quantInt4, quantOf, type Range, type RangeRule } from "./ranges.ts";
 import { quantizeWeights, quantizeWeightsAs } from "./weights.ts";
 
 export interface Plan {
@@ -26,6 +27,8 @@ export interface Plan {
   readonly int8: ReadonlySet<string>;
   /** How the weights of a node are stored and rounded. */
   readonly weights: (node: Node) => WeightPlan;
+  /** Bits of caches; absent: 8. */
+  readonly cache?: "int8" | "int4";
   /** The graph's outputs and what only a Softmax or a graph output reads: int16 unless told otherwise. */
   readonly outputs: "int8" | "int16";
 }
@@ -57,11 +60,14 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   const constants = new Map(graph.constants);
   const uses = countUses(graph);
   const readers = readersOf(graph);
+  const packed = new Set(packedCaches(graph, plan));
   for (const { entry, dtype, given } of storedClasses(graph, plan)) {
     const decided = plan.ranges?.get(entry.members[0]);
+    const four = () => quantInt4(classHistogram(entry, graph, histograms));
     const rangeOf = () =>
       classRange(classHistogram(entry, graph, histograms), plan.calibrator, plan.percentile, narrow(dtype));
-    const quant = given ?? quantOf(decided ?? rangeOf(), dtype);
+    const quant =
+      given ?? (entry.members.some((name) => packed.has(name)) ? four() : quantOf(decided ?? rangeOf(), dtype));
     for (const name of entry.members) {
       const constant = constants.get(name);
       if (constant) constants.set(name, constant.quant ? constant : quantize(constant, dtype, quant));
@@ -136,16 +142,21 @@ function dtypeOf(
   wide: ReadonlySet<string>,
 ): "int8" | "int16" {
   if (entry.members.some((name) => plan.int16.has(name))) return "int16";
-  if (plan.activations === "int16" && !entry.members.some((name) => plan.int8.has(name))) return "int16";
   // A state is summed into at every step: 8 bits would round it away. A cache only has rows replaced.
-  const summed = graph.states.filter((state) => !isCache(graph, state.output));
+  const caches = new Set(cachesOf(graph).map(({ state }) => state));
+  if ([...caches].some(({ input }) => entry.members.includes(input))) return "int8";
+  if (plan.activations === "int16" && !entry.members.some((name) => plan.int8.has(name))) return "int16";
+  const summed = graph.states.filter((state) => !caches.has(state));
   if (summed.some((state) => entry.members.includes(state.input))) return "int16";
   const feedsArray = entry.members.some((name) => readers.get(name)?.some((node) => ARRAY.has(node.op)));
   return !feedsArray && entry.members.some((name) => wide.has(name)) ? "int16" : "int8";
 }
 
-function isCache(graph: Graph, state: string): boolean {
-  return graph.nodes.some(({ op, outputs }) => op === "TensorScatter" && outputs[0] === state);
+/** States of 4 bits: caches whose rows fill whole bytes, and that came with no quantization of their own. Names of their inputs. */
+export function packedCaches(graph: Graph, { cache }: Pick<Plan, "cache">): string[] {
+  if (cache !== "int4") return [];
+  const free = cachesOf(graph).filter((each) => canPack(graph, each) && !typeOf(graph, each.state.input)?.quant);
+  return free.map(({ state }) => state.input);
 }
 
 /** Softmax's results have a scale by definition; before a product they stay unnormalised (docs/integer-semantics.md). */

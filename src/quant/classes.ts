@@ -4,7 +4,8 @@ import { isReal } from "./groups.ts";
 
 /**
  * Values that must share one quantization, because an operator only moves numbers from one to the other or because one
- * is fed back into the other. `roots` are the members whose numbers are new; their ranges make the class's range.
+ * is fed back into the other. `roots` are the members whose numbers are new, and what is written into those that are caches; their
+ * ranges make the class's range.
  */
 export interface ValueClass {
   readonly members: readonly string[];
@@ -25,6 +26,7 @@ export function valueClasses(graph: Graph, skip: ReadonlySet<string>): Map<strin
   };
   const join = (a: string, b: string) => parent.set(find(a), find(b));
   const moved = new Set<string>();
+  const written = new Map<string, string>();
   const add = (name: string) => {
     if (name && !skip.has(name) && isReal(typeOf(graph, name)) && !parent.has(name)) parent.set(name, name);
   };
@@ -38,12 +40,14 @@ export function valueClasses(graph: Graph, skip: ReadonlySet<string>): Map<strin
       moved.add(to);
     }
   }
+  for (const { op, domain, inputs, outputs } of graph.nodes)
+    if (op === "TensorScatter" && domain === "") written.set(outputs[0], inputs[1]);
   joinConcats(graph, parent, join);
   for (const state of graph.states) {
     if (!parent.has(state.input) || !parent.has(state.output)) continue;
     join(state.output, state.input);
   }
-  return collect(graph, parent, find, moved);
+  return collect(graph, parent, find, moved, written);
 }
 
 /** Both came quantized, each its own way: then a Rescale lies between them. */
@@ -53,10 +57,14 @@ function differ(graph: Graph, a: string, b: string): boolean {
   return left.scale[0] !== right.scale[0] || left.zeroPoint[0] !== right.zeroPoint[0];
 }
 
-/** Pairs (from, to) of values between which a node only moves numbers. */
+/**
+ * Pairs (from, to) of values between which a node only moves numbers. What goes into a cache is rescaled: a cache has the range of its
+ * own rows, not that of all that a layer made beside them.
+ */
 function moves(node: Node): [string, string][] {
   const op = findOp(node.domain, node.op);
   if (!op?.passesThrough || node.op === "Concat") return [];
+  if (node.op === "TensorScatter") return [[node.inputs[0], node.outputs[0]]];
   const outputs = node.outputs.filter((name) => name !== "");
   return (op.operands?.data ?? [0]).flatMap((at) => outputs.map((name): [string, string] => [node.inputs[at], name]));
 }
@@ -80,6 +88,7 @@ function collect(
   parent: Map<string, string>,
   find: (name: string) => string,
   moved: ReadonlySet<string>,
+  written: ReadonlyMap<string, string>,
 ): Map<string, ValueClass> {
   const members = new Map<string, string[]>();
   for (const name of parent.keys()) {
@@ -91,7 +100,8 @@ function collect(
   const classes = new Map<string, ValueClass>();
   const states = new Set(graph.states.map((state) => state.input));
   for (const list of members.values()) {
-    const roots = list.filter((name) => !moved.has(name) && !states.has(name));
+    const rows = list.flatMap((name) => written.get(name) ?? []);
+    const roots = [...list.filter((name) => !moved.has(name) && !states.has(name)), ...rows];
     const made = { members: list, roots: roots.length > 0 ? roots : list };
     for (const name of list) classes.set(name, made);
   }

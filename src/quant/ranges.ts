@@ -224,3 +224,13 @@ export function quantOf(range: Range, dtype: DType): Quant {
   const zero = Math.min(127, Math.max(-128, Math.round(-128 - range.low / scale)));
   return { scale: Float32Array.of(scale), zeroPoint: Int32Array.of(zero) };
 }
+
+/** Codes of a protective grid of 4 bits: −7 to 7, so that the last code of either side is as far. */
+const INT4_LEVELS = 15;
+
+/** The grid of 4 bits of least squared error, symmetric. */
+export function quantInt4(histogram: Histogram): Quant {
+  const options = { calibrator: "mse", percentile: 100, levels: INT4_LEVELS, symmetric: true } as const;
+  const { high } = chooseRange(histogram, options);
+  return { scale: Float32Array.of((high || 1) / 7), zeroPoint: Int32Array.of(0) };
+}

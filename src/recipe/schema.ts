@@ -98,6 +98,10 @@ export const quantize = z.strictObject({
     .describe("how ranges are found"),
   percentile: z.number().gt(50).max(100).default(99.999),
   samples: z.int().min(1).default(256).describe("calibration samples to look at, at most"),
+  cache: z
+    .enum(["int8", "int4"])
+    .default("int8")
+    .describe("bits of caches: states of which a step only replaces rows (TensorScatter)"),
   int16: z.array(z.string()).default([]).describe("values kept in 16 bits"),
   int16Share: z
     .number()

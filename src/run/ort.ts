@@ -9,6 +9,11 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Keeps QuantizeLinear and DequantizeLinear as they stand: ONNX Runtime's fused kernels round differently on ties. */
   readonly disableQdqFusion?: boolean;
+  /**
+   * true (the default): from the second run on, one block of memory is laid out for a whole run. It comes on top of what the first
+   * run took piece by piece; a session that works with large values between few small ones is smaller without.
+   */
+  readonly memoryPattern?: boolean;
   /** ONNX Runtime's own graph optimizations. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
   /** Whether activations get one block planned after the first run; without, a graph with many outputs takes a fifth less memory. */
@@ -62,6 +67,7 @@ export async function createSession(model: Uint8Array | string, options: Session
     executionMode: "sequential",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    enableMemPattern: memoryPattern,
     graphOptimizationLevel: optimization,
     logSeverityLevel: 4,
     enableMemPattern: memoryPattern,

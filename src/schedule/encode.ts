@@ -52,6 +52,8 @@ const KINDS: Readonly<Record<CommandKind, number>> = {
   gather: 15,
   cpu: 16,
   scatter: 17,
+  pack: 18,
+  unpack: 19,
 }; // prettier-ignore
 const ENGINES: Readonly<Record<Engine, number>> = { array: 0, vector: 1, "dma-in": 2, "dma-out": 3, cpu: 4 };
 const STORAGES: Readonly<Record<WeightOperand["dtype"], number>> = {
@@ -189,6 +191,8 @@ function writeFields(out: Writer, command: Command): void {
       writePost(out, command.post);
       return;
     case "move":
+    case "pack":
+    case "unpack":
       operands(command.x, command.y);
       return;
     case "fill":

@@ -16,6 +16,7 @@ import { type CpuJob, type Job, nameOf, required, type TileJob } from "./job.ts"
 import { eltwiseJob, scaleJob, tableJob } from "./jobs/elementwise.ts";
 import { convJob, convPart, deconvJob, type MappedPart, matMulJob } from "./jobs/linear.ts";
 import { gatherJob, loadJob, moveJob, padJobs, scatterJob, storeJob } from "./jobs/move.ts";
+import { nibbleJob } from "./jobs/nibbles.ts";
 import { normJob, poolJob, reduceJob, softmaxJob } from "./jobs/rows.ts";
 import { Roots, slicedView } from "./roots.ts";
 import {
@@ -134,6 +135,9 @@ function chipJobs(
       return [eltwiseJob(node, views, roots.home(output))];
     case "Rescale":
       return [scaleJob(node, views, roots.home(output))];
+    case "PackNibbles":
+    case "UnpackNibbles":
+      return [nibbleJob(node, first(), roots.home(output))];
     case "Table":
       return [tableJob(node, views, roots.home(output))];
     case "MaxPool":

@@ -8,6 +8,7 @@ import { finestGrid, memoryOf, type Places } from "./grid.ts";
 import type { CpuJob, Job, TileJob } from "./job.ts";
 import { type Lowered, lowerGraph } from "./lower.ts";
 import { type Divisible, divisibleLayers, mappingsOf } from "./mapping.ts";
+import { readNibbles } from "./nibbles.ts";
 import { bestSequence, type Sequence } from "./order.ts";
 import { packWeights } from "./packed.ts";
 import { likeProducer, type ProducerGrids, recordGrid } from "./pipeline.ts";
@@ -44,7 +45,7 @@ export interface Prepared {
 
 /** The graph as jobs, loads and stores among them, all on one NPU. Throws model/cpu-fallback. */
 export function prepare(name: string, given: Graph, target: Target, allowCpu: boolean): Prepared {
-  const { graph, placed } = packWeights(given, placement(given, target, { allowCpu }), target);
+  const { graph, placed } = readNibbles(packWeights(given, placement(given, target, { allowCpu }), target), target);
   const first = lowerGraph(graph, placed, new Map());
   const layers = divisibleLayers(graph, (node) => wholeCommand(first.byNode.get(node)?.[0]), target);
   const entryOf = (lowered: Lowered): Prepared => {

@@ -80,6 +80,8 @@ function body(command: CommandBody): string {
       return `${operand(command.y)} = ${form} (${operand(command.x)} − ${command.xZero}) over ${command.axes}, ${affine}, epsilon ${command.epsilon}${stage(command.post)}`;
     }
     case "move":
+    case "pack":
+    case "unpack":
       return `${operand(command.y)} = ${operand(command.x)}`;
     case "fill":
       return `${operand(command.y)} = ${command.value}`;

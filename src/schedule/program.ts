@@ -185,6 +185,16 @@ export interface MoveCommand extends Common {
   readonly y: Operand;
 }
 
+/**
+ * Codes of 4 bits, two a byte along the last axis, the low half first. `pack`: x int8 [..., 2n], clamped to [−8, 7], to y uint8
+ * [..., n]. `unpack`: x uint8 [..., n] to y int8 [..., 2n].
+ */
+export interface NibbleCommand extends Common {
+  readonly kind: "pack" | "unpack";
+  readonly x: Operand;
+  readonly y: Operand;
+}
+
 /** y = value everywhere. */
 export interface FillCommand extends Common {
   readonly kind: "fill";
@@ -239,6 +249,7 @@ export type Command =
   | SoftmaxCommand
   | NormCommand
   | MoveCommand
+  | NibbleCommand
   | FillCommand
   | GatherCommand
   | ScatterCommand

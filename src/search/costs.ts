@@ -63,6 +63,8 @@ export interface CostOptions {
   readonly progress?: (done: number, of: number) => void;
 }
 
+const NOTHING = { cycles: 0, bytes: 0 };
+
 /** Groups that are scheduled in 16 bits one by one; of more, the cost is told apart by the profiles of the uniform plans. */
 const MOST_SCHEDULED = 64;
 
@@ -90,10 +92,13 @@ export async function costsOf(prepared: Prepared, space: SearchSpace, options: C
   const of = (name: FormatName) => sharesOf(uniform[name], graph, space);
   const shares = { W8A8: of("W8A8"), W8A16: of("W8A16"), W4A8: of("W4A8"), W4A16: of("W4A16") };
   const bytes = savedBytes(space, W8A8.weightBytes - uniform.W4A8.weightBytes);
-  const int4 = space.layers.map((_, at) => ({
-    int8: { cycles: shares.W4A8[at] - shares.W8A8[at], bytes: -bytes[at] },
-    int16: { cycles: shares.W4A16[at] - shares.W8A16[at], bytes: -bytes[at] },
-  }));
+  const int4 = space.layers.map(({ weights }, at) => {
+    if (weights === undefined) return { int8: NOTHING, int16: NOTHING };
+    return {
+      int8: { cycles: shares.W4A8[at] - shares.W8A8[at], bytes: -bytes[at] },
+      int16: { cycles: shares.W4A16[at] - shares.W8A16[at], bytes: -bytes[at] },
+    };
+  });
   const int16: { cycles: number; bytes: number }[] = [];
   for (const group of space.groups) {
     if (!single) {

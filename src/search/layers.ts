@@ -4,20 +4,20 @@ import { valueClasses } from "../quant/classes.ts";
 import { FORMATS } from "../quant/format.ts";
 import { ARRAY } from "../quant/formats.ts";
 import { fusionGroups } from "../quant/groups.ts";
-import { linearLayers } from "../quant/rounding/layers.ts";
+import { type Layer, linearLayers } from "../quant/rounding/layers.ts";
 
 /** The name of a format, as recipes have it. */
 export type FormatName = keyof typeof FORMATS;
 export const FORMAT_NAMES = Object.keys(FORMATS) as readonly FormatName[];
 
-/** Weights of whose formats one is chosen. */
+/** A layer of whose formats one is chosen. */
 export interface SearchLayer {
   /** What people call it: of its teacher's nodes the one that does the work. */
   readonly name: string;
   /** Names that stand for this layer alone in `quantize.formats`, all of its nodes. */
   readonly keys: readonly string[];
-  /** The constant. */
-  readonly weights: string;
+  /** The constant; absent where only the bits of what the layer reads can be chosen. */
+  readonly weights?: string;
   /** Places of its nodes in the graph. */
   readonly nodes: readonly number[];
   readonly parameters: number;
@@ -37,13 +37,32 @@ export interface SearchSpace {
   readonly groups: readonly ValueGroup[];
 }
 
+/** What `searchSpace` knows of a layer before it has a name. */
+type Found = Pick<Layer, "nodes" | "rows" | "depth"> & { readonly weights?: string };
+
 /**
- * The layers of a float graph that has come to the passes that quantize: Conv, ConvTranspose of one group, Gemm and MatMul with weights of
- * their own. Transposed convolutions in groups and products of two activations keep the recipe's format.
+ * What the array does besides: products of two values, whose left one may have 16 bits (the columns take 8, and the weights of a Softmax
+ * are unsigned), and transposed convolutions in groups, which have no packed weights.
+ */
+function valueLayers(graph: Graph, known: readonly Layer[]): Found[] {
+  const own = new Set(known.flatMap(({ nodes }) => nodes));
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name): [string, Node] => [name, node])));
+  return graph.nodes.flatMap((node): Found[] => {
+    const [left, right] = node.inputs;
+    const isFree = node.domain === "" && !own.has(node) && !graph.constants.has(left);
+    const isProduct = node.op === "MatMul" && !graph.constants.has(right) && makers.get(left)?.op !== "Softmax";
+    return isFree && (isProduct || node.op === "ConvTranspose") ? [{ nodes: [node], rows: 0, depth: 0 }] : [];
+  });
+}
+
+/**
+ * The layers of a float graph that has come to the passes that quantize: Conv, ConvTranspose, Gemm and MatMul. Of those without weights
+ * that could have 4 bits only the bits of what they read are chosen.
  */
 export function searchSpace(graph: Graph): SearchSpace {
   const places = new Map(graph.nodes.map((node, at) => [node, at]));
-  const found = linearLayers(graph);
+  const weighed = linearLayers(graph);
+  const found: readonly Found[] = [...weighed, ...valueLayers(graph, weighed)];
   const hidden = new Set([...fusionGroups(graph).byAnchor.values()].flatMap((group) => group.hidden));
   const classes = valueClasses(graph, hidden);
   const own = found.map(({ nodes }) => nodes.flatMap((node) => classes.get(node.inputs[0]) ?? []));
@@ -60,7 +79,8 @@ export function searchSpace(graph: Graph): SearchSpace {
   const layers = found.map(({ weights, nodes, rows, depth }, at): SearchLayer => {
     const keys = [...new Set(nodes.map((node) => keyOf(node, nodes, names)))];
     const spots = nodes.map((node) => places.get(node) as number);
-    return { name: keys[0], keys, weights, nodes: spots, parameters: rows * depth, group: groupOf[at] };
+    const parameters = rows * depth;
+    return { name: keys[0], keys, ...(weights && { weights }), nodes: spots, parameters, group: groupOf[at] };
   });
   return { layers, groups: groups.map(({ roots, layers: own }) => ({ roots: [...roots], layers: own })) };
 }

@@ -30,6 +30,9 @@ export interface SensitivityOptions {
   readonly progress?: (done: number, of: number) => void;
 }
 
+/** Of a layer without weights. */
+const EXACT: TrialResult = { distance: 0, changed: 0, drop: 0 };
+
 /** One model at a time in each worker; the result does not depend on how many there are. */
 export async function sensitivityOf(
   space: SearchSpace,
@@ -39,8 +42,9 @@ export async function sensitivityOf(
 ): Promise<Sensitivity> {
   const { layers, groups } = space;
   const { graph, weights, values } = quantized;
+  const weighed = layers.filter((layer) => layer.weights !== undefined);
   const trials = [
-    ...layers.flatMap(({ nodes }) => [
+    ...weighed.flatMap(({ nodes }) => [
       () => withRounded(graph, nodes, weights.int8),
       () => withRounded(graph, nodes, weights.int4),
     ]),
@@ -50,9 +54,13 @@ export async function sensitivityOf(
     ]),
   ];
   const found = await trialsOf(trials, bench, options);
-  const ofLayers = 2 * layers.length;
+  const ofLayers = 2 * weighed.length;
+  const places = new Map(weighed.map((layer, at) => [layer, 2 * at]));
   return {
-    weights: layers.map((_, at) => ({ int8: found[2 * at], int4: found[2 * at + 1] })),
+    weights: layers.map((layer) => {
+      const at = places.get(layer);
+      return at === undefined ? { int8: EXACT, int4: EXACT } : { int8: found[at], int4: found[at + 1] };
+    }),
     values: groups.map((_, at) => ({ int8: found[ofLayers + 2 * at], int16: found[ofLayers + 2 * at + 1] })),
   };
 }

@@ -18,6 +18,8 @@ const UNITS: ReadonlyMap<string, Unit> = new Map<string, Unit>([
   ["ConvTranspose", "array"],
   ["MatMul", "array"],
   ["UnpackWeights", "array"],
+  ["PackNibbles", "vector"],
+  ["UnpackNibbles", "vector"],
   ["Add", "vector"],
   ["Mul", "vector"],
   ["Rescale", "vector"],
@@ -106,6 +108,15 @@ export function constraintsOf(op: string, target: Target): Constraint[] {
         {
           says: "weights of 4 bits, and their multipliers, are constants",
           holds: (node, graph) => node.inputs.every((name) => name === "" || graph.constants.has(name)),
+        },
+      ];
+    case "PackNibbles":
+    case "UnpackNibbles":
+      return [
+        ...common,
+        {
+          says: "the vector unit packs codes of 4 bits, which caches in 8 bits need not",
+          holds: () => target.vector.packsNibbles === true,
         },
       ];
     case "Conv":

@@ -9,6 +9,7 @@ import { createMachine } from "../../src/emulate/machine.ts";
 import { timeProgram } from "../../src/emulate/timing.ts";
 import type { Graph, LazyBytes } from "../../src/ir/graph.ts";
 import { isLazy, makeTensor, numbersOf } from "../../src/ir/tensor.ts";
+import { withPackedCaches } from "../../src/quant/packed-caches.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
 import { schedule } from "../../src/schedule/schedule.ts";
 import { loadTarget } from "../../src/target/load.ts";
@@ -31,10 +32,12 @@ function sealed(graph: Graph): Graph {
 }
 
 const SMALL = { layers: 2, width: 96, heads: 3, context: 8, vocabulary: 50 };
+const CACHES = decoderStep("small", SMALL).states.map(({ input }) => input);
 
 test.each([
   ["8", decoderStep("small", SMALL)],
   ["4", withInt4Weights(decoderStep("small", SMALL), 32)],
+  ["8 and caches of 4", withPackedCaches(decoderStep("small", SMALL), new Set(CACHES))],
 ])("a decoder's step with weights of %s bits writes its caches in place, on one NPU and on three", (_, graph) => {
   for (const [npus, sharing] of [[1, "faster"] as const, [3, "always"] as const]) {
     const { program } = schedule(graph, ai4, { npus, sharing });

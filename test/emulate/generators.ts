@@ -4,6 +4,7 @@ import { makeTensor } from "../../src/ir/tensor.ts";
 import { build, type Case, codes, type Draw, post, type Variant } from "./cases.ts";
 import { anyShape, gather, tensorScatter } from "./generators-rows.ts";
 import { int4Weights, withInt4Weights } from "./int4.ts";
+import { packNibbles, unpackNibbles } from "./nibbles.ts";
 
 const NARROW: readonly Variant[] = ["tosa-single", "tosa-double", "ort-f32-rne"];
 const ALL: readonly Variant[] = [...NARROW, "wide"];
@@ -376,5 +377,7 @@ export const GENERATORS: Readonly<Record<string, (draw: Draw) => Case>> = {
   Expand: (draw) =>
     moved(draw, "Expand", (shape) => ({ shape: { ints: [2, ...shape.map((size) => (size === 1 ? 3 : 1))] } })),
   UnpackWeights: unpackWeights,
+  PackNibbles: packNibbles,
+  UnpackNibbles: (draw) => unpackNibbles(draw, matMul),
   Cast: (draw) => moved(draw, "Cast", () => ({ to: { s: draw.pick(["int8", "int16", "uint8", "int32"]) } })),
 };

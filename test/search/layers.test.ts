@@ -34,6 +34,35 @@ describe("what a search decides", () => {
     expect(space.groups[0].roots).toEqual(expect.arrayContaining(["q"]));
   });
 
+  test("of products of two values, and of transposed convolutions in groups, the bits of what they read", () => {
+    const attention = inferTypes(
+      parse(`
+        input x: float32[1,4,4]
+        input z: float32[1,4,8]
+        const w: float32[4,4] = iota
+        const d: float32[4,1,2] = iota
+        q = MatMul(x, w)        # origin: /q/MatMul
+        k = Transpose(x) perm=[0,2,1]
+        s = MatMul(q, k)        # origin: /scores/MatMul
+        p = Softmax(s) axis=2
+        m = MatMul(p, x)        # origin: /mixed/MatMul
+        t = ConvTranspose(z, d) group=4  # origin: /up/ConvTranspose
+        return m, t
+      `),
+    );
+    const { layers, groups } = searchSpace(attention);
+    expect(layers.map(({ name, weights, parameters }) => [name, weights, parameters])).toEqual([
+      ["/q/MatMul", "w", 16],
+      ["/scores/MatMul", undefined, 0],
+      ["/up/ConvTranspose", undefined, 0],
+    ]);
+    expect(groups.map(({ roots, layers: own }) => [roots.join(), own])).toEqual([
+      ["x", [0]],
+      ["q", [1]],
+      ["z", [2]],
+    ]);
+  });
+
   test("formats of a group agree in their activations", () => {
     const trial = (distance: number) => ({ distance, changed: 0, drop: 0 });
     const cost = { cycles: 0, ms: 1, weightBytes: 100, dramBytes: 0 };

@@ -72,9 +72,9 @@ export interface DecoderShape {
   readonly vocabulary: number;
 }
 
-/** GPT-2 XL's shape, 1.5 billion parameters in 48 layers: one token at a context of 512. */
-export function gptDecode(layers = 48): Graph {
-  return decoderStep("gpt-1.5b-decode", { layers, width: 1600, heads: 25, context: 512, vocabulary: 50_257 });
+/** GPT-2 XL's shape, 1.5 billion parameters in 48 layers: one token at a context of 512 unless said otherwise. */
+export function gptDecode(layers = 48, context = 512): Graph {
+  return decoderStep("gpt-1.5b-decode", { layers, width: 1600, heads: 25, context, vocabulary: 50_257 });
 }
 
 /** One token through a decoder. Each cache has one scale, so none varies along an axis that is summed over. */

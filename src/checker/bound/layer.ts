@@ -25,6 +25,9 @@ export interface Slide {
   readonly pad: number;
 }
 
+/** Operators whose result is their first input seen in another way: they may cost nothing at all. */
+export const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice"]);
+
 const PLAIN: WeightForm = { bytes: 1, rate: 1 };
 
 /**
@@ -33,13 +36,23 @@ const PLAIN: WeightForm = { bytes: 1, rate: 1 };
  */
 export function weightForms(graph: Graph, { array }: Target): (name: string) => WeightForm {
   if (array.int4Storage === "none") return () => PLAIN;
-  const packed = new Set(graph.nodes.filter(isUnpacking).map(({ outputs }) => outputs[0]));
+  const packed = new Set<string>();
+  for (const node of graph.nodes) {
+    // Codes that were packed at run time are unpacked there too, seen in whatever way.
+    const passes = node.domain === "npu" && VIEWS.has(node.op) && packed.has(node.inputs[0]);
+    if (isUnpacking(node) || isUnpairing(node) || passes) packed.add(node.outputs[0]);
+  }
   const form: WeightForm = { bytes: 0.5, rate: array.int4Rate };
   return (name) => (packed.has(name) || graph.constants.get(name)?.dtype === "int4" ? form : PLAIN);
 }
 
 export function isUnpacking({ domain, op }: Node): boolean {
   return domain === "npu" && op === "UnpackWeights";
+}
+
+/** Whether a node makes codes of bytes that hold two of them. */
+export function isUnpairing({ domain, op }: Node): boolean {
+  return domain === "npu" && op === "UnpackNibbles";
 }
 
 export interface ConvLayer {

@@ -1,14 +1,12 @@
 /** Bytes that must cross the DRAM's bus in one run, whatever the schedule: computed from the graph alone. */
 import { type Graph, intsAttr, type Node, type State } from "../../ir/graph.ts";
 import type { Target } from "../../target/schema.ts";
-import { isUnpacking, layerOf, type Sized, sized } from "./layer.ts";
+import { isUnpacking, isUnpairing, layerOf, type Sized, sized, VIEWS } from "./layer.ts";
 
 /** Rows put into a longer axis: input 0 is what they are put into, input 1 the rows. */
 const APPEND = "TensorScatter";
 /** Operators whose result is their first input in another order, a part of it, or it with some rows replaced. */
 const PASSES: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice", "Gather", APPEND]);
-/** Of these, what may cost nothing at all. */
-const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Transpose", "Slice"]);
 
 type Makers = ReadonlyMap<string, Node>;
 
@@ -87,7 +85,9 @@ function demands(graph: Graph, makers: Makers, target: Target): Map<string, numb
       const passes = node.domain === "npu" && at === 0 && PASSES.has(node.op);
       const fresh = passes && node.op === APPEND ? sizeOf(node.inputs[1]) : 0;
       const read = at === 0 ? Math.round(sizeOf(name) * shareRead(node, graph)) : sizeOf(name);
-      want(name, passes ? Math.max(0, asked - fresh) : read);
+      // Of bytes that hold two codes each, only those whose codes are asked for.
+      const part = isUnpairing(node) ? Math.ceil(asked / 2) : read;
+      want(name, passes ? Math.max(0, asked - fresh) : part);
     });
   }
   return wanted;

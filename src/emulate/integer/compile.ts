@@ -1,6 +1,7 @@
 import type { Tensor } from "../../ir/graph.ts";
 import { bytesOf } from "../../ir/tensor.ts";
 import { opOf } from "../../ops/find.ts";
+import { compilePackNibbles, compileScatter, compileUnpackNibbles } from "./cache.ts";
 import { compileConv } from "./conv.ts";
 import { compileConvTranspose } from "./conv-transpose.ts";
 import { compileCombine, compileExtreme, compileRescale, compileTable } from "./elementwise.ts";
@@ -31,6 +32,7 @@ const STEPS: ReadonlyMap<string, CompileStep> = new Map<string, CompileStep>([
   ["MaxPool", compilePool(false)],
   ["Min", compileExtreme(false)],
   ["Mul", compileCombine(1)],
+  ["PackNibbles", compilePackNibbles],
   ["Pad", compileMove],
   ["ReduceL2", compileReduceL2],
   ["ReduceMargin", compileReduceMargin],
@@ -42,7 +44,9 @@ const STEPS: ReadonlyMap<string, CompileStep> = new Map<string, CompileStep>([
   ["Slice", compileMove],
   ["Softmax", compileSoftmax],
   ["Table", compileTable],
+  ["TensorScatter", compileScatter],
   ["Transpose", compileMove],
+  ["UnpackNibbles", compileUnpackNibbles],
 ]);
 
 /** How the oracle, standing in for a kernel, reads what the node reads. */

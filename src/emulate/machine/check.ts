@@ -5,7 +5,7 @@
 import { CompileError } from "../../error.ts";
 import type { Command, Entry, Operand, Port, Post, Program, Storage, WeightOperand } from "../../schedule/program.ts";
 import { ELEMENT_BYTES, sizeOf } from "./memory.ts";
-import { CONV_AXES, DECONV_AXES, matMulAxes, packedBytes, type WeightAxes } from "./packed.ts";
+import { CONV_AXES, DECONV_AXES, matMulAxes, packedBytes, pairedBytes, type WeightAxes } from "./packed.ts";
 
 /** Far beyond any real chip; keeps a false size from taking the host's memory. */
 const MAX_SRAM_BYTES = 2 ** 31;
@@ -131,6 +131,12 @@ function checkWeights(
   }
   const block = multipliers?.block ?? 1;
   const rows = block >= 1 ? packedBytes(weights, axes, block) : undefined;
+  const paired = rows || multipliers || axes.reduction.length > 1 ? undefined : pairedBytes(weights);
+  if (paired) {
+    checkRead(paired, context, SRAM);
+    if (engine !== "array") fail(where, `codes of 4 bits on the ${engine} engine`);
+    return;
+  }
   if (rows === undefined) fail(where, "weights of 4 bits do not lie in rows");
   if (engine !== "array") fail(where, `weights of 4 bits on the ${engine} engine`);
   checkRead(rows.bytes, context, SRAM);
@@ -303,6 +309,17 @@ function checkCommand(command: Command, context: Context): void {
         fail(where, `a move from ${command.x.dtype} to ${command.y.dtype}`);
       }
       return;
+    case "pack":
+    case "unpack": {
+      const [codes, bytes] = command.kind === "pack" ? [command.x, command.y] : [command.y, command.x];
+      checkRead(command.x, context, SRAM);
+      checkWrite(command.y, context, SRAM);
+      const last = bytes.shape.length - 1;
+      const halved = codes.shape.map((size, axis) => (axis === last ? size / 2 : size));
+      if (last < 0 || codes.dtype !== "int8" || bytes.dtype !== "uint8" || !same(halved, bytes.shape))
+        fail(where, "codes of 4 bits and their bytes do not go together");
+      return;
+    }
     case "fill":
       checkWrite(command.y, context, SRAM, CODES);
       return;

@@ -4,6 +4,7 @@ import type {
   FillCommand,
   GatherCommand,
   MoveCommand,
+  NibbleCommand,
   ScatterCommand,
   Storage,
 } from "../../schedule/program.ts";
@@ -50,6 +51,25 @@ export function runMove(command: MoveCommand, memories: Memories): void {
     for (let i = 0; i < count; i++) {
       const code = source[x.offset + xAt + i * xStep];
       target[y.offset + yAt + i * yStep] = code < low ? low : code > high ? high : code;
+    }
+  });
+}
+
+/** `checkCommand` has made sure that one side has twice the codes of the other. */
+export function runNibbles({ kind, x, y }: NibbleCommand, memories: Memories): void {
+  const [codes, bytes] = [memories.numbers(kind === "pack" ? x : y), memories.numbers(kind === "pack" ? y : x)];
+  const step = codes.strides[codes.strides.length - 1];
+  const twice = codes.strides.map((stride, axis) => (axis === codes.strides.length - 1 ? 2 * stride : stride));
+  const half = (code: number) => (code < -8 ? -8 : code > 7 ? 7 : code) & 15;
+  forEachRow(bytes.shape, [twice, bytes.strides], (count, [codeAt, byteAt], [codeStep, byteStep]) => {
+    for (let i = 0; i < count; i++) {
+      const [from, to] = [codes.offset + codeAt + i * codeStep, bytes.offset + byteAt + i * byteStep];
+      if (kind === "pack") bytes.data[to] = half(codes.data[from]) | (half(codes.data[from + step]) << 4);
+      else {
+        // Each half, its sign carried up.
+        codes.data[from] = (bytes.data[to] << 28) >> 28;
+        codes.data[from + step] = (bytes.data[to] << 24) >> 28;
+      }
     }
   });
 }

@@ -1,6 +1,6 @@
 /** The unpacker between the weight port and the array: codes of 4 bits times their multipliers. */
 import type { Multipliers, Operand, WeightOperand } from "../../schedule/program.ts";
-import { gatherNumbers, type Memories, type Place, sizeOf } from "./memory.ts";
+import { forEachRow, gatherNumbers, type Memories, type Place, sizeOf } from "./memory.ts";
 
 /** The axes of a linear command's weights. */
 export interface WeightAxes {
@@ -53,6 +53,36 @@ export function packedBytes(
   return { bytes, multipliers: channels * Math.ceil(depth / block) };
 }
 
+/**
+ * Codes that lie two a byte along one axis, all other steps being whole bytes: matrices that were packed at run time. Undefined
+ * where they do not.
+ */
+export function pairedBytes({ space, address, shape, strides }: WeightOperand): Operand | undefined {
+  const paired = strides.findIndex((stride, axis) => stride === 1 && shape[axis] % 2 === 0);
+  if (paired < 0 || strides.some((stride, axis) => axis !== paired && stride % 2 !== 0)) return undefined;
+  return {
+    space,
+    address,
+    dtype: "uint8",
+    shape: shape.map((size, axis) => (axis === paired ? size / 2 : size)),
+    strides: strides.map((stride, axis) => (axis === paired ? 1 : stride / 2)),
+  };
+}
+
+/** Matrices that were packed at run time, as numbers in row-major order. */
+function pairedCodes({ address, shape, strides }: WeightOperand, bytes: Uint8Array): Place {
+  const data = new Int8Array(sizeOf(shape));
+  let to = 0;
+  forEachRow(shape, [strides], (count, [offset], [step]) => {
+    for (let i = 0, at = offset; i < count; i++, at += step) {
+      const byte = bytes[address + (at >> 1)];
+      data[to++] = ((at & 1 ? byte : byte << 4) << 24) >> 28;
+    }
+  });
+  const steps = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+  return { data, offset: 0, shape, strides: steps };
+}
+
 /** The weights that the array multiplies with, as numbers in their own shape; `checkCommand` has seen the operands. */
 export function weightsOf(
   weights: WeightOperand,
@@ -62,10 +92,10 @@ export function weightsOf(
 ): Place {
   const { dtype, space, address, shape } = weights;
   if (dtype !== "int4") return memories.numbers({ ...weights, dtype });
-  const rows = rowsOf(weights, axes);
-  if (rows === undefined) throw new Error("bug: packed weights were not checked");
-  const { channels, depth, step } = rows;
   const memory = space === "sram" ? memories.sram : memories.dram;
+  const rows = rowsOf(weights, axes);
+  if (rows === undefined) return pairedCodes(weights, memory.bytes);
+  const { channels, depth, step } = rows;
   const factors = multipliers && gatherNumbers(memories.numbers(multipliers.values));
   const block = multipliers?.block ?? depth;
   const blocks = Math.ceil(depth / block);

@@ -80,6 +80,29 @@ export function sayTensorScatter(said: Said): void {
   said.emit("ScatterElements", [past.name, everywhere, update.name], { axis: { i: axis } }, output.name);
 }
 
+/** Two codes a byte: 16·((late + 16) mod 16) + (early + 16) mod 16, each clamped to 4 bits first. */
+export function sayPackNibbles(said: Said): void {
+  const { output } = said;
+  const limits = [said.scalar("int64", -8), said.scalar("int64", 7)];
+  const codes = said.emit("Clip", [said.cast(said.input(0).name, "int64"), ...limits]);
+  const halves = said.emit("Mod", [codes, said.scalar("int64", 16)]);
+  const pairs = said.emit("Reshape", [halves, said.int64([...output.shape, 2])]);
+  const worth = said.emit("Mul", [pairs, said.int64([1, 16])]);
+  said.cast(said.emit("ReduceSum", [worth, said.int64([-1])], { keepdims: { i: 0 } }), "uint8", output.name);
+}
+
+/** h = ⌊byte / (1, 16)⌋ mod 16 of each byte, and (h + 8) mod 16 − 8 of each half. */
+export function sayUnpackNibbles(said: Said): void {
+  const { output } = said;
+  const x = said.input(0);
+  const sixteen = said.scalar("int64", 16);
+  const apart = said.emit("Reshape", [said.cast(x.name, "int64"), said.int64([...x.shape, 1])]);
+  const halves = said.emit("Mod", [said.emit("Div", [apart, said.int64([1, 16])]), sixteen]);
+  const turned = said.emit("Mod", [said.emit("Add", [halves, said.scalar("int64", 8)]), sixteen]);
+  const codes = said.emit("Sub", [turned, said.scalar("int64", 8)]);
+  said.cast(said.emit("Reshape", [codes, said.int64(output.shape)]), "int8", output.name);
+}
+
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   int8: [-128, 127],
   uint8: [0, 255],

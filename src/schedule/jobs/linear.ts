@@ -3,6 +3,7 @@ import { intAttr, intsAttr, type Node } from "../../ir/graph.ts";
 import { channelBox, nameOf, postBoxes, postOf, postViews, required, type TileJob, windowRange } from "../job.ts";
 import type { ConvMapping, WeightOperand } from "../program.ts";
 import { type Box, broadcastView, reshapeView, sliceView, type View } from "../view.ts";
+import { pairedBox, pairedOf, pairedOperand, pairedShape } from "./nibbles.ts";
 import { jobWeights, MULTIPLIERS } from "./packed.ts";
 
 /** [N,C,L] as [N,C,1,L]: the array's loops always have two spatial axes. */
@@ -211,7 +212,13 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
   const [left, right] = [required(views[0], "a"), required(views[1], "b")];
   const leftShape = left.shape.length === 1 ? [1, ...left.shape] : left.shape;
   const weights = jobWeights(node, views, 1, (view) => view);
-  const rightShape = weights.shape.length === 1 ? [...weights.shape, 1] : weights.shape;
+  const paired = pairedOf(node);
+  const rightShape =
+    paired !== undefined
+      ? pairedShape(right.shape, paired)
+      : weights.shape.length === 1
+        ? [...weights.shape, 1]
+        : weights.shape;
   const depth = leftShape[leftShape.length - 1];
   const columns = rightShape[rightShape.length - 1];
   const rows = leftShape[leftShape.length - 2];
@@ -222,13 +229,15 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
   );
   const a = broadcastView(required(reshapeView(left, leftShape), "a"), [...batch, rows, depth]);
   const isPacked = weights.shape !== right.shape;
-  const b = isPacked ? right : broadcastView(required(reshapeView(right, rightShape), "b"), [...batch, depth, columns]);
+  const stored = paired === undefined ? [depth, columns] : right.shape.slice(-2);
+  const seen = paired === undefined ? rightShape : right.shape;
+  const b = isPacked ? right : broadcastView(required(reshapeView(right, seen), "b"), [...batch, ...stored]);
   const y = required(reshapeView(result, [...batch, rows, columns]), "y");
   const post = postViews(views, 3);
   const batchCuts = batch.map((_, axis) => ({ axis: batch.length - 1 - axis, quantum: 1 }));
   const cuts = [
     { axis: rank - 2, quantum: 1 },
-    { axis: rank - 1, quantum: 1 },
+    { axis: rank - 1, quantum: paired === "columns" ? 2 : 1 },
   ];
   const whole = (view: View, box: Box, last: readonly [number, number][]): Box => ({
     // A batch axis of stride 0 is one and the same matrix: it is staged once.
@@ -255,11 +264,13 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
     needs(box) {
       const [row, column] = [box.start[rank - 2], box.start[rank - 1]];
       const [rowCount, columnCount] = [box.size[rank - 2], box.size[rank - 1]];
-      const plain = (): Box =>
-        whole(b, box, [
+      const plain = (): Box => {
+        const matrix = whole(b, box, [
           [0, depth],
           [column, columnCount],
         ]);
+        return paired === undefined ? matrix : pairedBox(matrix, paired);
+      };
       const own = weights.boxes(column, columnCount, plain);
       return [
         whole(a, box, [
@@ -282,13 +293,17 @@ export function matMulJob(node: Node, views: readonly (View | undefined)[], resu
         );
         return { ...given, shape, strides };
       };
-      const own = weights.operands(required(operands[1], "b"), operands[MULTIPLIERS]);
+      const given = required(operands[1], "b");
+      const own =
+        paired === undefined
+          ? weights.operands(given, operands[MULTIPLIERS])
+          : { weights: pairedOperand(given, paired) };
       return {
         kind: "matmul",
         engine: "array",
         a: spread(required(operands[0], "a")),
         b: spread(own.weights),
-        ...(own.multipliers && { multipliers: own.multipliers }),
+        ...("multipliers" in own && own.multipliers && { multipliers: own.multipliers }),
         ...(bias === undefined ? {} : { bias }),
         y: output,
         aZero: intAttr(node, "a_zero", 0),

@@ -31,6 +31,8 @@ export const vectorSchema = z.strictObject({
   lanes: count(),
   /** Passes an element. */
   steps,
+  /** Whether it packs codes of 4 bits two a byte at run time, and unpacks them, at a move's cost a code; absent: it does not. */
+  packsNibbles: figure(z.boolean()).optional(),
 });
 
 /** The pooling unit takes `lanes` bytes a cycle: of all windows' cells, or of the input, whose partial results it keeps. */

@@ -57,6 +57,22 @@ describe("text", () => {
     await expect(open({ portion: [0.5, 0.5] })).rejects.toMatchObject({ code: "usage/data-option" });
   });
 
+  it("gives a model that works a character a step each window as a sequence", async () => {
+    const dataset = await open({ document: 5, position: "place", length: 2 });
+    expect(dataset.length).toBe(8);
+    expect(dataset.sequences?.[1]).toEqual({ name: "a.txt 0 @2", start: 2, length: 2 });
+    const [first, second] = [await dataset.read(2), await dataset.read(3)];
+    expect([...second.inputs].map(([name, { shape, data }]) => [name, shape, data])).toEqual([
+      ["tokens", [1, 1], BigInt64Array.of(0n)],
+      ["place", [1], BigInt64Array.of(1n)],
+    ]);
+    expect(second).toMatchObject({ sequence: "a.txt 0 @2", group: "a.txt 0", target: { data: BigInt64Array.of(1n) } });
+    // The same characters in the same places of another window are other samples where the windows differ.
+    expect(new Set([first.hash, second.hash, (await dataset.read(0)).hash]).size).toBe(3);
+    expect((await dataset.read(2)).hash).toBe(first.hash);
+    expect(dataset.describe().inputs.map(({ shape }) => shape)).toEqual([[1, 1], [1]]);
+  });
+
   it.each([
     [{ files: ["none.txt"] }, "usage/missing-data"],
     [{ alphabet: "aa" }, "usage/data-option"],

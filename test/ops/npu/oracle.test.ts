@@ -262,6 +262,15 @@ describe("weights of 4 bits are codes times the multiplier of their block", () =
   });
 });
 
+describe("codes of 4 bits that are packed at run time", () => {
+  test("PackNibbles: the earlier code in the low half, clamped", () => {
+    expect(y("PackNibbles(x)", "x: int8[2,4] = [1, -1, -8, 7, 100, -100, 0, 8]")).toEqual([0xf1, 0x78, 0x87, 0x70]);
+  });
+  test("UnpackNibbles: each half with its sign", () => {
+    expect(y("UnpackNibbles(x)", "x: uint8[2,2] = [241, 120, 135, 112]")).toEqual([1, -1, -8, 7, 7, -8, 0, 7]);
+  });
+});
+
 describe("what does not fit is refused", () => {
   test.each([
     ["Conv(x, w, b, m, s)", "x: int8[1,2,4] = [0,0,0,0,0,0,0,0]", "w: int8[1,3,1] = [0,0,0]", /do not go together/],
@@ -281,6 +290,8 @@ describe("what does not fit is refused", () => {
     ],
     ["UnpackWeights(x, w) axis=1 block=2", "x: int4[2] = [0, 0]", "w: uint8[2,1] = [1, 1]", /no axis 1/],
     ["UnpackWeights(x, w) axis=0", "x: int4[2] = [0, 0]", "w: uint8[2,1] = [1, 1]", /blocks of 0 elements/],
+    ["PackNibbles(x)", "x: int8[3] = [0, 0, 0]", "w: int8[1] = [0]", /rows of 3 codes are no whole bytes/],
+    ["UnpackNibbles(x)", "x: int8[2] = [0, 0]", "w: int8[1] = [0]", /takes uint8/],
     ["Rescale(x, m, s)", "x: float32[1] = [0]", "w: int8[1] = [0]", /is float32/],
   ])("%s", (statement, x, w, message) => {
     const constants = ["m: int32[1] = [0]", "s: int32[1] = [30]", "b: int32[1] = [0]", x, w];
