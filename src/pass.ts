@@ -10,6 +10,8 @@ export interface Samples {
   feeds(index: number): Feeds | Promise<Feeds>;
   /** Name of the sequence that a sample belongs to: its samples run in order, with states carried over. */
   sequence?(index: number): string | undefined;
+  /** Where every sample is of one class: of which, and which there are in the recipe's data. */
+  readonly labels?: { readonly classes: readonly number[]; of(index: number): number };
 }
 
 export interface Log {

@@ -180,7 +180,8 @@ const bench: QuantBench = async (words) => {
       set: { type: "string", multiple: true, default: [] },
     },
   });
-  const recipe = loadRecipe(positionals[0] ?? "recipes/quickstart.yaml", { set: values.set });
+  const set = [`quantize.weights=${values.weights}`, ...values.set];
+  const recipe = loadRecipe(positionals[0] ?? "recipes/quickstart.yaml", { set });
   const target = loadTarget(recipe.target);
   const teacher = await importTeacher(recipe);
   const data = await openBuildData(recipe, teacher.graph);

@@ -15,7 +15,7 @@ import type { Histogram } from "../../src/quant/histogram.ts";
 import type { Wanted } from "../../src/quant/probe.ts";
 import { CALIBRATORS, type Range } from "../../src/quant/ranges.ts";
 import type { FloatMean } from "../../src/quant/sweep.ts";
-import { calibrationWarnings } from "../../src/quant/warnings.ts";
+import { calibrationWarnings, classWarnings } from "../../src/quant/warnings.ts";
 import { wideChoices } from "../../src/quant/widen.ts";
 import { int16Wishes, withoutWishes } from "../../src/quant/wishes.ts";
 
@@ -62,7 +62,8 @@ const pass: Pass<Options> = {
     const found = await look({ ...seen, channels: [] }, samples);
     const { histograms } = found;
     const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
-    for (const warning of calibrationWarnings(found, set)) context.log.warn(warning);
+    const warnings = [...calibrationWarnings(found, set), ...classWarnings(calibration, set)];
+    for (const warning of warnings) context.log.warn(warning);
     const given = planOf(graph, context.options);
     const wide = await wideChoices(graph, histograms, given, calibration, {
       share: context.options.int16Share,
@@ -75,11 +76,13 @@ const pass: Pass<Options> = {
     const choices = context.options.calibrator === "auto" ? rangeChoices(graph, histograms, plan) : [];
     const errors = choices.flatMap(({ requests }) => requests);
     const measured =
-      errors.length === 0 ? [] : (await look({ ...NOTHING, channels: errors }, few(calibration, samples))).channels;
+      errors.length === 0
+        ? []
+        : (await look({ ...NOTHING, channels: errors }, few(calibration, samples, ERROR_SAMPLES))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
     const notes = withCaches(withInnerRanges(withoutWishes(rounded), histograms), packedCaches(graph, plan));
     if (!biasCorrection) return notes;
-    const limit = Math.min(samples, MEAN_SAMPLES);
+    const limit = few(calibration, samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
     const linear = linearOutputs(graph);
     const ridden = linear.filter(({ value, output }) => value !== output);
@@ -108,9 +111,9 @@ const TRIAL_SAMPLES = 32;
 const ERROR_SAMPLES = 16;
 const NOTHING = { values: [], extremes: [] };
 
-/** Samples to measure errors on. A stream is not cut short: how it begins says little about it. */
-const few = (calibration: Samples, samples: number): number =>
-  calibration.sequence ? samples : Math.min(samples, ERROR_SAMPLES);
+/** Samples to measure errors or means on. A stream is not cut short: how it begins says little about it. */
+const few = (calibration: Samples, samples: number, most: number): number =>
+  calibration.sequence ? samples : Math.min(samples, most);
 
 /** Metadata for `quantize/correct-bias`, which sees the integer graph only. */
 const FLOAT_MEANS = "quantize/float-means";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CompileError } from "../../src/error.ts";
 import type { Pass } from "../../src/pass.ts";
+import { stepsOf } from "../../src/quant/calibrate.ts";
 import { eightBitChoices } from "../../src/quant/eight-bits.ts";
 import { BLOCKS, FORMATS, WEIGHT_FORMATS } from "../../src/quant/format.ts";
 import { layerFormats } from "../../src/quant/formats.ts";
@@ -9,9 +10,6 @@ import { METHODS } from "../../src/quant/rounding/round.ts";
 
 /** Of layers rounded one by one, to see what each costs; and of each such trial. */
 const [TRIAL_SAMPLES, TRIALS] = [64, 32];
-
-/** Of a stream: how it begins says little about it, and a step is little work. */
-const STEPS_A_SAMPLE = 16;
 
 const options = z
   .object({
@@ -42,13 +40,13 @@ const pass: Pass<z.infer<typeof options>> = {
   lossy: true,
   async run(graph, context) {
     const { method, weights, block, formats, int8Share, ...rest } = context.options;
-    const steps = context.calibration?.sequence ? STEPS_A_SAMPLE : 1;
     if (method === "nearest" && int8Share === 0) return graph;
     if (!context.calibration || context.calibration.size === 0) {
       throw new CompileError("usage/no-calibration", "rounding by measured inputs needs calibration data", {
         remedy: "add data.calibration to the recipe, or round to nearest",
       });
     }
+    const steps = stepsOf(context.calibration);
     const named = layerFormats(graph, formats);
     const common: Omit<NetworkOptions, "formatOf"> = {
       ...rest,

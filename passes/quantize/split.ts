@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Graph } from "../../src/ir/graph.ts";
 import type { Pass } from "../../src/pass.ts";
-import { calibrate } from "../../src/quant/calibrate.ts";
+import { calibrate, stepsOf } from "../../src/quant/calibrate.ts";
 import { classRange } from "../../src/quant/class-ranges.ts";
 import { emptyHistogram } from "../../src/quant/histogram.ts";
 import { quantOf } from "../../src/quant/ranges.ts";
@@ -29,7 +29,8 @@ const pass: Pass<z.infer<typeof options>> = {
     const { calibration, signal } = context;
     if (!enabled || !calibration || calibration.size === 0) return graph;
     const links = splitLinks(graph);
-    const few = { samples, jobs: context.jobs ?? 1, ...(signal && { signal }) };
+    const steps = stepsOf(calibration);
+    const few = { samples: samples * steps, jobs: context.jobs ?? 1, ...(signal && { signal }) };
     const { channels } = await calibrate(
       graph,
       { values: [], extremes: [], channels: splitRequests(links) },
@@ -48,7 +49,7 @@ const pass: Pass<z.infer<typeof options>> = {
         const { scale, zeroPoint } = quantOf(range, "int8");
         return [{ value, scale: scale[0], zero: zeroPoint[0] }];
       });
-      return outputErrors(model, stored, calibration, { samples: trials, ...(signal && { signal }) });
+      return outputErrors(model, stored, calibration, { samples: trials * steps, ...(signal && { signal }) });
     };
     const before = await errorsIn(
       graph,

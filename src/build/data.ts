@@ -1,7 +1,7 @@
 import type { Lineage } from "../artifact/lineage.ts";
 import { type Cache, openCache } from "../cache/store.ts";
 import { type DataSpec, type Dataset, openDataset } from "../data/dataset.ts";
-import { checkDisjoint, digestOf, type Fingerprint, fingerprintsOf } from "../data/disjoint.ts";
+import { checkDisjoint, digestOf, fingerprintsOf, type Labelled } from "../data/disjoint.ts";
 import { checkInputs, fitSample, type Wanted } from "../data/fit.ts";
 import { type Graph, isStatic, logical, type Tensor } from "../ir/graph.ts";
 import type { Samples } from "../pass.ts";
@@ -32,7 +32,7 @@ export async function openBuildData(recipe: Recipe, graph: Graph, options: DataO
   if (selection !== undefined) splits.set("selection", selection.lineage.samples);
   checkDisjoint(splits);
   return {
-    calibration: calibration.samples,
+    calibration: withLabels(calibration.samples, calibration.labels, selection?.labels ?? []),
     data: new Map(selection === undefined ? [] : [["selection", selection.samples]]),
     lineage: { calibration: calibration.lineage, ...(selection && { selection: selection.lineage }) },
     close() {
@@ -58,17 +58,31 @@ async function openSplit(name: string, spec: DataSpec, folder: string, wanted: W
   const dataset = await openDataset(spec, folder);
   checkInputs(dataset, wanted, name);
   const samples = await keptFingerprints(dataset, spec, options);
-  return { dataset, samples: asSamples(dataset, wanted), lineage: { digest: digestOf(samples), samples } };
+  const labels = samples.map(({ label }) => label);
+  const bare = samples.map(({ id, group, hash }) => ({ id, group, hash }));
+  return { dataset, labels, samples: asSamples(dataset, wanted), lineage: { digest: digestOf(bare), samples: bare } };
 }
 
 /** Data that says what it comes from is not made again to be compared: origin, options and program decide every sample. */
-async function keptFingerprints(dataset: Dataset, spec: DataSpec, options: DataOptions): Promise<Fingerprint[]> {
+async function keptFingerprints(dataset: Dataset, spec: DataSpec, options: DataOptions): Promise<Labelled[]> {
   const origin = options.cache === undefined ? undefined : dataset.origin?.();
   if (origin === undefined) return await fingerprintsOf(dataset, options.signal);
   const cache: Cache = openCache(options.cache);
   const { compiler, numerics } = toolFacts();
   const depends = { spec, origin, length: dataset.length, compiler, numerics };
   return (await cache.through("data", depends, () => fingerprintsOf(dataset, options.signal))).value;
+}
+
+/** Classes are those of either split; one sample without a class, and nothing is said about any. */
+function withLabels(
+  samples: Samples,
+  own: readonly (number | undefined)[],
+  others: readonly (number | undefined)[],
+): Samples {
+  const all = [...own, ...others];
+  if (own.length === 0 || all.includes(undefined)) return samples;
+  const classes = [...new Set(all as number[])].sort((a, b) => a - b);
+  return { ...samples, labels: { classes, of: (index) => own[index] as number } };
 }
 
 function asSamples(dataset: Dataset, wanted: Wanted): Samples {

@@ -1,23 +1,35 @@
 import { createHash } from "node:crypto";
 import { CompileError } from "../error.ts";
-import type { Dataset, Sample } from "./dataset.ts";
+import type { DataArray, Dataset, Sample } from "./dataset.ts";
 
 /** What is remembered of a sample to tell whether another split holds it too. */
 export type Fingerprint = Pick<Sample, "id" | "group" | "hash">;
+
+/** With the class that a sample is labelled with, where its target is one whole number. */
+export interface Labelled extends Fingerprint {
+  readonly label?: number;
+}
 
 /** Samples after which whoever wants to stop the program is heard. */
 const BREATH = 64;
 
 /** One pass over the data, a sample in memory at a time. Throws the signal's reason. */
-export async function fingerprintsOf(dataset: Dataset, signal?: AbortSignal): Promise<Fingerprint[]> {
-  const found: Fingerprint[] = [];
+export async function fingerprintsOf(dataset: Dataset, signal?: AbortSignal): Promise<Labelled[]> {
+  const found: Labelled[] = [];
   for (let index = 0; index < dataset.length; index++) {
     if (index % BREATH === BREATH - 1) await new Promise(setImmediate);
     signal?.throwIfAborted();
-    const { id, group, hash } = await dataset.read(index);
-    found.push({ id, group, hash });
+    const { id, group, hash, target } = await dataset.read(index);
+    const label = labelOf(target);
+    found.push({ id, group, hash, ...(label !== undefined && { label }) });
   }
   return found;
+}
+
+function labelOf(target: DataArray | string | undefined): number | undefined {
+  if (target === undefined || typeof target === "string" || target.data.length !== 1) return undefined;
+  const label = Number(target.data[0]);
+  return Number.isInteger(label) ? label : undefined;
 }
 
 /** Identifies the data by content and order: sha256 over the samples' hashes. */

@@ -1,5 +1,15 @@
 import { dequantize } from "../ir/codes.ts";
-import { floatAttr, type Graph, intAttr, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import {
+  floatAttr,
+  type Graph,
+  intAttr,
+  intsAttr,
+  isStatic,
+  type Node,
+  type Tensor,
+  type Type,
+  typeOf,
+} from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
@@ -65,7 +75,7 @@ interface Means {
  * Bias correction (Nagel et al. 2019, "Data-free quantization", §4.2, with measured means): with rounded weights ŵ and rounded
  * inputs x̂ the mean of output o is off by `Σ_c ŵ[o,c]·E[x̂_c] − w[o,c]·E[x_c]`, which the bias takes back. The inputs matter
  * where many elements are the same number (a saturated activation), whose rounding error then is no noise but an offset.
- * Borders, where padding is seen, count as the inside.
+ * A tap of a filter counts as often as it sees the input and not padding: of a filter of three on a single number, one tap in three.
  */
 export function correctBias(
   graph: Graph,
@@ -84,7 +94,7 @@ export function correctBias(
     const mean = means.get(node.inputs[0]);
     const codes = constants.get(node.inputs[1]);
     const real = before.constants.get(original.inputs[1]);
-    const shift = mean && codes?.quant && real && !real.quant ? meanShift(node, codes, real, mean) : undefined;
+    const shift = mean && codes?.quant && real && !real.quant ? meanShift(graph, node, codes, real, mean) : undefined;
     if (!shift) return node;
     const old = node.inputs[2] ? constants.get(node.inputs[2]) : undefined;
     if (node.inputs[2] && (!old || old.quant)) return node;
@@ -102,8 +112,8 @@ export function correctBias(
   return { ...graph, nodes, constants };
 }
 
-/** Σ_c ŵ[o,c]·E[x̂_c] − w[o,c]·E[x_c] for every output channel o. */
-function meanShift(node: Node, codes: Tensor, real: Tensor, mean: Means): Float64Array | undefined {
+/** Σ_c ŵ[o,c]·E[x̂_c] − w[o,c]·E[x_c] for every output channel o; undefined where the shapes are only known at run time. */
+function meanShift(graph: Graph, node: Node, codes: Tensor, real: Tensor, mean: Means): Float64Array | undefined {
   const rounded = dequantize(codes).data as Float32Array;
   const exact = decode(real) as ArrayLike<number>;
   const [first, second] = real.shape;
@@ -115,19 +125,42 @@ function meanShift(node: Node, codes: Tensor, real: Tensor, mean: Means): Float6
   if (depth * group !== mean.exact.length) return undefined;
   const strides = stridesOf(real.shape);
   const [alongOutput, alongInput] = isConv || transposed ? [strides[0], strides[1]] : [strides[1], strides[0]];
-  const kernel = isConv ? strides[1] : 1;
+  const taps = isConv ? tapShares(graph, node, real.shape.slice(2)) : [1];
+  if (!taps) return undefined;
   const shift = new Float64Array(outputs);
   for (let output = 0; output < outputs; output++) {
     const start = Math.floor(output / (outputs / group)) * depth;
     for (let input = 0; input < depth; input++) {
       let [sum, was] = [0, 0];
-      for (let tap = 0; tap < kernel; tap++) {
+      for (const [tap, share] of taps.entries()) {
         const at = output * alongOutput + input * alongInput + tap;
-        sum += rounded[at];
-        was += exact[at];
+        sum += rounded[at] * share;
+        was += exact[at] * share;
       }
       shift[output] += sum * mean.rounded[start + input] - was * mean.exact[start + input];
     }
   }
   return shift;
+}
+
+/** For each tap of a filter, in row-major order, the share of the results for which it sees the input and not padding. */
+function tapShares(graph: Graph, node: Node, kernel: readonly number[]): number[] | undefined {
+  const [sizes, counts] = [node.inputs[0], node.outputs[0]].map((name) => typeOf(graph, name)?.shape?.slice(2));
+  if (!isStatic(sizes) || !isStatic(counts)) return undefined;
+  const of = (name: string, missing: number) => intsAttr(node, name) ?? kernel.map(() => missing);
+  const [pads, strides, dilations] = [of("pads", 0), of("strides", 1), of("dilations", 1)];
+  return kernel.reduce<number[]>(
+    (shares, taps, axis) => {
+      const own = Array.from({ length: taps }, (_, tap) => {
+        const place = (result: number) => result * strides[axis] - pads[axis] + tap * dilations[axis];
+        let seen = 0;
+        for (let result = 0; result < counts[axis]; result++) {
+          if (place(result) >= 0 && place(result) < sizes[axis]) seen++;
+        }
+        return seen / counts[axis];
+      });
+      return shares.flatMap((share) => own.map((each) => share * each));
+    },
+    [1],
+  );
 }

@@ -29,6 +29,12 @@ export interface CalibrateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Steps of a stream that count as one sample: how it begins says little about it, and a step is little work. */
+export const STEPS_A_SAMPLE = 16;
+
+/** How many items of the calibration data stand for one sample. */
+export const stepsOf = ({ sequence }: Samples): number => (sequence ? STEPS_A_SAMPLE : 1);
+
 /** Samples that one task runs: small enough to share out, large enough to pay for its histograms. */
 const CHUNK = 16;
 

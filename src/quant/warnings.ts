@@ -1,3 +1,4 @@
+import type { Samples } from "../pass.ts";
 import type { Calibration } from "./calibrate.ts";
 import type { Peak } from "./observe.ts";
 
@@ -7,6 +8,7 @@ const FEW_SAMPLES = 32;
 const FAR = 4;
 /** Values named in one warning. */
 const SHOWN = 3;
+const SHOWN_CLASSES = 8;
 
 export interface CalibrationSet {
   /** Places in the split of the samples that were run, in their order. */
@@ -52,6 +54,19 @@ export function calibrationWarnings(
     );
   }
   return said;
+}
+
+/** Whether classes of the recipe's data are in no sample of the set, in a sentence; of more classes than samples nothing is said. */
+export function classWarnings({ labels }: Samples, { indices }: CalibrationSet): string[] {
+  if (labels === undefined || labels.classes.length > indices.length) return [];
+  const seen = new Set(indices.map((index) => labels.of(index)));
+  const missing = labels.classes.filter((label) => !seen.has(label));
+  if (missing.length === 0) return [];
+  const shown = missing.slice(0, SHOWN_CLASSES).join(", ");
+  const more = missing.length > SHOWN_CLASSES ? ` and ${missing.length - SHOWN_CLASSES} more` : "";
+  return [
+    `no calibration sample is of class ${shown}${more}, of ${labels.classes.length} in the data: ranges do not know what these need`,
+  ];
 }
 
 /** Samples that stretch the range of values on their own, in their order. */

@@ -6,12 +6,12 @@ import { passesOf } from "../build/passes.ts";
 import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { PassSpec } from "../pass.ts";
+import { stepsOf } from "../quant/calibrate.ts";
 import { roundNetwork } from "../quant/rounding/network.ts";
 import { METHODS } from "../quant/rounding/round.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
 import type { FormatName } from "./layers.ts";
-import { STEPS_A_SAMPLE } from "./samples.ts";
 import type { Quantized } from "./sensitivity.ts";
 
 /** A recipe's model before quantization, and the way on from there. */
@@ -57,7 +57,7 @@ const firstQuantizing = (passes: readonly PassSpec[]): number =>
 
 /** Samples that ranges and roundings are told from where only one layer at a time is looked at. */
 const SAMPLES = 64;
-const fewOf = ({ calibration }: BuildData): number => (calibration.sequence ? STEPS_A_SAMPLE : 1) * SAMPLES;
+const fewOf = ({ calibration }: BuildData): number => stepsOf(calibration) * SAMPLES;
 const VECTORS = 256;
 
 /** Each layer's weights and values as if it were the only one that is quantized; without `four`, 4 bits are not looked at and are as 8. */

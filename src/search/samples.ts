@@ -3,11 +3,9 @@ import { openDataset } from "../data/dataset.ts";
 import { fitSample } from "../data/fit.ts";
 import { bug } from "../error.ts";
 import type { Graph, Tensor } from "../ir/graph.ts";
+import { STEPS_A_SAMPLE } from "../quant/calibrate.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Reference } from "./trial.ts";
-
-/** Steps of a stream that count as one sample: how it begins says little about it, and a step is little work. */
-export const STEPS_A_SAMPLE = 16;
 
 /** Labelled samples of the selection split, spread over it; of streams so many times 16 steps from the start. */
 export async function* selectionSamples(

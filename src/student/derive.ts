@@ -4,6 +4,7 @@ import { sizeOf } from "../inspect.ts";
 import { type Graph, isStatic, type Type } from "../ir/graph.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { type Block, rankBlocks, residualBlocks, withoutBlocks } from "./blocks.ts";
+import { compensated } from "./compensate.ts";
 import { type Factored, factorLayers } from "./low-rank.ts";
 import type { Batch } from "./means.ts";
 import { worthOf } from "./rank.ts";
@@ -47,7 +48,7 @@ const STEPS = 32;
 
 /**
  * The teacher with its least missed blocks gone, its layers at a lower rank, its least missed channels gone, weights and all. Of the widths that meet `macs` and `maxMs` it is
- * the widest, of 32nds; where not even the narrowest does, another block goes. Throws usage/student-too-large where nothing does.
+ * the widest, of 32nds, and what reads it takes the dropped channels' part from those that stay; where not even the narrowest does, another block goes. Throws usage/student-too-large where nothing does.
  */
 export async function deriveStudent(teacher: Graph, spec: StudentSpec, options: DeriveOptions) {
   const graph = inferTypes(teacher);
@@ -73,7 +74,8 @@ export async function deriveStudent(teacher: Graph, spec: StudentSpec, options: 
         : await factorLayers(deep, { share, multiple }, options.batches);
     const found = await widest(thin.graph, spec, options.batches, meets);
     if (found === undefined) continue;
-    return { graph: found.graph, report: { ...reportOf(graph, found, ranked ?? [], blocks), factored: thin.layers } };
+    const student = sliceUnits(await compensated(found.units, found.dropped, options.batches), found.dropped);
+    return { graph: student, report: { ...reportOf(graph, found, ranked ?? [], blocks), factored: thin.layers } };
   }
   throw new CompileError("usage/student-too-large", "no student of this teacher is as small as the recipe asks", {
     where: "student",
@@ -85,6 +87,7 @@ interface Found {
   readonly graph: Graph;
   readonly units: Units;
   readonly kept: Kept;
+  readonly dropped: ReadonlySet<number>;
   readonly ms?: number;
 }
 
@@ -98,16 +101,17 @@ async function widest(graph: Graph, spec: StudentSpec, batches: readonly Batch[]
   const units = unitsOf(graph);
   const worth = await worthOf(units, batches);
   const order = new Map(units.groups.map((group) => [group, leastFirst(group, worth)]));
-  const sliced = (kept: Kept): Graph => {
-    const gone = units.groups.flatMap(
-      (group) => order.get(group)?.slice(0, group.units.length - (kept.get(group) ?? 0)) ?? [],
+  const droppedAt = (kept: Kept): Set<number> =>
+    new Set(
+      units.groups.flatMap((group) => order.get(group)?.slice(0, group.units.length - (kept.get(group) ?? 0)) ?? []),
     );
-    return sliceUnits(units, new Set(gone));
-  };
+  const sliced = (kept: Kept): Graph => sliceUnits(units, droppedAt(kept));
   const attempt = async (kept: Kept): Promise<Found | undefined> => {
     const student = sliced(kept);
     const { fits, ms } = await meets(student);
-    return fits ? { graph: student, units, kept, ...(ms !== undefined && { ms }) } : undefined;
+    return fits
+      ? { graph: student, units, kept, dropped: droppedAt(kept), ...(ms !== undefined && { ms }) }
+      : undefined;
   };
   const uniform = (width: number): Kept =>
     new Map(units.groups.map((group) => [group, keptOf(group, width, spec.multiple)]));

@@ -2,11 +2,11 @@
 import { type Builder, rebuild } from "../ir/build.ts";
 import { fromReals, realsOf } from "../ir/channels.ts";
 import { floatAttr, type Graph, intAttr, type Node, type Tensor, typeOf } from "../ir/graph.ts";
-import { float32, int64 } from "../ir/tensor.ts";
+import { float32 } from "../ir/tensor.ts";
 import { countUses } from "../ir/uses.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { symmetricEigen } from "./eigen.ts";
-import { type Batch, meansOf, type Probe } from "./means.ts";
+import { type Batch, meansOf, momentProbe, type Probe } from "./means.ts";
 
 /** A layer y = W·x + b whose weights are a matrix of a row a result, columns in the order of the stored weights. */
 interface Layer {
@@ -185,15 +185,7 @@ async function momentsOf(graph: Graph, layers: readonly Layer[], batches: readon
   const probes = layers.map(({ node, rows, axis }): Probe => {
     const [value] = node.outputs;
     const rank = typeOf(graph, value)?.shape?.length ?? 0;
-    const order = [axis, ...Array.from({ length: rank }, (_, each) => each).filter((each) => each !== axis)];
-    const add: Probe["add"] = (emit) => {
-      const turned = emit("Transpose", [value], { perm: { ints: order } });
-      const flat = emit("Reshape", [turned, int64([2], [rows, -1])]);
-      const places = emit("Cast", [emit("Shape", [flat], { start: { i: 1 } })], { to: { i: 1 } });
-      const products = emit("Div", [emit("Gemm", [flat, flat], { transB: { i: 1 } }), places]);
-      return emit("Concat", [products, emit("ReduceMean", [flat, int64([1], [1])])], { axis: { i: 1 } });
-    };
-    return { key: value, add };
+    return { key: value, add: momentProbe(value, { rank, axis, size: rows }) };
   });
   const sums = await meansOf(graph, probes, batches);
   const found = new Map<string, Moments>();

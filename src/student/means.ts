@@ -1,6 +1,6 @@
 /** What a graph's values are on average, measured by nodes that are put beside it. */
 import { type Attr, attrs, freshName, type Graph, type Node, type Tensor } from "../ir/graph.ts";
-import { valuesOf } from "../ir/tensor.ts";
+import { int64, valuesOf } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
@@ -56,4 +56,21 @@ export async function meansOf(graph: Graph, probes: readonly Probe[], batches: r
     await session.release();
   }
   return found;
+}
+
+/**
+ * Over all samples and places of a value: E[x·xᵀ] of its `size` channels along `axis`, and E[x] as one more column, [size, size + 1].
+ */
+export function momentProbe(
+  value: string,
+  { rank, axis, size }: { readonly rank: number; readonly axis: number; readonly size: number },
+): Probe["add"] {
+  const order = [axis, ...Array.from({ length: rank }, (_, each) => each).filter((each) => each !== axis)];
+  return (emit) => {
+    const turned = emit("Transpose", [value], { perm: { ints: order } });
+    const flat = emit("Reshape", [turned, int64([2], [size, -1])]);
+    const places = emit("Cast", [emit("Shape", [flat], { start: { i: 1 } })], { to: { i: 1 } });
+    const products = emit("Div", [emit("Gemm", [flat, flat], { transB: { i: 1 } }), places]);
+    return emit("Concat", [products, emit("ReduceMean", [flat, int64([1], [1])])], { axis: { i: 1 } });
+  };
 }

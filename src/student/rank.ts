@@ -54,7 +54,17 @@ function readerOf(graph: Graph, node: Node): Reader | undefined {
   return { value, axis: axis < 0 ? axis + rank : axis, rank, norms };
 }
 
-function placeOf(graph: Graph, node: Node) {
+/** Where an operator with constant weights sums over channels: of which value and axis, and along which axis of its weights. */
+export interface Place {
+  readonly value: string;
+  /** Of the value; negative from its end. */
+  readonly axis: number;
+  readonly weights: string;
+  readonly along: number;
+  readonly group: number;
+}
+
+export function placeOf(graph: Graph, node: Node): Place | undefined {
   const [value, weights] = node.inputs;
   const rank = graph.constants.get(weights)?.shape.length ?? 0;
   switch (node.op) {

@@ -3,24 +3,12 @@
  * are constants; a training's are inputs, and the kernels take those as well once they are laid out as constants would be:
  * [m/b, c/b, …, b, b] (input lane, output lane).
  */
-
-import { removeDead } from "../ir/edit.ts";
-import {
-  type Attr,
-  attrs,
-  freshName,
-  type Graph,
-  intAttr,
-  intsAttr,
-  isStatic,
-  type Node,
-  typeOf,
-} from "../ir/graph.ts";
-import { int64, numbersOf } from "../ir/tensor.ts";
-import { namesOf } from "../ir/uses.ts";
+import { type Graph, intAttr, intsAttr, isStatic, type Node, typeOf } from "../ir/graph.ts";
+import { numbersOf } from "../ir/tensor.ts";
 import { windowAttributes } from "../ops/gradient/convolution.ts";
 import { kernelOf } from "../ops/shared/convolution.ts";
 import { windowOf } from "../ops/shared/window.ts";
+import { type Draft, draftOf, graphOf, type Put, putting, shapeOf } from "./drafting.ts";
 import { BLOCKED_DOMAIN } from "./layout.ts";
 
 /** Channels that ONNX Runtime reorders must be a multiple of this. */
@@ -29,28 +17,13 @@ const EVEN_CHANNELS = 4;
 /** What a convolution is to the kernels: which layout its weights want, and whether its input is in blocks. */
 type Kind = "dense" | "few channels" | "depthwise";
 
-/** The graph that is being written. */
-interface Draft {
-  readonly graph: Graph;
-  readonly block: number;
-  readonly names: Set<string>;
-  readonly constants: Map<string, ReturnType<typeof int64>>;
-  readonly nodes: Node[];
-  readonly makers: ReadonlyMap<string, Node>;
-  /** Values that lie in blocks under another name. */
-  readonly blocked: Map<string, string>;
-}
-
 /**
  * The same graph with its two-dimensional float32 convolutions in blocks of `block` channels, where their weights are no
  * constants and the kernels are faster: with more than one place, or a channel a group. The order of additions is another;
  * shapes must be known.
  */
 export function withBlockedConvolutions(graph: Graph, block: number): Graph {
-  const draft: Draft = {
-    ...{ graph, block, names: namesOf(graph), constants: new Map(), nodes: [], blocked: new Map() },
-    makers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const))),
-  };
+  const draft = draftOf(graph, block);
   let found = false;
   for (const node of graph.nodes) {
     const kind = kindOf(draft, node);
@@ -61,13 +34,7 @@ export function withBlockedConvolutions(graph: Graph, block: number): Graph {
     convolve(draft, node, kind);
     found = true;
   }
-  if (!found) return graph;
-  return removeDead({
-    ...graph,
-    nodes: draft.nodes,
-    constants: new Map([...graph.constants, ...draft.constants]),
-    opsets: new Map([...graph.opsets, [BLOCKED_DOMAIN, 1]]),
-  });
+  return found ? graphOf(draft) : graph;
 }
 
 function kindOf({ graph, block }: Draft, node: Node): Kind | undefined {
@@ -104,52 +71,8 @@ function convolve(draft: Draft, node: Node, kind: Kind): void {
   put("ReorderOutput", [made], back);
 }
 
-interface PutOptions {
-  readonly attributes?: Readonly<Record<string, Attr>>;
-  readonly domain?: string;
-  readonly output?: string;
-}
-
-/** Adds nodes with the origin of `from`. */
-interface Put {
-  (op: string, inputs: readonly string[], options?: PutOptions): string;
-  /** A constant list of integers. */
-  list(...values: readonly number[]): string;
-  reshape(value: string, shape: readonly number[]): string;
-  transpose(value: string, order: readonly number[]): string;
-}
-
-function putting(draft: Draft, from: Node): Put {
-  const fresh = (hint: string): string => {
-    const name = freshName(hint, draft.names);
-    draft.names.add(name);
-    return name;
-  };
-  const put = (op: string, inputs: readonly string[], options: PutOptions = {}): string => {
-    const { attributes = {}, domain = "", output = fresh(`${from.outputs[0]}/${op.toLowerCase()}`) } = options;
-    draft.nodes.push({ op, domain, inputs, outputs: [output], attrs: attrs(attributes), origin: from.origin });
-    return output;
-  };
-  const list = (...values: readonly number[]): string => {
-    const name = fresh(`${from.outputs[0]}/list`);
-    draft.constants.set(name, int64([values.length], values));
-    return name;
-  };
-  return Object.assign(put, {
-    list,
-    reshape: (value: string, shape: readonly number[]) => put("Reshape", [value, list(...shape)]),
-    transpose: (value: string, order: readonly number[]) =>
-      put("Transpose", [value], { attributes: { perm: { ints: [...order] } } }),
-  });
-}
-
 function inBlocks(count: number, block: number): number {
   return Math.ceil(count / block) * block;
-}
-
-function shapeOf({ graph }: Draft, name: string): readonly number[] {
-  const shape = (graph.constants.get(name) ?? typeOf(graph, name))?.shape;
-  return isStatic(shape) ? shape : [];
 }
 
 /**

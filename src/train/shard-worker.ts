@@ -15,7 +15,7 @@ export interface ShardSetUp {
 export type ShardItem = ReadonlyMap<string, Tensor>;
 
 export const setUp: SetUp<ShardSetUp, ShardItem, Map<string, Tensor>> = async ({ model, threads, memory, shapes }) => {
-  const session = await createSession(model, { threads });
+  const session = await createSession(model, { threads, memoryPattern: false });
   const all = new Float32Array(memory);
   return (batch) => {
     const feeds = new Map(batch);

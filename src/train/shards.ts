@@ -62,7 +62,7 @@ interface Parts {
 }
 
 async function alone(plan: StepPlan, options: StepOptions): Promise<Parts> {
-  const session = await createSession(plan.model(), { threads: options.threads ?? 1 });
+  const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
   return {
     graph: plan.graph,
     feeds: plan.feeds,

@@ -9,6 +9,7 @@ import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
 import { convolutionBlock } from "./layout.ts";
 import type { Statistic } from "./mode.ts";
+import { withBlockedProducts } from "./products.ts";
 
 export interface StepOptions extends DifferentiateOptions {
   /** Running statistics: read as inputs, given back renewed. */
@@ -71,7 +72,8 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
   const wanted = new Set(step.inputs);
   return {
     graph: step,
-    model: () => encodeModel(block === undefined ? step : withBlockedConvolutions(step, block)),
+    model: () =>
+      encodeModel(block === undefined ? step : withBlockedProducts(withBlockedConvolutions(step, block), block)),
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
     result(outputs) {
       const of = (name: string): Tensor => outputs.get(name) ?? bug(`the step gave no "${name}"`);
@@ -90,7 +92,7 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
 /** Differentiates the graph and loads the step. Weights are inputs of the session: it is made once. */
 export async function openStep(graph: Graph, options: StepOptions): Promise<TrainingStep> {
   const plan = await planStep(graph, options);
-  const session = await createSession(plan.model(), { threads: options.threads ?? 1 });
+  const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
   return {
     graph: plan.graph,
     firstNotFinite: (batch, weights) => firstNotFinite(plan.graph, plan.feeds(batch, weights)),

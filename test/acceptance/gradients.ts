@@ -10,9 +10,10 @@ import { createSession } from "../../src/run/ort.ts";
 import { withBlockedConvolutions } from "../../src/train/blocked.ts";
 import { differentiate } from "../../src/train/differentiate.ts";
 import { convolutionBlock } from "../../src/train/layout.ts";
+import { withBlockedProducts } from "../../src/train/products.ts";
 import { checkGradient, feedsOf, type GradientCase, graphOf } from "../harness/gradient.ts";
 import { GRADIENT_CASES } from "../train/cases/all.ts";
-import { WIDE_CONVOLUTIONS } from "../train/cases/blocked.ts";
+import { WIDE_CONVOLUTIONS, WIDE_PRODUCTS } from "../train/cases/blocked.ts";
 import { randomCases } from "../train/cases/random.ts";
 import type { AcceptanceCheck } from "./check.ts";
 
@@ -35,7 +36,9 @@ async function compareRuntime(given: GradientCase): Promise<number> {
   const expected = interpret(step, feeds);
   const opset = step.nodes.some(({ op }) => LATER.has(op)) ? 24 : 21;
   const later = { ...step, opsets: new Map([...step.opsets, ["", opset]]) };
-  const session = await createSession(encodeModel(block === undefined ? later : withBlockedConvolutions(later, block)));
+  const session = await createSession(
+    encodeModel(block === undefined ? later : withBlockedProducts(withBlockedConvolutions(later, block), block)),
+  );
   const found = await session.run(feeds);
   await session.release();
   const errors = step.outputs.map((name) => {
@@ -60,7 +63,7 @@ export const gradients: AcceptanceCheck = async function* ({ samples = RANDOM_CA
   yield { name: "finite differences", good: worst < FINITE_DIFFERENCES_BAR, says };
 
   let [furthest, which, compared] = [0, "", 0];
-  for (const each of [...cases.filter(({ runtime = true }) => runtime), ...WIDE_CONVOLUTIONS]) {
+  for (const each of [...cases.filter(({ runtime = true }) => runtime), ...WIDE_CONVOLUTIONS, ...WIDE_PRODUCTS]) {
     const error = await compareRuntime(each);
     compared++;
     if (!(error <= furthest)) [furthest, which] = [error, each.name];

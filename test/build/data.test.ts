@@ -59,3 +59,28 @@ it("a model that came quantized takes the numbers that its file takes, not codes
   const graph = { ...GRAPH, types: new Map([["x", input]]) };
   expect(wantedOf(graph).get("x")).toEqual({ dtype: "float32", shape: [1, 4] });
 });
+
+it("calibration samples say of which class they are, where all are of one", async () => {
+  const idx = (more: object) => ({
+    reader: "idx",
+    images: "fixtures/fashion-mnist/train-2048-images-idx3-ubyte.gz",
+    labels: "fixtures/fashion-mnist/train-2048-labels-idx1-ubyte.gz",
+    ...more,
+  });
+  const graph = parse("input image: float32[1,1,28,28]\ny = Relu(image)\nreturn y\n");
+  const open = async (data: object) => {
+    const found = await openBuildData({ folder: process.cwd(), data } as unknown as Recipe, graph);
+    found.close();
+    return found;
+  };
+  const { calibration, lineage } = await open({
+    calibration: idx({ limit: 4 }),
+    selection: idx({ offset: 1024, limit: 60 }),
+  });
+  expect(calibration.labels?.classes).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const own = [0, 1, 2, 3].map((index) => calibration.labels?.of(index));
+  expect(own.every((label) => label !== undefined && label >= 0 && label < 10)).toBe(true);
+  expect(Object.keys(lineage.calibration.samples[0])).toEqual(["id", "group", "hash"]);
+  const { labels: _, ...images } = idx({ limit: 4 });
+  expect((await open({ calibration: images })).calibration.labels).toBeUndefined();
+});

@@ -5,7 +5,7 @@ import { float32 } from "../../src/ir/tensor.ts";
 import type { Samples } from "../../src/pass.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
 import { NO_PEAK, type Peak } from "../../src/quant/observe.ts";
-import { calibrationWarnings, higher, mergePeaks } from "../../src/quant/warnings.ts";
+import { calibrationWarnings, classWarnings, higher, mergePeaks } from "../../src/quant/warnings.ts";
 import { prepare } from "../harness/pass.ts";
 
 const GRAPH = `
@@ -34,7 +34,44 @@ async function warnings(graph: Graph, samples: Samples, jobs = 1): Promise<strin
   return calibrationWarnings(found, { indices, isStream: false });
 }
 
+/** A set with samples of classes in turn. */
+const labelled = (classes: readonly number[], size: number, of: (index: number) => number): Samples => ({
+  ...samplesOf(size, 0),
+  labels: { classes, of },
+});
+
 describe("a calibration set", () => {
+  it("is told which classes it lacks, where it could have them all", () => {
+    const classes = [0, 1, 2, 3];
+    const set = { indices: [0, 2, 4, 6, 8, 10], isStream: false };
+    expect(
+      classWarnings(
+        labelled(classes, 12, (index) => (index / 2) % 4),
+        set,
+      ),
+    ).toEqual([]);
+    expect(
+      classWarnings(
+        labelled(classes, 12, (index) => index % 4),
+        set,
+      ),
+    ).toEqual(["no calibration sample is of class 1, 3, of 4 in the data: ranges do not know what these need"]);
+    const many = Array.from({ length: 7 }, (_, label) => label);
+    expect(
+      classWarnings(
+        labelled(many, 12, () => 0),
+        set,
+      ),
+    ).toEqual([]);
+    expect(
+      classWarnings(
+        labelled(many.slice(1), 12, () => 0),
+        set,
+      )[0],
+    ).toContain("class 1, 2, 3, 4, 5, 6, of 6");
+    expect(classWarnings(samplesOf(12, 0), set)).toEqual([]);
+  });
+
   it("is told to be small, to leave values dead, to hang on one sample, each where it does", async () => {
     const graph = prepare(GRAPH);
     const dead = expect.stringContaining('anything but 0 in "dead"');

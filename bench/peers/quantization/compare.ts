@@ -6,7 +6,7 @@
  *   node bench/peers/quantization/compare.ts quickstart --python A/bin/python --aimet B/bin/python
  *
  * One JSON line a row. With `--keep FOLDER` models and answers stay there, and what is there is not made again: so a row is taken
- * anew by deleting its files. `--write FOLDER` writes a teacher's lines to a file, too.
+ * anew by deleting its files. `--write FOLDER` writes a teacher's lines to a file, too. `--minutes N`: as long as a row may take.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,6 +28,7 @@ const { positionals, values } = parseArgs({
     format: { type: "string", multiple: true, default: [FORMATS[0]] },
     calibration: { type: "string", default: "256" },
     samples: { type: "string", default: "Infinity" },
+    minutes: { type: "string", default: "30" },
     keep: { type: "string" },
     write: { type: "string" },
   },
@@ -60,17 +61,21 @@ async function linesOf(teacher: string, format: Format, own: string): Promise<ob
   const { python, aimet } = values;
   const rows = rowsOf({ teacher, recipe, format, folder: own, model, calibration, steps, python, aimet });
   const says = new Map(rows.map((row) => [row, said(row, own)]));
-  const working = rows.filter((row) => says.get(row)?.failed === undefined);
-  const judged = await judge(recipe, graph, working, { folder: own, samples: Number(values.samples) });
+  const made = rows.filter((row) => says.get(row)?.failed === undefined);
+  const judged = await judge(recipe, graph, made, { folder: own, samples: Number(values.samples) });
+  const working = made.filter((row) => judged.rows.get(row)?.failed === undefined);
   const ours = working.filter(({ isOurs }) => isOurs);
   return rows.map((row) => {
     const found = { teacher, format, row: row.id, ...says.get(row) };
-    const better = row.isOurs ? [] : ours.map((mine): [string, object] => [mine.id, gains(judged, mine, row)]);
-    const figures = working.includes(row) && {
+    const answered = working.includes(row);
+    const better =
+      row.isOurs || !answered ? [] : ours.map((mine): [string, object] => [mine.id, gains(judged, mine, row)]);
+    const figures = answered && {
       ...figuresOf(judged, row),
       ...(better.length > 0 && { better: Object.fromEntries(better) }),
     };
-    const line = { ...found, ...figures };
+    const failed = judged.rows.get(row)?.failed;
+    const line = { ...found, ...(failed !== undefined && { failed }), ...figures };
     console.log(JSON.stringify(line, short));
     return line;
   });
@@ -80,7 +85,7 @@ async function linesOf(teacher: string, format: Format, own: string): Promise<ob
 function said(row: Row, own: string): Says {
   const file = join(own, `${row.id}.json`);
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as Says;
-  const says = quantize(row);
+  const says = quantize(row, Number(values.minutes));
   writeFileSync(file, JSON.stringify(says));
   console.error(`${row.id}: ${says.failed ?? `${says.cpuMs} ms of processor time`}`);
   return says;

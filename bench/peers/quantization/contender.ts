@@ -23,20 +23,23 @@ export interface Answering {
 
 /** Node keeps what it compiled, types taken away, as Python keeps its own. */
 const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "optimus-compile-peers") };
-const MOST_MS = 30 * 60_000;
 
-/** Runs the row's command. `processMs`: all of the process, from its start to its end. */
-export function quantize({ command, isOurs }: Row): Says {
+/** Runs the row's command, for so many minutes at most. `processMs`: all of the process, from its start to its end. */
+export function quantize({ command, isOurs }: Row, minutes: number): Says {
   const [program, ...args] = command;
-  const options = { encoding: "utf8", maxBuffer: 2 ** 28, timeout: MOST_MS, env } as const;
+  const options = { encoding: "utf8", maxBuffer: 2 ** 28, timeout: minutes * 60_000, env } as const;
   if (isOurs) spawnSync(program, args.slice(0, 1), options);
   const start = performance.now();
-  const { status, stdout, stderr } = spawnSync(program, args, options);
+  const { status, stdout, stderr, error } = spawnSync(program, args, options);
   const processMs = Math.round(performance.now() - start);
   const told = command.map((word) => word.split("/").at(-1)).join(" ");
   // Some tell their progress on the same line.
   if (status === 0) return { command: told, ...JSON.parse(stdout.slice(stdout.lastIndexOf('{"peer"'))), processMs };
-  return { command: told, failed: reasonOf(stderr) ?? `ended with ${status ?? "a signal"}` };
+  const late = (error as NodeJS.ErrnoException | undefined)?.code === "ETIMEDOUT";
+  return {
+    command: told,
+    failed: late ? `took more than ${minutes} minutes` : (reasonOf(stderr) ?? `ended with ${status}`),
+  };
 }
 
 /** The last line of a traceback; where that is an error's name alone, the place, too. */

@@ -19,12 +19,13 @@ import type { Row } from "./rows.ts";
 export interface Answers {
   readonly groups: readonly string[];
   readonly outcomes: readonly unknown[];
+  /** Why the model could not answer. */
+  readonly failed?: string;
 }
 
 export interface Judged {
   readonly metric: Metric;
   readonly teacher: Answers;
-  /** By row; those that failed are missing. */
   readonly rows: ReadonlyMap<Row, Answers>;
 }
 
@@ -46,7 +47,9 @@ export async function judge(
   const models = await Promise.all(
     missing.map((id): Promise<Answering> => {
       const row = rows.find((each) => each.id === id);
-      return row ? open(row, graph) : openModel(encodeModel({ ...graph, states: [] }), graph);
+      return row
+        ? open(row, graph).catch((error) => unable(error))
+        : openModel(encodeModel({ ...graph, states: [] }), graph);
     }),
   );
   const found = await answersOf(models, metric, dataset, graph, chosen);
@@ -55,6 +58,11 @@ export async function judge(
   dataset.close();
   const read = (id: string) => JSON.parse(readFileSync(file(id), "utf8")) as Answers;
   return { metric, teacher: read("teacher"), rows: new Map(rows.map((row) => [row, read(row.id)])) };
+}
+
+/** A model that the runtime refuses. */
+function unable(error: unknown): Answering {
+  return { step: () => Promise.reject(error), reset: () => undefined, release: async () => undefined };
 }
 
 /** Evenly spread; of streams the first steps. */
@@ -74,18 +82,23 @@ async function answersOf(
 ): Promise<Answers[]> {
   const wanted = wantedOf(graph);
   const starts = new Set(dataset.sequences?.map(({ start }) => start));
-  const answers = models.map(() => ({ groups: [] as string[], outcomes: [] as unknown[] }));
+  const answers = models.map(() => ({ groups: [] as string[], outcomes: [] as unknown[], failed: "" }));
   if (models.length === 0) return answers;
   for (const index of chosen) {
     const sample = await dataset.read(index);
     const feeds = fitSample(sample, wanted) as ReadonlyMap<string, Tensor>;
     for (const [at, model] of models.entries()) {
+      if (answers[at].failed !== "") continue;
       if (starts.has(index)) model.reset();
-      answers[at].groups.push(sample.group);
-      answers[at].outcomes.push(metric.outcome(await model.step(feeds), sample.target));
+      try {
+        answers[at].outcomes.push(metric.outcome(await model.step(feeds), sample.target));
+        answers[at].groups.push(sample.group);
+      } catch (error) {
+        answers[at].failed = String(error).slice(0, 300);
+      }
     }
   }
-  return answers;
+  return answers.map(({ failed, ...rest }) => (failed === "" ? rest : { ...rest, failed }));
 }
 
 /** How a row did beside the teacher. */

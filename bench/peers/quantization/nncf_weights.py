@@ -14,7 +14,6 @@ def main():
         onnx.load(given.model),
         mode=nncf.CompressWeightsMode.INT4_SYM,
         group_size=128,
-        all_layers=True,
         advanced_parameters=nncf.AdvancedCompressionParameters(
             group_size_fallback_mode=nncf.GroupSizeFallbackMode.ADJUST
         ),
@@ -22,7 +21,7 @@ def main():
     )
     onnx.save(compressed, given.out)
     told = ", awq, scale_estimation" if given.accurate else ""
-    settings = f"nncf.compress_weights(INT4_SYM, group_size=128, all_layers{told})"
+    settings = f"nncf.compress_weights(INT4_SYM, group_size=128{told})"
     report("nncf", {"nncf": nncf.__version__}, start, settings, given.out)
 
 

@@ -68,9 +68,10 @@ export function rowsOf(place: Place): Row[] {
     peer("aimet", aimet, "aimet_ptq.py");
     peer("aimet-seq-mse", aimet, "aimet_ptq.py", "--accurate");
   } else {
-    for (const algorithm of ["default", "rtn", "hqq", "gptq"]) {
+    for (const algorithm of ["default", "rtn"])
       peer(`ort-${algorithm}`, python, "ort_nbits.py", "--algorithm", algorithm);
-    }
+    // These two want torch.
+    for (const algorithm of ["hqq", "gptq"]) peer(`ort-${algorithm}`, aimet, "ort_nbits.py", "--algorithm", algorithm);
     peer("nncf-int4", python, "nncf_weights.py");
     peer("nncf-int4-accurate", python, "nncf_weights.py", "--accurate");
   }

@@ -2,11 +2,11 @@
 import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
 import { square } from "./elementwise.ts";
 
-/** Φ(x) + x·φ(x), with a = x/√2: (1 + erf a)/2 (a HardSigmoid that never clamps, one pass) + a·e^(−a²)/√π. */
+/** Φ(x) + x·φ(x), with a = x/√2: (1 + erf a)/2 (a HardSigmoid that never clamps, one pass) + a/√π / e^(a²) (no pass for a sign). */
 export function exactSlope(g: GradientBuilder, x: Value): Value {
   const a = g.mul(x, Math.SQRT1_2);
   const cumulative = g.emit("HardSigmoid", [g.emit("Erf", [a])], { attrs: { alpha: { f: 0.5 }, beta: { f: 0.5 } } });
-  const bell = g.mul(g.mul(a, 1 / Math.sqrt(Math.PI)), g.emit("Exp", [g.neg(square(g, a))]));
+  const bell = g.div(g.mul(a, 1 / Math.sqrt(Math.PI)), g.emit("Exp", [square(g, a)]));
   return g.add(cumulative, bell);
 }
 

@@ -82,3 +82,30 @@ export const WIDE_CONVOLUTIONS: readonly GradientCase[] = [
     by: { x: [16, 16, 6, 6], w: [32, 16, 3, 3], v: [16, 32, 3, 3] },
   },
 ];
+
+/** Products with sides of whole blocks. */
+export const WIDE_PRODUCTS: readonly GradientCase[] = [
+  { name: "wide MatMul", text: "y = MatMul(a, b)", by: { a: [64, 80], b: [80, 128] } },
+  {
+    name: "two wide layers",
+    text: "p = MatMul(x, w)\nh = Add(p, b)\ng = Gelu(h)\nq = MatMul(g, v)\nz = Add(c, q)\ny = Add(z, x)",
+    by: { x: [2, 48, 64], w: [64, 128], b: [128], v: [128, 64], c: [64] },
+  },
+  {
+    name: "wide Gemm, both factors transposed",
+    text: "y = Gemm(a, b, c) transA=1 transB=1",
+    by: { a: [80, 64], b: [96, 80], c: [96] },
+  },
+  {
+    name: "wide Gemm, the second factor transposed",
+    text: "y = Gemm(a, b) transB=1",
+    by: { a: [64, 80], b: [96, 80] },
+  },
+  { name: "wide Gemm with a column added", text: "y = Gemm(a, b, c)", by: { a: [64, 80], b: [80, 64], c: [64, 1] } },
+  {
+    name: "a value that two wide products read",
+    text: "p = MatMul(x, w)\nt = Tanh(p)\nr = Reshape(t, s)\nq = MatMul(r, v)\nu = MatMul(t, k)\nm = Mul(t, t)",
+    constants: ["s: int64[3] = [4, 16, 64]"],
+    by: { x: [64, 64], w: [64, 64], v: [64, 80], k: [64, 96] },
+  },
+];

@@ -1,0 +1,79 @@
+/** Writing a graph anew, node by node: names, constants and nodes beside those that stay. */
+import { removeDead } from "../ir/edit.ts";
+import { type Attr, attrs, freshName, type Graph, isStatic, type Node, type Tensor, typeOf } from "../ir/graph.ts";
+import { int64 } from "../ir/tensor.ts";
+import { namesOf } from "../ir/uses.ts";
+import { BLOCKED_DOMAIN } from "./layout.ts";
+
+export interface Draft {
+  /** The graph as it was. */
+  readonly graph: Graph;
+  /** Channels of a block. */
+  readonly block: number;
+  readonly names: Set<string>;
+  readonly constants: Map<string, Tensor>;
+  readonly nodes: Node[];
+  /** Who made a value in the graph as it was. */
+  readonly makers: ReadonlyMap<string, Node>;
+  /** Values that lie in blocks under another name. */
+  readonly blocked: Map<string, string>;
+}
+
+export function draftOf(graph: Graph, block: number): Draft {
+  return {
+    ...{ graph, block, names: namesOf(graph), constants: new Map(graph.constants), nodes: [], blocked: new Map() },
+    makers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const))),
+  };
+}
+
+/** The graph with the draft's nodes, less those that nothing reads. */
+export function graphOf({ graph, nodes, constants }: Draft): Graph {
+  return removeDead({ ...graph, nodes, constants, opsets: new Map([...graph.opsets, [BLOCKED_DOMAIN, 1]]) });
+}
+
+/** A value's shape; empty where it is not known. */
+export function shapeOf({ graph }: Draft, name: string): readonly number[] {
+  const shape = (graph.constants.get(name) ?? typeOf(graph, name))?.shape;
+  return isStatic(shape) ? shape : [];
+}
+
+export interface PutOptions {
+  readonly attributes?: Readonly<Record<string, Attr>>;
+  readonly domain?: string;
+  readonly output?: string;
+}
+
+/** Adds nodes; gives the output's name. */
+export interface Put {
+  (op: string, inputs: readonly string[], options?: PutOptions): string;
+  /** A constant list of integers. */
+  list(...values: readonly number[]): string;
+  reshape(value: string, shape: readonly number[], output?: string): string;
+  transpose(value: string, order: readonly number[]): string;
+}
+
+/** Adds nodes to the draft with the origin of `from`. */
+export function putting(draft: Draft, from: Node): Put {
+  const fresh = (hint: string): string => {
+    const name = freshName(hint, draft.names);
+    draft.names.add(name);
+    return name;
+  };
+  const put = (op: string, inputs: readonly string[], options: PutOptions = {}): string => {
+    const { attributes = {}, domain = "", output = fresh(`${from.outputs[0]}/${op.toLowerCase()}`) } = options;
+    draft.nodes.push({ op, domain, inputs, outputs: [output], attrs: attrs(attributes), origin: from.origin });
+    return output;
+  };
+  const list = (...values: readonly number[]): string => {
+    const name = fresh(`${from.outputs[0]}/list`);
+    draft.constants.set(name, int64([values.length], values));
+    return name;
+  };
+  return Object.assign(put, {
+    list,
+    reshape: (value: string, shape: readonly number[], output?: string) =>
+      put("Reshape", [value, list(...shape)], output === undefined ? {} : { output }),
+    transpose: (value: string, order: readonly number[]) =>
+      put("Transpose", [value], { attributes: { perm: { ints: [...order] } } }),
+  });
+}

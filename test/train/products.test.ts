@@ -1,0 +1,74 @@
+import { describe, expect, it, test } from "vitest";
+import { type Graph, makeGraph, type Tensor } from "../../src/ir/graph.ts";
+import { float32, numbersOf } from "../../src/ir/tensor.ts";
+import { parse } from "../../src/ir/text.ts";
+import { encodeModel } from "../../src/onnx/write.ts";
+import { inferTypes } from "../../src/ops/infer.ts";
+import { createSession } from "../../src/run/ort.ts";
+import { differentiate } from "../../src/train/differentiate.ts";
+import { BLOCKED_DOMAIN, convolutionBlock } from "../../src/train/layout.ts";
+import { withBlockedProducts } from "../../src/train/products.ts";
+import { feedsOf, type GradientCase, graphOf } from "../harness/gradient.ts";
+import { WIDE_PRODUCTS } from "./cases/blocked.ts";
+
+const block = await convolutionBlock();
+const LATEST = 21;
+
+async function outputsOf(graph: Graph, feeds: ReadonlyMap<string, Tensor>): Promise<Map<string, Tensor>> {
+  const session = await createSession(encodeModel({ ...graph, opsets: new Map([...graph.opsets, ["", LATEST]]) }));
+  const found = await session.run(feeds);
+  await session.release();
+  return found;
+}
+
+function feedsFor(given: GradientCase): Map<string, Tensor> {
+  return new Map([...feedsOf(given)].map(([name, tensor]) => [name, float32(tensor.shape, numbersOf(tensor))]));
+}
+
+const count = (graph: Graph, op: string, domain = BLOCKED_DOMAIN): number =>
+  graph.nodes.filter((node) => node.op === op && node.domain === domain).length;
+
+describe("products in blocks", () => {
+  test.runIf(block !== undefined).each(WIDE_PRODUCTS)("$name gives the same gradients", async (given) => {
+    const parameters = Object.keys(given.by);
+    const plain = differentiate(graphOf(given, "float32"), { loss: "loss", parameters });
+    const blocked = withBlockedProducts(plain, block as number);
+    expect(count(blocked, "Conv")).toBeGreaterThan(0);
+    const [wanted, found] = await Promise.all([plain, blocked].map((each) => outputsOf(each, feedsFor(given))));
+    for (const name of plain.outputs) {
+      const [a, b] = [wanted, found].map((values) => numbersOf(values.get(name) as Tensor));
+      expect(found.get(name)?.shape).toEqual(wanted.get(name)?.shape);
+      const scale = a.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+      const apart = a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at])), 0);
+      expect(apart / scale, name).toBeLessThan(1e-5);
+    }
+  });
+
+  const ofShapes = (a: string, b: string, statement: string): Graph =>
+    inferTypes(parse(`input a: ${a}\ninput b: ${b}\n${statement}\nreturn y`));
+
+  it.each([
+    ["float64", ofShapes("float64[64, 64]", "float64[64, 64]", "y = MatMul(a, b)")],
+    ["a side that blocks do not divide", ofShapes("float32[64, 72]", "float32[72, 64]", "y = MatMul(a, b)")],
+    ["a short side", ofShapes("float32[64, 64]", "float32[64, 16]", "y = MatMul(a, b)")],
+    ["stacks of products", ofShapes("float32[2, 64, 64]", "float32[2, 64, 64]", "y = MatMul(a, b)")],
+    ["a scaled product", ofShapes("float32[64, 64]", "float32[64, 64]", "y = Gemm(a, b) alpha=0.5")],
+    ["no rows", ofShapes("float32[0, 64]", "float32[64, 64]", "y = MatMul(a, b)")],
+    ["an unknown size", ofShapes("float32[rows, 64]", "float32[64, 64]", "y = MatMul(a, b)")],
+    ["no product", ofShapes("float32[64, 64]", "float32[64, 64]", "y = Add(a, b)")],
+  ])("leaves alone: %s", (_, graph) => {
+    expect(withBlockedProducts(graph, 16)).toBe(graph);
+  });
+
+  it("keeps in blocks what lies between two products, bias and all", () => {
+    const lines = ["x: float32[2, 32, 64]", "w: float32[64, 128]", "b: float32[128]", "v: float32[128, 64]"];
+    const graph = parse(
+      `${lines.map((each) => `input ${each}`).join("\n")}
+      p = MatMul(x, w)\nh = Add(p, b)\nr = Relu(h)\ny = MatMul(r, v)\nreturn y`,
+    );
+    const blocked = withBlockedProducts(makeGraph(inferTypes(graph)), 16);
+    expect([count(blocked, "Conv"), count(blocked, "ReorderOutput"), count(blocked, "Add", "")]).toEqual([2, 1, 0]);
+    // x and the two matrices.
+    expect(count(blocked, "ReorderInput")).toBe(3);
+  });
+});
