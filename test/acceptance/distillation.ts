@@ -1,8 +1,8 @@
 /**
  * Distillation and 4-bit weights on Debian's dataset-fashion-mnist, by the recipes that ship: the fixtures' teacher in 4 bits, the student
  * over several seeds beside the same student taught by labels alone, the student in 4 bits, and the teacher from random weights.
- * `--seeds` (5) trainings of each kind; `--samples` is the number of training images (60,000), for a shorter look: the bars are for
- * all of them.
+ * `--seeds` (5) trainings of each kind; `--samples` limits training and test images alike, for a shorter look: the bars are for all of
+ * them.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,8 +35,19 @@ async function train(recipe: Training, out: string): Promise<Trained> {
   return { model, accuracy: metric?.value ?? 0, macs };
 }
 
-function withData(recipe: Training, more: object): Training {
-  return { ...recipe, data: { ...recipe.data, training: { ...recipe.data.training, ...more } } };
+/** At most so many images to learn from and to be judged by. */
+function limited(recipe: Training, samples: number | undefined): Training {
+  if (samples === undefined) return recipe;
+  const { training, validation } = recipe.data;
+  const limit = { limit: samples };
+  return {
+    ...recipe,
+    data: { training: { ...training, ...limit }, ...(validation && { validation: { ...validation, ...limit } }) },
+  };
+}
+
+function withLabels(recipe: Training): Training {
+  return { ...recipe, data: { ...recipe.data, training: { ...recipe.data.training, labels: LABELS } } };
 }
 
 /** Mean and 95 % limits of paired differences. */
@@ -53,12 +64,12 @@ const points = (share: number): string => (100 * share).toFixed(2);
 /** The student by the teacher and by labels alone, from the same first weights; the files of the first that was taught. */
 async function* students(
   folder: string,
-  limit: object,
+  samples: number | undefined,
   seeds: number,
 ): AsyncGenerator<Outcome, Trained | undefined, undefined> {
-  const taught = withData(loadTraining(join(recipes, "fashion-mnist-student.yaml")), limit);
+  const taught = limited(loadTraining(join(recipes, "fashion-mnist-student.yaml")), samples);
   const alone: Training = {
-    ...withData(taught, { ...limit, labels: LABELS }),
+    ...withLabels(taught),
     losses: [{ kind: "labels", scores: "logits", weight: 1 }],
   };
   const pairs: { readonly taught: Trained; readonly alone: Trained }[] = [];
@@ -88,11 +99,10 @@ async function* students(
 
 export const distillation: AcceptanceCheck = async function* ({ samples, seeds = SEEDS }) {
   const folder = mkdtempSync(join(tmpdir(), "distillation-"));
-  const limit = samples === undefined ? {} : { limit: samples };
   /** A network's weights in 4 bits, taught by itself. */
   const rounded = (name: string, model: string, float: number): Promise<Outcome> =>
     attempt(`${name}, 4-bit weights`, async () => {
-      const recipe = withData(loadTraining(join(recipes, "fashion-mnist-w4a8.yaml")), limit);
+      const recipe = limited(loadTraining(join(recipes, "fashion-mnist-w4a8.yaml")), samples);
       const { accuracy } = await train({ ...recipe, model, teacher: model }, join(folder, `rounded-${name}`));
       const drop = float - accuracy;
       return { good: drop <= ROUNDED_BAR, says: `${points(accuracy)} %, ${points(drop)} points less than in float` };
@@ -100,10 +110,10 @@ export const distillation: AcceptanceCheck = async function* ({ samples, seeds =
   try {
     const { teacher = "" } = loadTraining(join(recipes, "fashion-mnist-student.yaml"));
     yield await rounded("teacher", teacher, TEACHER);
-    const student = yield* students(folder, limit, seeds);
+    const student = yield* students(folder, samples, seeds);
     if (student) yield await rounded("student", student.model, student.accuracy);
     yield await attempt("teacher from random weights", async () => {
-      const recipe = withData(loadTraining(join(recipes, "fashion-mnist-teacher.yaml")), limit);
+      const recipe = limited(loadTraining(join(recipes, "fashion-mnist-teacher.yaml")), samples);
       const { accuracy } = await train(recipe, join(folder, "teacher"));
       return { good: accuracy >= TEACHER_BAR, says: `${points(accuracy)} %` };
     });

@@ -47,7 +47,7 @@ async function compare(teacher: string, formats: readonly Format[]): Promise<voi
   for (const format of formats) lines.push(...(await linesOf(teacher, format, own)));
   if (values.write === undefined) return;
   const name = join(values.write, `quantization-${teacher}.json`);
-  writeFileSync(name, `[\n${lines.map((line) => JSON.stringify(line, short)).join(",\n")}\n]\n`);
+  writeFileSync(name, `${JSON.stringify(lines, short, 2)}\n`);
 }
 
 async function linesOf(teacher: string, format: Format, own: string): Promise<object[]> {
