@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Pass } from "../../src/pass.ts";
 import { freeCaches, withEvenChannels, withFlatRows } from "../../src/quant/caches.ts";
 import { calibrate } from "../../src/quant/calibrate.ts";
+import { eighthRoot } from "../../src/quant/roots.ts";
 
 const options = z
   .object({
@@ -10,9 +11,6 @@ const options = z
     samples: z.number().int().positive().default(64),
   })
   .strict();
-
-/** (E|x|⁸)^⅛: close to the largest magnitude, but not at the mercy of one number. Math.pow differs between machines. */
-const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
 
 /** A cache of 4 bits has one scale: its channels are brought to one size first, and what reads them takes it back. */
 const pass: Pass<z.infer<typeof options>> = {

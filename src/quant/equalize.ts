@@ -5,6 +5,7 @@ import { stridesOf } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
 import type { Link } from "./links.ts";
 import type { ChannelRequest } from "./probe.ts";
+import { eighthRoot, wholePower } from "./roots.ts";
 
 /** What `equalize` must know of each link, in their order: of each value the channels' magnitudes and their energies. */
 export function channelRequests(links: readonly Link[]): ChannelRequest[] {
@@ -22,9 +23,6 @@ const EQUALIZED = "/equalized";
 /** The name before equalization. */
 export const unscaledName = (name: string): string =>
   name.endsWith(EQUALIZED) ? name.slice(0, -EQUALIZED.length) : name;
-
-/** (E|x|⁸)^⅛: close to the largest magnitude, but not at the mercy of one number. Math.pow differs between machines. */
-export const eighthRoot = (mean: number): number => Math.sqrt(Math.sqrt(Math.sqrt(mean)));
 
 /** Channels whose ranges differ by more than this are not brought closer: rounding error would take over elsewhere. */
 const SPREAD = 256;
@@ -186,10 +184,9 @@ function gainsBehind({ channels, values, readers, passes }: Link, products: read
 /** Below this share of the noise without factors they are worth having. */
 const WORTH = 0.98;
 
-/** x^(k/4), by square roots: Math.pow differs between machines. */
+/** x to a share that is a whole number of quarters. */
 function powerOf(x: number, share: number): number {
-  const quarter = Math.sqrt(Math.sqrt(x));
-  return quarter ** Math.round(4 * share);
+  return wholePower(Math.sqrt(Math.sqrt(x)), Math.round(4 * share));
 }
 
 function shares(list: Float64Array): Float64Array {

@@ -16,6 +16,7 @@ import { tasksOf } from "./calibrate.ts";
 import type { WeightFormat } from "./format.ts";
 import { fusionGroups } from "./groups.ts";
 import { keepsUnderGain } from "./links.ts";
+import { eighthRoot, wholePower } from "./roots.ts";
 import type { Algebra } from "./rounding/algebra.ts";
 import { type Layer, linearLayers, matrixOf } from "./rounding/layers.ts";
 import { type Matrix, realise, roundToGrid, transposed } from "./rounding/matrix.ts";
@@ -196,16 +197,11 @@ function factorsOf(weights: readonly Matrix[], vectors: Float64Array, channels: 
   }
   const [mostX, mostW] = [x, w].map((list) => list.reduce((most, value) => Math.max(most, value), 1e-30));
   const factors = x.map((value, channel) => {
-    const a = eighthRoot(Math.max(value / mostX, 1 / SPREAD)) ** eighths;
-    return a / eighthRoot(Math.max(w[channel] / mostW, 1 / SPREAD)) ** (8 - eighths);
+    const a = wholePower(eighthRoot(Math.max(value / mostX, 1 / SPREAD)), eighths);
+    return a / wholePower(eighthRoot(Math.max(w[channel] / mostW, 1 / SPREAD)), 8 - eighths);
   });
   const most = factors.reduce((top, value) => Math.max(top, value), 0);
   return factors.map((factor) => Math.max(factor / most, 1 / SPREAD));
-}
-
-/** By square roots, which are the same everywhere. */
-function eighthRoot(value: number): number {
-  return Math.sqrt(Math.sqrt(Math.sqrt(value)));
 }
 
 /** Σ (rounded product − exact product)², activations int8 with one scale, weights as they will be stored. */

@@ -4,10 +4,10 @@ import { attrs, freshName, type Graph, intAttr, type Node, type Tensor, type Typ
 import { decode } from "../ir/numbers.ts";
 import { stridesOf } from "../ir/tensor.ts";
 import { namesOf, readsOf } from "../ir/uses.ts";
-import { eighthRoot } from "./equalize.ts";
 import { fusionGroups } from "./groups.ts";
 import { findNeighbours, type Neighbours } from "./neighbours.ts";
 import type { ChannelRequest } from "./probe.ts";
+import { eighthRoot } from "./roots.ts";
 
 /** A link whose channels may be doubled: one dense convolution makes them, and only such read them. */
 export interface SplitLink extends Neighbours {
@@ -74,7 +74,7 @@ export interface Choice {
 }
 
 /**
- * w·y is w·(y/2) + w·(y/2), in floating point too: the producer makes each chosen channel twice, a gain on its result halves both,
+ * w·y is w·(y/2) + w·(y/2), but for the order in which a sum is rounded: the producer makes each chosen channel twice, a gain on its result halves both,
  * and the readers have the same weights for both. As in equalization the gain is a part of the producer's requantization, so
  * whatever function lies between does not matter. The value's range is halved; what it costs is one more channel.
  * Also gives the values that the readers read now, in the order of the choices.
