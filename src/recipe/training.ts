@@ -150,7 +150,7 @@ export const trainingSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "make values of the forward pass again where gradients need them, instead of keeping all: about half the memory",
+      "make values of the forward pass again where gradients need them, instead of keeping all: less memory, more time",
     ),
   clip: z.number().gt(0).optional().describe("the largest norm of all gradients together"),
   average: share.optional().describe("what an average of the weights keeps a step; the average is then the result"),
