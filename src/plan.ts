@@ -95,7 +95,7 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
           cached: false,
         },
         ...(search ? [{ name: "search", says: search.says, cached: false }] : []),
-        { name: "passes", says: `${passes.flatMap(namesOf).length} passes, ranges from ${used} samples`, cached },
+        { name: "passes", says: `${passes.flatMap(namesOf).length} passes, ranges from ${used} samples${formatsSay(recipe)}`, cached },
         { name: "schedule", says: `for ${recipe.npus} of ${target.npus} NPUs`, cached: false },
         { name: "seal", says: recipe.key === undefined ? "unsigned" : "signed with the build's key", cached: false },
         {
@@ -121,6 +121,14 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
 
 /** Two digits: it is no more than an estimate. */
 const round = (seconds: number): number => Number(seconds.toPrecision(2));
+
+/** Bits of weights and of what layers read, where they are not 8. */
+function formatsSay({ goal, quantize: { weights, activations, formats } }: Recipe): string {
+  if (goal !== undefined) return "";
+  const names = [`W${weights.slice(3)}A${activations.slice(3)}`, ...Object.values(formats)];
+  const found = [...new Set(names)];
+  return found.length === 1 && found[0] === "W8A8" ? "" : `, layers in ${found.join(", ")}`;
+}
 
 function namesOf(spec: PassSpec): string[] {
   if (typeof spec === "string") return [spec];

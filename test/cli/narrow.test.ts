@@ -45,8 +45,11 @@ function bounds(artifact: string): [number, number][] {
 
 describe("a recipe with activations of 4 bits", { timeout: 120_000 }, () => {
   test("builds for a chip that has them", async () => {
-    const { code, stderr } = await optimus(["build", recipe, "--out", folder, "--json"]);
+    const plan = await optimus(["build", recipe, "--dry-run"]);
+    expect(plan.stdout).toMatch(/ranges from 32 samples, layers in W4A4\n/);
+    const { code, stderr, stdout } = await optimus(["build", recipe, "--out", folder]);
     expect([code, stderr]).toEqual([0, expect.not.stringMatching(/error|bug/)]);
+    expect(stdout).toMatch(/; \d+ int4, \d int16 and 0 float tensors/);
     const stored = bounds(join(folder, "narrow.dopt"));
     expect(stored.filter(([low, high]) => low === -8 && high === 7).length).toBeGreaterThan(6);
     expect((await optimus(["verify", join(folder, "narrow.dopt"), "--unsigned"])).code).toBe(0);
