@@ -53,6 +53,14 @@ const FUSE: readonly PassSpec[] = [
 
 const FLOAT: readonly PassSpec[] = [{ repeat: SIMPLIFY }, ...FUSE, { repeat: SIMPLIFY }];
 
+/** Fewer passes over memory a step: what a number costs nothing on the chip, since it rides on a table, costs as much as any other in a training. */
+const TRAINING: readonly PassSpec[] = [
+  ...FLOAT,
+  // Where a Conv pads, the scale before the shift must pass it first; then the one is taken into weights, the other into biases.
+  { repeat: ["fuse/shift", "fuse/scale", "fuse/bias"] },
+  "simplify/dead-code",
+];
+
 /** What the chip has no operator for, said with those it has, while numbers are still float. */
 const LOWER: readonly PassSpec[] = [
   // What stands for several operators comes apart first: the parts are what the next steps know.
@@ -127,6 +135,8 @@ const PRESETS: Readonly<Record<string, readonly PassSpec[]>> = {
   simplify: [{ repeat: SIMPLIFY }],
   /** Everything that keeps the numbers (to rounding): the float model as the integer steps want it. */
   float: FLOAT,
+  /** The same for a network that learns or is learnt from: nothing stays that a weight can hold. */
+  training: TRAINING,
   /** The whole way to the chip's integer operators. */
   int8: INT8,
 };

@@ -71,6 +71,18 @@ const student = z.strictObject({
     .default(8)
     .describe("channels stay in multiples of this, where there are twice as many"),
   samples: z.int().min(1).max(65_536).default(256).describe("training samples to measure on what goes"),
+  outputs: z
+    .array(value)
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      "values of the teacher that the student ends with instead of its outputs: scores without their Softmax, say",
+    ),
+  fuse: z
+    .boolean()
+    .default(false)
+    .describe("bring the teacher to fewer and larger operators first; BatchNormalizations are folded, and stay so"),
 });
 
 const quantization = quantize

@@ -19,7 +19,7 @@ export interface Draft {
   readonly blocked: Map<string, string>;
 }
 
-export function draftOf(graph: Graph, block: number): Draft {
+export function draftOf(graph: Graph, block = 1): Draft {
   return {
     ...{ graph, block, names: namesOf(graph), constants: new Map(graph.constants), nodes: [], blocked: new Map() },
     makers: new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const))),
@@ -28,7 +28,9 @@ export function draftOf(graph: Graph, block: number): Draft {
 
 /** The graph with the draft's nodes, less those that nothing reads. */
 export function graphOf({ graph, nodes, constants }: Draft): Graph {
-  return removeDead({ ...graph, nodes, constants, opsets: new Map([...graph.opsets, [BLOCKED_DOMAIN, 1]]) });
+  const opsets = new Map(graph.opsets);
+  if (nodes.some(({ domain }) => domain === BLOCKED_DOMAIN)) opsets.set(BLOCKED_DOMAIN, 1);
+  return removeDead({ ...graph, nodes, constants, opsets });
 }
 
 /** A value's shape; empty where it is not known. */

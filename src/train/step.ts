@@ -4,6 +4,7 @@ import type { Graph, Tensor } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
+import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
@@ -72,8 +73,12 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
   const wanted = new Set(step.inputs);
   return {
     graph: step,
-    model: () =>
-      encodeModel(block === undefined ? step : withBlockedProducts(withBlockedConvolutions(step, block), block)),
+    model() {
+      const short = withShortRowSums(step);
+      return encodeModel(
+        block === undefined ? short : withBlockedProducts(withBlockedConvolutions(short, block), block),
+      );
+    },
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
     result(outputs) {
       const of = (name: string): Tensor => outputs.get(name) ?? bug(`the step gave no "${name}"`);

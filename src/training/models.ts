@@ -1,19 +1,18 @@
 /** The network that learns: bound to a batch, with its losses, and written again with what it has learnt. */
 
-import { bug, CompileError } from "../error.ts";
+import { CompileError } from "../error.ts";
 import { type Dim, type Graph, isStatic, type Tensor, type Type, typeOf } from "../ir/graph.ts";
 import { readsOf } from "../ir/uses.ts";
 import { importOnnx } from "../onnx/import.ts";
 import { normalise } from "../onnx/normalise.ts";
 import { readModel } from "../onnx/read.ts";
-import { encodeModel } from "../onnx/write.ts";
 import { runPasses } from "../passes.ts";
 import type { Training } from "../recipe/training.ts";
-import { createSession } from "../run/ort.ts";
 import { withWeights } from "../train/loop.ts";
 import { parametersOf } from "../train/mode.ts";
 import type { Weights } from "../train/step.ts";
 import type { LossTerm } from "../train/terms.ts";
+import { taughtAs } from "./teacher.ts";
 
 /** Of one sample of the data, with its batch axis of 1. */
 export type SampleShapes = readonly { readonly name: string; readonly shape: readonly number[] }[];
@@ -83,40 +82,12 @@ export async function trainedModel(path: string, shapes: SampleShapes, weights: 
   });
 }
 
-export interface Teacher {
-  /** What the losses ask for, under the names of their inputs. */
-  values(feeds: ReadonlyMap<string, Tensor>): Promise<ReadonlyMap<string, Tensor>>;
-  release(): Promise<void>;
-}
-
-/** Under which name a teacher's value is fed to the losses. */
-const fedAs = (value: string): string => `teacher/${value}`;
-
-/** The recipe's losses for the graph: labels and the teacher's values become inputs of these names. */
+/** The recipe's losses for the graph: labels become an input of this name, the teacher's values are found as `taughtAs`. */
 export const LABELS = "label~";
 export function lossTerm(term: Training["losses"][number], teacher: Graph | undefined): LossTerm {
   if (term.kind === "labels") return { ...term, labels: LABELS };
   const shape = teacher?.types.get(term.teacher)?.shape;
-  return { ...term, teacher: fedAs(term.teacher), ...(isStatic(shape) && { teacherShape: shape }) };
-}
-
-/** The teacher as a session that gives the named values. Throws usage/unknown-value where it has none of a name. */
-export async function openTeacher(graph: Graph, values: readonly string[], threads: number): Promise<Teacher> {
-  const wanted = [...new Set(values)];
-  const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
-  const missing = wanted.find((name) => !made.has(name));
-  if (missing !== undefined) {
-    throw new CompileError("usage/unknown-value", `the teacher has no value "${missing}"`, { where: "losses" });
-  }
-  const session = await createSession(encodeModel({ ...graph, outputs: wanted }), { threads });
-  const inputs = new Set(graph.inputs);
-  return {
-    async values(feeds) {
-      const found = await session.run(new Map([...feeds].filter(([name]) => inputs.has(name))));
-      return new Map(wanted.map((name) => [fedAs(name), found.get(name) ?? bug(`the teacher gave no "${name}"`)]));
-    },
-    release: () => session.release(),
-  };
+  return { ...term, teacher: taughtAs(term.teacher), ...(isStatic(shape) && { teacherShape: shape }) };
 }
 
 /** Of the scores that labels are for: all but their last axis. */

@@ -23,10 +23,10 @@ import { initialWeights, type Weights } from "../train/step.ts";
 import type { LossTerm } from "../train/terms.ts";
 import { batchOf } from "./batches.ts";
 import { trainKept } from "./checkpoints.ts";
-import { LABELS, labelShape, lossTerm, modelFor, openTeacher, type Teacher } from "./models.ts";
-
+import { LABELS, labelShape, lossTerm, modelFor } from "./models.ts";
 import { type Network, networkOf } from "./networks.ts";
 import { type LatencyOf, writeStudent } from "./student.ts";
+import { withTeacher } from "./teacher.ts";
 
 export interface TrainingRun {
   /** Folder of the result: NAME.onnx, NAME.jsonl and the checkpoints. */
@@ -100,7 +100,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     lineage: join(run.out, `${recipe.name}.json`),
   };
   const network = await networkOf(recipe, recipe.model, data);
-  const { graph, parameters, statistics, loss, learnt, teacher, labels } = await prepare(recipe, network, data);
+  const { graph, parameters, statistics, loss, learnt, labels } = await prepare(recipe, network, data);
   const weights = initialWeights(graph, [...parameters, ...statistics.map(({ name }) => name)]);
   const average = recipe.average === undefined ? undefined : { weights: new Map() as Weights, decay: recipe.average };
   const step = await openShards(graph, {
@@ -117,10 +117,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     const options = {
       ...{ step, weights, steps, optimizer: makeOptimizer(recipe.optimizer) },
       rate: (at: number) => rateAt(rate, at),
-      async batch(at: number): Promise<ReadonlyMap<string, Tensor>> {
-        const feeds = await batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, at);
-        return teacher ? new Map([...feeds, ...(await teacher.values(feeds))]) : feeds;
-      },
+      batch: (at: number) => batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, at),
       ...(recipe.clip !== undefined && { clip: recipe.clip }),
       ...(average && { average }),
       ...(run.signal && { signal: run.signal }),
@@ -146,7 +143,6 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
     }
   } finally {
     await step.release();
-    await teacher?.release();
   }
   const learntBeside = new Set(learnt);
   const own = [...(average?.weights ?? weights)].filter(([name]) => !learntBeside.has(name));
@@ -165,27 +161,26 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
 
 /** The graph of a step's shard, and what it is fed beside the data. */
 async function prepare(recipe: WithModel, network: Network, data: Dataset) {
-  const { batch, shards, seed, threads, losses } = recipe;
-  const shapes = data.describe().inputs;
+  const { batch, shards, seed, losses } = recipe;
   const given = await network.graphFor(batch / shards);
   const start = recipe.weights === "fresh" ? withFreshWeights(given, network.parameters, seed) : given;
   const wanted = losses.flatMap((term) => (term.kind === "labels" ? [] : [term.teacher]));
-  const taught = recipe.teacher !== undefined && wanted.length > 0;
-  const teacherFor = (samples: number): Promise<Graph> => modelFor(recipe.teacher ?? "", shapes, samples);
-  const source = taught ? await teacherFor(batch / shards) : undefined;
-  const whole = source && (shards === 1 ? source : await teacherFor(batch));
-  const teacher: Teacher | undefined = whole && (await openTeacher(whole, wanted, threads));
+  const source =
+    recipe.teacher === undefined || wanted.length === 0
+      ? undefined
+      : await modelFor(recipe.teacher, data.describe().inputs, batch / shards);
+  const { graph: learning, statistics } = trainingMode(start);
+  const beside = source ? await withTeacher(learning, source, wanted) : learning;
   const byLabels = losses.find(({ kind }) => kind === "labels");
   const [rows, ...places] = byLabels?.kind === "labels" ? labelShape(given, byLabels.scores) : [];
   const labels = byLabels && { name: LABELS, shape: [rows * shards, ...places] };
   let terms = losses.map((term) => lossTerm(term, source));
   if (recipe.balance) {
     const feeds = await batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, 0);
-    terms = await balanced(start, terms, new Map([...feeds, ...((await teacher?.values(feeds)) ?? [])]), shards);
+    terms = await balanced(beside, terms, feeds, shards);
   }
-  const { graph: scored, loss, learnt } = withLosses(start, terms);
-  const { graph, statistics } = trainingMode(scored);
-  return { graph, statistics, loss, parameters: [...network.parameters, ...learnt], learnt, teacher, labels };
+  const { graph, loss, learnt } = withLosses(beside, terms);
+  return { graph, statistics, loss, parameters: [...network.parameters, ...learnt], learnt, labels };
 }
 
 /** Weights by which each term of the loss is 1 on the first batch's first shard, times what the recipe gives it. */
@@ -199,10 +194,9 @@ async function balanced(
     graph,
     terms.map((term) => ({ ...term, weight: 1 })),
   );
-  const { graph: scored } = trainingMode(bare.graph);
-  const session = await createSession(encodeModel({ ...scored, outputs: bare.terms }));
+  const session = await createSession(encodeModel({ ...bare.graph, outputs: bare.terms }));
   try {
-    const found = await session.run(shardsOf(feeds, scored, shards)[0]);
+    const found = await session.run(shardsOf(feeds, bare.graph, shards)[0]);
     const values = bare.terms.map((name) => Math.abs(numbersOf(found.get(name) ?? bug(`no loss "${name}"`))[0]));
     // What is nothing at first, as between a network and its copy, is not blown up.
     const least = Math.max(...values) * LEAST_SHARE || 1;

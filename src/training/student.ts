@@ -3,9 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { digestOfFile, writeFileAtomic } from "../artifact/file.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { bug } from "../error.ts";
+import { bug, CompileError } from "../error.ts";
+import { removeDead } from "../ir/edit.ts";
 import type { Graph } from "../ir/graph.ts";
 import { writeModel } from "../onnx/write.ts";
+import { runPasses } from "../passes.ts";
+import { presetPasses } from "../presets.ts";
 import type { Training } from "../recipe/training.ts";
 import { deriveStudent } from "../student/derive.ts";
 import type { Batch } from "../student/means.ts";
@@ -30,7 +33,8 @@ export async function writeStudent(
   const { teacher = bug("a student without a teacher"), student = bug("no student is asked for"), seed } = recipe;
   const files = { model: join(out, `${recipe.name}.student.onnx`), report: join(out, `${recipe.name}.student.json`) };
   if (resume && existsSync(files.model) && existsSync(files.report)) return files.model;
-  const graph = await freeModel(teacher, data.describe().inputs);
+  const whole = endingWith(await freeModel(teacher, data.describe().inputs), student.outputs);
+  const graph = student.fuse ? (await runPasses(whole, presetPasses("training"))).graph : whole;
   const size = Math.min(BATCH, data.length);
   const batches: Batch[] = [];
   const wanted = new Set(graph.inputs);
@@ -47,4 +51,13 @@ export async function writeStudent(
   const document = { schema: "optimus-compile/student@1", teacher: digestOfFile(teacher, "teacher"), ...report };
   writeFileAtomic(files.report, [`${JSON.stringify(document, undefined, 2)}\n`]);
   return files.model;
+}
+
+/** The graph that ends with other values of its own; as it is where none are named. */
+function endingWith(graph: Graph, outputs: readonly string[] | undefined): Graph {
+  if (outputs === undefined) return graph;
+  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
+  const missing = outputs.find((name) => !made.has(name));
+  if (missing === undefined) return removeDead({ ...graph, outputs });
+  throw new CompileError("usage/unknown-value", `the teacher has no value "${missing}"`, { where: "student.outputs" });
 }

@@ -13,7 +13,7 @@ import {
 } from "../../src/ir/graph.ts";
 import { isFloat } from "../../src/ir/numbers.ts";
 import { seededRandom } from "../../src/ir/random.ts";
-import { numbersOf } from "../../src/ir/tensor.ts";
+import { float32, numbersOf } from "../../src/ir/tensor.ts";
 import { parse } from "../../src/ir/text.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
 import { interpret } from "../../src/run/interpret.ts";
@@ -111,6 +111,11 @@ export function withLoss(graph: Graph, outputs: readonly string[], dtype: "float
 export function feedsOf(given: GradientCase): Map<string, Tensor> {
   const random = seededRandom(given.name);
   return new Map(Object.entries(given.by).map(([name, each]) => [name, tensorOf(drawnOf(each), random)]));
+}
+
+/** The same in float32. */
+export function singleFeedsOf(given: GradientCase): Map<string, Tensor> {
+  return new Map([...feedsOf(given)].map(([name, tensor]) => [name, float32(tensor.shape, numbersOf(tensor))]));
 }
 
 /** Compares every element of every gradient with a central difference, extrapolated once from two steps. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import { type Graph, makeGraph, type Tensor } from "../../src/ir/graph.ts";
-import { float32, numbersOf } from "../../src/ir/tensor.ts";
+import { numbersOf } from "../../src/ir/tensor.ts";
 import { parse } from "../../src/ir/text.ts";
 import { encodeModel } from "../../src/onnx/write.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
@@ -8,7 +8,7 @@ import { createSession } from "../../src/run/ort.ts";
 import { withBlockedConvolutions } from "../../src/train/blocked.ts";
 import { differentiate } from "../../src/train/differentiate.ts";
 import { BLOCKED_DOMAIN, convolutionBlock } from "../../src/train/layout.ts";
-import { feedsOf, type GradientCase, graphOf } from "../harness/gradient.ts";
+import { graphOf, singleFeedsOf } from "../harness/gradient.ts";
 import { WIDE_CONVOLUTIONS } from "./cases/blocked.ts";
 
 const block = await convolutionBlock();
@@ -19,10 +19,6 @@ async function outputsOf(graph: Graph, feeds: ReadonlyMap<string, Tensor>): Prom
   const found = await session.run(feeds);
   await session.release();
   return found;
-}
-
-function feedsFor(given: GradientCase): Map<string, Tensor> {
-  return new Map([...feedsOf(given)].map(([name, tensor]) => [name, float32(tensor.shape, numbersOf(tensor))]));
 }
 
 const blockedNodes = (graph: Graph): number =>
@@ -36,7 +32,7 @@ describe("convolutions in blocks", () => {
     const step = differentiate(graph, { loss: "loss", parameters, block: block as number });
     const blocked = withBlockedConvolutions(step, block as number);
     expect(blockedNodes(blocked) > 0).toBe(!given.name.includes("odd"));
-    const [wanted, found] = await Promise.all([plain, blocked].map((each) => outputsOf(each, feedsFor(given))));
+    const [wanted, found] = await Promise.all([plain, blocked].map((each) => outputsOf(each, singleFeedsOf(given))));
     for (const name of plain.outputs) {
       const [a, b] = [wanted, found].map((values) => numbersOf(values.get(name) as Tensor));
       const scale = a.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);

@@ -66,6 +66,21 @@ describe("a training whose student comes from its teacher", () => {
     expect(result.parameters).toBeGreaterThan(64 * 128);
   });
 
+  it("begins with larger operators where it may, and ends with the values that are named", async () => {
+    const ending = "/block3/relu2/Relu_output_0";
+    const given = recipe(`{ width: 0.5, fuse: true, outputs: [${ending}] }`);
+    const losses = [{ kind: "features", value: ending, teacher: ending, weight: 1 }] as typeof given.losses;
+    const { model } = await runTraining({ ...given, losses }, { out: folder, resume: false });
+    const { nodes, outputs } = readModel(model);
+    expect(outputs).toEqual([ending]);
+    const kinds = new Set(nodes.map(({ op }) => op));
+    expect(kinds).toContain("Conv");
+    for (const gone of ["BatchNormalization", "Gemm", "GlobalAveragePool"]) expect(kinds).not.toContain(gone);
+    await expect(
+      runTraining(recipe("{ width: 0.5, outputs: [nothing] }"), { out: join(folder, "out"), resume: false }),
+    ).rejects.toMatchObject({ code: "usage/unknown-value" });
+  });
+
   it.each([
     ["{ width: 0.5, macs: 0.5 }", "", /width is given, and a goal/],
     ["{ multiple: 4 }", "", /has no size/],
