@@ -1,9 +1,6 @@
 import { CompileError } from "../error.ts";
 import { elementCount, type Tensor } from "../ir/graph.ts";
 import { encode } from "../ir/numbers.ts";
-import { importOnnx } from "../onnx/import.ts";
-import { readModel } from "../onnx/read.ts";
-import { encodeModel } from "../onnx/write.ts";
 import type { Recipe } from "../recipe.ts";
 import { createSession, type SessionValue } from "../run/ort.ts";
 
@@ -18,21 +15,9 @@ export interface Teacher {
 
 type Bindings = Recipe["inputs"];
 
-/** Types of which ONNX Runtime (1.30) lays other tensors over the values, which are half as long as it thinks. */
-const UNSAFE: ReadonlySet<string> = new Set(["int4", "uint4"]);
-
-/** The file as it is; where it computes with values of 4 bits, the same in codes of 8 that are clamped. */
-function runnable(path: string): string | Uint8Array {
-  const { nodes, constants } = readModel(path);
-  const isUnsafe = nodes.some(
-    ({ op, inputs }) => op === "QuantizeLinear" && UNSAFE.has(constants.get(inputs[2] ?? "")?.dtype ?? ""),
-  );
-  return isUnsafe ? encodeModel(importOnnx(path)) : path;
-}
-
 /** @param path the ONNX file. Throws model/onnxruntime, usage/bad-binding. */
 export async function openTeacher(path: string, bindings: Bindings): Promise<Teacher> {
-  const session = await createSession(runnable(path), { threads: 1 });
+  const session = await createSession(path, { threads: 1 });
   const fixed = new Map<string, Tensor>();
   const initial = new Map<string, Tensor>();
   const fedBack = new Map<string, string>();

@@ -5,8 +5,10 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { decodeArtifact } from "../../src/artifact/container.ts";
 import { intAttr } from "../../src/ir/graph.ts";
 import { decodeRecord } from "../../src/ir/record.ts";
+import { parse } from "../../src/ir/text.ts";
 import { importOnnx } from "../../src/onnx/import.ts";
 import { readModel } from "../../src/onnx/read.ts";
+import { writeModel } from "../../src/onnx/write.ts";
 import { optimus, root } from "./command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "narrow-"));
@@ -69,6 +71,33 @@ describe("a recipe with activations of 4 bits", { timeout: 120_000 }, () => {
     const { code, stderr } = await optimus(["build", again, "--out", folder, "--json"]);
     expect([code, stderr]).toEqual([0, expect.not.stringMatching(/error|bug/)]);
     expect(bounds(join(folder, "again.dopt"))).toEqual(bounds(join(folder, "narrow.dopt")));
+  });
+
+  test("refuses a teacher that ONNX Runtime computes wrongly, and makes one of it that it does not", async () => {
+    const foreign = join(folder, "foreign.onnx");
+    const graph = parse(`
+      input image: float32[1,1,28,28]
+      const s: float32[] = 0.1
+      const z: uint4[] = 0
+      const w: float32[10,784] = random(1)
+      const flat: int64[2] = [1,784]
+      q = QuantizeLinear(image, s, z)
+      d = DequantizeLinear(q, s, z)
+      f = Reshape(d, flat)
+      y = Gemm(f, w) transB=1
+      return y
+    `);
+    writeModel(graph, foreign);
+    const path = recipeOf("foreign", foreign, ["target: ai5-preview"]);
+    const refused = await optimus(["build", path, "--out", folder]);
+    expect([refused.code, refused.stderr]).toEqual([
+      3,
+      expect.stringMatching(/model\/int4-values[\s\S]*export RECIPE --qdq/),
+    ]);
+    const safe = join(folder, "safe.onnx");
+    expect((await optimus(["export", path, "--qdq", safe])).code).toBe(0);
+    const built = await optimus(["build", recipeOf("safe", safe, ["target: ai5-preview"]), "--out", folder]);
+    expect([built.code, built.stdout]).toEqual([0, expect.stringMatching(/same answer +100/)]);
   });
 
   test.each([
