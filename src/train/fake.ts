@@ -199,7 +199,8 @@ export function withFakeQuantization(
   const shared = new Map<string, { scale: string; zero: string }>();
   const fixed = new Set(quantized.nodes.flatMap(({ op, outputs }) => (op === "Softmax" ? outputs : [])));
   const scales = new Map<string, string>();
-  const roundValue = (name: string, real: string, output: string): void => {
+  /** `isPositive`: nothing below 0 comes. */
+  const roundValue = (name: string, real: string, output: string, isPositive = false): void => {
     const { dtype, quant, shape = [] } = quantized.types.get(name) ?? {};
     if (dtype === undefined || quant === undefined) return;
     // What only moves numbers has the quantization of what it moves, and goes on having it.
@@ -210,12 +211,21 @@ export function withFakeQuantization(
       const isLearnt = dtype !== "int16" && !fixed.has(name);
       found = {
         scale: scaleOf(name, quant, count, integerRange(dtype)[1], isLearnt),
-        zero: zeroOf(name, dtype, quant),
+        zero: zeroOf(name, dtype === "int4" ? "int8" : dtype, quant),
       };
       shared.set(key, found);
     }
     scales.set(name, found.scale);
-    round(real, found.scale, found.zero, output, fresh(`${name}/codes`));
+    const { scale, zero } = found;
+    const clamped = dtype === "int4" ? within16(name, real, scale, quant.zeroPoint[0], isPositive) : real;
+    round(clamped, scale, zero, output, fresh(`${name}/codes`));
+  };
+  /** Within the codes −8 to 7, since codes of 4 bits are int8 here too. Where a bound is reached the scale learns from its code, as in LSQ. */
+  const within16 = (name: string, real: string, scale: string, zero: number, isPositive: boolean): string => {
+    const bound = (hint: string, code: number): string =>
+      node("Mul", [scale, constant(`${name}/${hint}-code`, float32([], [code - zero]))], fresh(`${name}/${hint}`));
+    const above = isPositive && zero === -8 ? real : node("Max", [real, bound("lowest", -8)], fresh(`${name}/above`));
+    return node("Min", [above, bound("highest", 7)], fresh(`${name}/bounded`));
   };
 
   const normalizations: Normalization[] = [];
@@ -267,7 +277,7 @@ export function withFakeQuantization(
       normalizations.push(normalize(index, convolved, output, found));
     }
     for (const [at, real] of outputs.entries()) {
-      if (real !== before.outputs[at]) roundValue(before.outputs[at], real, before.outputs[at]);
+      if (real !== before.outputs[at]) roundValue(before.outputs[at], real, before.outputs[at], before.op === "Relu");
     }
   }
   const types = new Map([...graph.types].filter(([name]) => graph.inputs.includes(name)));
