@@ -13,6 +13,8 @@ const LEAST_CHUNKS = 8;
 /** Places a number that is looked for: so many are looked at where there are as many, and below the second a layer stays as it is. */
 const PLENTY = 64;
 const TOO_FEW = 4;
+/** Numbers a result sums over, above which a layer stays as it is: the equations' cost grows with their cube. */
+const MOST_DEPTH = 2560;
 /** Of the mean of E[p²]: what moves away from the weights that are there. */
 const RIDGE = 1e-4;
 
@@ -46,6 +48,7 @@ export async function reconstructed(
   batches: readonly Batch[],
 ): Promise<Graph> {
   const chunks = batches.flatMap(cut);
+  if (chunks.length === 0) return student;
   const [own, whole] = [walkOf(student, chunks), walkOf(teacher, chunks)];
   const constants = new Map(student.constants);
   for (const layer of layersOf(student, teacher, kept)) {
@@ -132,7 +135,7 @@ function pairsOf(own: Walk, whole: Walk, { node, depth }: Layer): Batch[] {
   if (read === undefined || made === undefined || x?.dtype !== "float32" || y?.dtype !== "float32") return [];
   const channels = node.op === "Conv" ? y.shape[1] : (y.shape.at(-1) ?? 1);
   const places = valuesOf(y).length / Math.max(1, channels);
-  if (places * read.length < TOO_FEW * (depth + 1)) return [];
+  if (depth > MOST_DEPTH || places * read.length < TOO_FEW * (depth + 1)) return [];
   const count = Math.max(LEAST_CHUNKS, Math.ceil((PLENTY * (depth + 1)) / Math.max(1, places)));
   return read.slice(0, count).map((tensor, index) => {
     return new Map([
