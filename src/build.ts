@@ -10,7 +10,7 @@ import { checkLock, lockOf, lockPath, writeLock } from "./build/lock.ts";
 import { passesOf } from "./build/passes.ts";
 import { type StageWatch, watchStages } from "./build/resource.ts";
 import { lineageOf, manifestOf, seal } from "./build/seal.ts";
-import { importTeacher } from "./build/teacher.ts";
+import { importTeacher, requireRunnable } from "./build/teacher.ts";
 import { tryMetric } from "./build/try-metric.ts";
 import { checkProfile, targetDigest } from "./certify/measure.ts";
 import { decodeRecord } from "./ir/record.ts";
@@ -76,6 +76,7 @@ export async function make(recipe: Recipe, options: BuildOptions = {}, watch = w
 
   await enter("import", options, watch);
   const teacher = await importTeacher(recipe);
+  requireRunnable(recipe, teacher);
 
   await enter("data", options, watch);
   const data = await openBuildData(recipe, teacher.graph, options);

@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { openBuildData, wantedOf } from "./build/data.ts";
 import { openStages } from "./build/kept.ts";
 import { passesOf } from "./build/passes.ts";
-import { importTeacher } from "./build/teacher.ts";
+import { importTeacher, requireRunnable } from "./build/teacher.ts";
 import { tryMetric } from "./build/try-metric.ts";
 import { checkProfile } from "./certify/measure.ts";
 import { openDataset } from "./data/dataset.ts";
@@ -54,6 +54,7 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
   checkProfile(target, recipe.profile);
   const passes = passesOf(recipe, target);
   const teacher = await importTeacher(recipe);
+  requireRunnable(recipe, teacher);
   const data = await openBuildData(recipe, teacher.graph);
   const certification = await openDataset(recipe.data.certification, recipe.folder);
   try {
@@ -95,7 +96,11 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
           cached: false,
         },
         ...(search ? [{ name: "search", says: search.says, cached: false }] : []),
-        { name: "passes", says: `${passes.flatMap(namesOf).length} passes, ranges from ${used} samples`, cached },
+        {
+          name: "passes",
+          says: `${passes.flatMap(namesOf).length} passes, ranges from ${used} samples${formatsSay(recipe)}`,
+          cached,
+        },
         { name: "schedule", says: `for ${recipe.npus} of ${target.npus} NPUs`, cached: false },
         { name: "seal", says: recipe.key === undefined ? "unsigned" : "signed with the build's key", cached: false },
         {
@@ -121,6 +126,14 @@ export async function planBuild(recipe: Recipe, { cache }: { readonly cache?: st
 
 /** Two digits: it is no more than an estimate. */
 const round = (seconds: number): number => Number(seconds.toPrecision(2));
+
+/** Bits of weights and of what layers read, where they are not 8. */
+function formatsSay({ goal, quantize: { weights, activations, formats } }: Recipe): string {
+  if (goal !== undefined) return "";
+  const names = [`W${weights.slice(3)}A${activations.slice(3)}`, ...Object.values(formats)];
+  const found = [...new Set(names)];
+  return found.length === 1 && found[0] === "W8A8" ? "" : `, layers in ${found.join(", ")}`;
+}
 
 function namesOf(spec: PassSpec): string[] {
   if (typeof spec === "string") return [spec];

@@ -21,7 +21,7 @@ const OFFSET = 128;
 
 /**
  * Models that come quantized say it with uint8 as often as with int8, and their weights may have zero points, 4 bits or blocks. The
- * chip's activations are int8, the same reals with code and zero point 128 lower; its weights have no zero point and one scale a
+ * chip's activations are int8 or int4, the same reals with code and zero point 128 or 8 lower; its weights have no zero point and one scale a
  * channel, so others are rounded again.
  */
 const pass: Pass<z.infer<typeof options>> = {
@@ -31,7 +31,11 @@ const pass: Pass<z.infer<typeof options>> = {
   run(graph, context) {
     const types = new Map(graph.types);
     const constants = new Map(graph.constants);
-    for (const [name, type] of graph.types) if (isUnsigned(type)) types.set(name, signedType(type));
+    for (const [name, type] of graph.types) {
+      if (isUnsigned(type)) types.set(name, signedType(type));
+      else if (type.dtype === "uint4" && type.quant)
+        types.set(name, { ...type, dtype: "int4", quant: lowered(type.quant, 8) });
+    }
     for (const node of graph.nodes) {
       const found = foreignWeights(graph, node);
       if (found) constants.set(found.name, rounded(found.tensor, found.axis, context.options));
@@ -50,8 +54,8 @@ function isUnsigned(type: { readonly dtype: string; readonly quant?: Quant | und
   return type.dtype === "uint8" && type.quant !== undefined;
 }
 
-function lowered(quant: Quant): Quant {
-  return { ...quant, zeroPoint: quant.zeroPoint.map((zero) => zero - OFFSET) };
+function lowered(quant: Quant, offset = OFFSET): Quant {
+  return { ...quant, zeroPoint: quant.zeroPoint.map((zero) => zero - offset) };
 }
 
 function signedType(type: Type): Type {

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import type { Pass } from "../../src/pass.ts";
 import { lowerToInteger } from "../../src/quant/lower.ts";
+import { refuseNarrow } from "../../src/quant/narrow.ts";
 import type { Range } from "../../src/quant/ranges.ts";
 
 const options = z
   .object({
     round: z.enum(["tosa-single", "tosa-double", "ort-f32-rne"]).default("tosa-single"),
+    int4Activations: z.boolean().default(true),
     accumulatorBits: z.number().int().min(16).max(32).default(32),
   })
   .strict();
@@ -19,7 +21,9 @@ const pass: Pass<z.infer<typeof options>> = {
   lossy: true,
   run(graph, context) {
     const ranges = readRanges(graph.metadata.get(INNER_RANGES));
-    const { graph: lowered, left } = lowerToInteger(graph, { ...context.options, ranges });
+    const { int4Activations, ...arithmetic } = context.options;
+    if (!int4Activations) refuseNarrow(graph);
+    const { graph: lowered, left } = lowerToInteger(graph, { ...arithmetic, ranges });
     for (const { node, reason } of left) {
       context.log.warn(`${node.origin[0] ?? node.outputs[0]} (${node.op}) stays on the CPU: ${reason}`);
     }

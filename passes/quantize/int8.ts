@@ -8,7 +8,14 @@ import { correctBias, linearOutputs, meanRequests } from "../../src/quant/bias.t
 import { PACKED_CACHES } from "../../src/quant/caches.ts";
 import { calibrate, chosen } from "../../src/quant/calibrate.ts";
 import { unscaledName } from "../../src/quant/equalize.ts";
-import { BLOCKS, FORMATS, WEIGHT_FORMATS, WEIGHT_SCALES, type WeightPlan } from "../../src/quant/format.ts";
+import {
+  ACTIVATION_FORMATS,
+  BLOCKS,
+  FORMATS,
+  WEIGHT_FORMATS,
+  WEIGHT_SCALES,
+  type WeightPlan,
+} from "../../src/quant/format.ts";
 import { formatWishes, layerFormats } from "../../src/quant/formats.ts";
 import { fusionGroups } from "../../src/quant/groups.ts";
 import type { Histogram } from "../../src/quant/histogram.ts";
@@ -27,7 +34,7 @@ const options = z
     block: z.union(BLOCKS.map((block) => z.literal(block))).default(64),
     weightScales: z.enum(WEIGHT_SCALES).default("mse"),
     formats: z.record(z.string(), z.enum(Object.keys(FORMATS) as (keyof typeof FORMATS)[])).default({}),
-    activations: z.enum(["int8", "int16"]).default("int8"),
+    activations: z.enum(ACTIVATION_FORMATS).default("int8"),
     outputs: z.enum(["int8", "int16"]).default("int16"),
     int16: z.array(z.string()).default([]),
     cache: z.enum(["int8", "int4"]).default("int8"),
@@ -41,7 +48,7 @@ type Options = z.infer<typeof options>;
 
 /**
  * Post-training quantization: ranges from streaming histograms of the calibration split, symmetric int8 or int4 weights with
- * a scale an output channel, asymmetric int8 activations. The graph's numbers stay; its types say what they become.
+ * a scale an output channel, asymmetric int8 or int4 activations. The graph's numbers stay; its types say what they become.
  */
 const pass: Pass<Options> = {
   summary:
@@ -84,7 +91,8 @@ const pass: Pass<Options> = {
     if (!biasCorrection) return notes;
     const limit = few(calibration, samples, MEAN_SAMPLES);
     const requests = meanRequests(rounded);
-    const linear = linearOutputs(graph);
+    // What came in 16 levels has a mean that its rounding moved, which no bias is to make up for.
+    const linear = linearOutputs(graph).filter(({ output }) => graph.types.get(output)?.dtype !== "int4");
     const ridden = linear.filter(({ value, output }) => value !== output);
     const behind = ridden.map(({ output, axis }) => ({ value: output, axis, moment: 1 as const }));
     const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear, ...behind] }, limit);
@@ -128,7 +136,7 @@ function planOf(graph: Graph, options: Options): Plan {
     calibrator: calibrator === "auto" ? "min-max" : calibrator,
     ...{ percentile, activations, outputs, cache },
     weights: rounding,
-    int8: wishes.int8,
+    ...{ int8: wishes.int8, int4: wishes.int4 },
     int16: new Set([...int16Values(graph, int16), ...wishes.int16]),
   };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Pass } from "../../src/pass.ts";
-import { FORMATS, WEIGHT_FORMATS } from "../../src/quant/format.ts";
+import { ACTIVATION_FORMATS, FORMATS, WEIGHT_FORMATS } from "../../src/quant/format.ts";
 import { layerFormats } from "../../src/quant/formats.ts";
 import { openAlgebra } from "../../src/quant/rounding/algebra.ts";
 import { linkVectors, smooth, smoothingFactors, smoothLinks, weightsOf } from "../../src/quant/smooth.ts";
@@ -9,7 +9,7 @@ const options = z
   .object({
     enabled: z.boolean().default(true),
     weights: z.enum(WEIGHT_FORMATS).default("int8"),
-    activations: z.enum(["int8", "int16"]).default("int8"),
+    activations: z.enum(ACTIVATION_FORMATS).default("int8"),
     formats: z.record(z.string(), z.enum(Object.keys(FORMATS) as (keyof typeof FORMATS)[])).default({}),
     samples: z.number().int().positive().default(32),
     vectors: z.number().int().positive().default(16),
@@ -22,7 +22,7 @@ const pass: Pass<z.infer<typeof options>> = {
   options,
   async run(graph, context) {
     const { enabled, weights, activations, formats, samples, vectors } = context.options;
-    const links = enabled && activations === "int8" ? smoothLinks(graph) : [];
+    const links = enabled && activations !== "int16" ? smoothLinks(graph) : [];
     if (links.length === 0 || !context.calibration || context.calibration.size === 0) return graph;
     const layers = layerFormats(graph, formats);
     const algebra = openAlgebra();

@@ -38,7 +38,7 @@ interface Finished extends Made {
 
 export function documentOf({ artifact, judged, teacher, lowered, scheduled, stages, search }: Finished): BuildDocument {
   const { digest, verdict, accuracy, latency, memory, energy } = judged;
-  const { placement, floatTensors, int16Tensors } = scheduled.stats;
+  const { placement, floatTensors, int16Tensors, int4Tensors } = scheduled.stats;
   return {
     schema: "optimus-compile/build@2",
     artifact,
@@ -59,6 +59,7 @@ export function documentOf({ artifact, judged, teacher, lowered, scheduled, stag
     placement,
     floatTensors,
     int16Tensors,
+    int4Tensors,
     passes: lowered.log.map(({ name, nodesBefore, nodesAfter, ms }) => ({
       name,
       nodesBefore,

@@ -5,6 +5,8 @@ import { encodeModel } from "../onnx/write.ts";
 import type { PassSpec, Samples } from "../pass.ts";
 import { loadPass } from "../passes.ts";
 import { presetPasses } from "../presets.ts";
+import { FORMATS } from "../quant/format.ts";
+import { INSTEAD } from "../quant/narrow.ts";
 import type { Recipe } from "../recipe.ts";
 import { createSession } from "../run/ort.ts";
 import type { Target } from "../target/schema.ts";
@@ -18,6 +20,7 @@ const CHECKED_SAMPLES = 2;
  * list itself comes first.
  */
 export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
+  requireActivations(recipe, target);
   const list = typeof recipe.passes === "string" ? presetPasses(recipe.passes) : recipe.passes;
   const { equalize, split, smooth, rounding, int8Share, ...quantize } = recipe.quantize;
   const { samples, weights, activations, block, formats, biasCorrection } = quantize;
@@ -39,10 +42,33 @@ export function passesOf(recipe: Recipe, target: Target): PassSpec[] {
     ["lower/codes", { weights, block, weightScales: quantize.weightScales }],
     ["quantize/int8", quantize],
     ["quantize/correct-bias", { enabled: quantize.biasCorrection }],
-    ["lower/integer", { round: target.round, accumulatorBits: Math.min(32, target.array.accumulatorBits) }],
+    [
+      "lower/integer",
+      {
+        ...{ round: target.round, accumulatorBits: Math.min(32, target.array.accumulatorBits) },
+        int4Activations: takesNarrow(target),
+      },
+    ],
     ["lower/margin", marginOf(recipe, target)],
   ]);
   return list.map((spec) => withDefaults(spec, defaults));
+}
+
+const takesNarrow = (target: Target): boolean => target.array.int4Activations === true;
+
+/** Before anything is calibrated; `lower/integer` refuses a model that came with activations of 4 bits. */
+function requireActivations({ quantize: { activations, formats } }: Recipe, target: Target): void {
+  const layer = Object.entries(formats).find(([, format]) => FORMATS[format].activations === "int4");
+  if ((activations !== "int4" && layer === undefined) || takesNarrow(target)) return;
+  const says = layer === undefined ? "quantize.activations is int4" : `${layer[1]} for "${layer[0]}"`;
+  throw new CompileError(
+    "usage/no-int4-activations",
+    `${says}, and the target ${target.name} has no 4-bit activations`,
+    {
+      where: layer === undefined ? "quantize.activations" : "quantize.formats",
+      remedy: INSTEAD,
+    },
+  );
 }
 
 /** Where nobody searches: throws usage/open-goal for a recipe whose formats a build would choose. */

@@ -75,7 +75,7 @@ function withCopies(
     const { node, input, output, apart, signal, error } = copyOf(graph.nodes[place], at);
     const format = FORMATS[plan[at]];
     const [read] = node.inputs;
-    const stored = values[format.activations].types.get(read);
+    const stored = values[format.activations]?.types.get(read);
     const own = graph.types.get(read);
     add("Identity", [read], input);
     if (own && stored?.quant) types.set(input, { ...own, dtype: stored.dtype, quant: stored.quant });

@@ -62,6 +62,7 @@ export async function diagnoseLayers(
   const quantized = await quantizedAlone(
     prepared,
     plan.some((format) => format.startsWith("W4")),
+    plan.some((format) => format.endsWith("A4")),
   );
   const stored = await annotated(prepared, recipe.quantize.formats);
   const loose = looseValues(graph, space, stored);
@@ -69,6 +70,7 @@ export async function diagnoseLayers(
   const weighed = layers.flatMap(({ nodes }, at) =>
     (plan[at].startsWith("W4") ? BITS : BITS.slice(0, 1)).map((bits) => ({ at, bits, nodes })),
   );
+  const read = (["int8", "int16", "int4"] as const).flatMap((bits) => quantized.values[bits] ?? []);
   const trials = await trialsOf(
     [
       ...weighed.map(
@@ -76,10 +78,7 @@ export async function diagnoseLayers(
           () =>
             withRounded(graph, nodes, quantized.weights[bits]),
       ),
-      ...groups.flatMap(({ roots }) => [
-        () => withStored(graph, roots, quantized.values.int8),
-        () => withStored(graph, roots, quantized.values.int16),
-      ]),
+      ...groups.flatMap(({ roots }) => read.map((values) => () => withStored(graph, roots, values))),
       ...loose.map((roots) => () => withStored(graph, roots, stored)),
     ],
     bench,
@@ -89,7 +88,8 @@ export async function diagnoseLayers(
   const partsOf = (at: number, format: FormatName) => {
     const { weights, activations } = FORMATS[format];
     const weight = trials[weighed.findIndex((one) => one.at === at && one.bits === weights)];
-    const value = trials[ofGroups + 2 * layers[at].group + (activations === "int16" ? 1 : 0)];
+    const place = ["int8", "int16", "int4"].indexOf(activations);
+    const value = trials[ofGroups + read.length * layers[at].group + place];
     return { distance: weight.distance + value.distance, changed: weight.changed + value.changed };
   };
   const steps = bench.references.slice(0, COUNTED);
@@ -110,12 +110,15 @@ export async function diagnoseLayers(
       } as DiagnosedLayer,
       culprit: { name: layer.name, keys: layer.keys, format: plan[at] } as Culprit,
       otherwise: Object.fromEntries(
-        [plan[at], ...WIDER[plan[at]]].map((format): [FormatName, Parts] => [format, partsOf(at, format)]),
+        [plan[at], ...WIDER[plan[at]].map(([wider]) => wider)].map((format): [FormatName, Parts] => [
+          format,
+          partsOf(at, format),
+        ]),
       ),
     };
   });
   const values = loose.map((roots, at) => {
-    const trial = trials[ofGroups + 2 * groups.length + at];
+    const trial = trials[ofGroups + read.length * groups.length + at];
     const node = graph.nodes.find(({ outputs }) => outputs.includes(roots[0]));
     const name = node?.origin[0] ?? roots[0];
     return {

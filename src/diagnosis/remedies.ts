@@ -40,19 +40,21 @@ export interface Culprit {
   readonly format?: FormatName;
 }
 
-/** Formats that leave less error than the layer's own. */
-export const WIDER: Readonly<Record<FormatName, readonly FormatName[]>> = {
-  W4A8: ["W8A8", "W4A16", "W8A16"],
-  W4A16: ["W8A16"],
-  W8A8: ["W8A16"],
+/** Formats that leave less error than the layer's own, and what is other in them. */
+export const WIDER: Readonly<Record<FormatName, readonly (readonly [FormatName, string])[]>> = {
+  W8A4: [["W8A8", "input in 8 bits"]],
+  W4A4: [
+    ["W4A8", "input in 8 bits"],
+    ["W8A8", "weights and input in 8 bits"],
+  ],
+  W4A8: [
+    ["W8A8", "weights in 8 bits"],
+    ["W4A16", "input in 16 bits"],
+    ["W8A16", "weights in 8 bits, input in 16"],
+  ],
+  W4A16: [["W8A16", "weights in 8 bits"]],
+  W8A8: [["W8A16", "input in 16 bits"]],
   W8A16: [],
-};
-
-const SAYS: Readonly<Record<FormatName, string>> = {
-  W8A8: "weights in 8 bits",
-  W4A16: "input in 16 bits",
-  W8A16: "weights in 8 bits, input in 16",
-  W4A8: "weights in 4 bits",
 };
 
 /** Wider formats for the worst culprits, then other ways to quantize the whole model that the recipe does not take yet. */
@@ -61,8 +63,8 @@ export function remediesFor({ quantize }: Recipe, culprits: readonly Culprit[]):
     if (format === undefined) {
       return [{ what: "value in 16 bits", about: [name], patch: { quantize: { int16: [...keys] } } }];
     }
-    return WIDER[format].map((wider) => ({
-      what: format === "W8A8" ? "input in 16 bits" : SAYS[wider],
+    return WIDER[format].map(([wider, what]) => ({
+      what,
       about: [name],
       patch: { quantize: { formats: Object.fromEntries(keys.map((key) => [key, wider])) } },
     }));

@@ -18,7 +18,7 @@ import { readsOf } from "../ir/uses.ts";
 import { inferTypes } from "../ops/infer.ts";
 import { withUnpackedConstants } from "../ops/shared/npu/unpacked.ts";
 import { interpret } from "../run/interpret.ts";
-import { compileNode } from "./integer/compile.ts";
+import { areTwins, compileNode, compileTwins } from "./integer/compile.ts";
 import { type Layout, type Lifetime, makeLayout, placeValues } from "./integer/memory.ts";
 import { segmentsOf } from "./integer/segments.ts";
 import type { Slot, Step, StepContext } from "./integer/step.ts";
@@ -120,23 +120,33 @@ class Program implements IntegerProgram {
 
   private compile(layout: Layout): Step[] {
     const constants = new Map<string, Slot>();
-    return segmentsOf(this.graph).flatMap((segment): Step[] => {
-      if (segment.kind === "chip") {
-        const { node } = segment;
-        if (rootOf(this.graph, node) !== undefined && this.sharesPlace(node)) return [];
-        const inMemory = node.inputs.every(
-          (name) => name === "" || this.slots.has(name) || this.graph.constants.has(name),
-        );
-        return [compileNode(this.contextOf(node, layout, constants), inMemory, (name) => this.read(name))];
-      }
-      const { graph, reads } = segment;
-      return [
-        () => {
+    const segments = segmentsOf(this.graph);
+    const steps: Step[] = [];
+    for (let at = 0; at < segments.length; at++) {
+      const segment = segments[at];
+      if (segment.kind === "host") {
+        const { graph, reads } = segment;
+        steps.push(() => {
           const feeds = new Map(reads.map((name) => [name, this.read(name)]));
           for (const [name, value] of interpret(graph, feeds)) this.write(name, value);
-        },
-      ];
-    });
+        });
+        continue;
+      }
+      const { node } = segment;
+      if (rootOf(this.graph, node) !== undefined && this.sharesPlace(node)) continue;
+      const inMemory = node.inputs.every(
+        (name) => name === "" || this.slots.has(name) || this.graph.constants.has(name),
+      );
+      const context = this.contextOf(node, layout, constants);
+      const next = segments[at + 1];
+      const both =
+        inMemory && next?.kind === "chip" && areTwins(node, next.node, this.graph)
+          ? compileTwins(context, this.contextOf(next.node, layout, constants))
+          : undefined;
+      steps.push(both ?? compileNode(context, inMemory, (name) => this.read(name)));
+      if (both) at++;
+    }
+    return steps;
   }
 
   private sharesPlace(node: Node): boolean {

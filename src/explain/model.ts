@@ -68,6 +68,11 @@ export const model: Entries = {
     "The model has too many multiplications for this target.",
     "Choose a smaller model, a faster target, or a profile with a later deadline.",
   ],
+  "int4-values": [
+    "The model computes with values of 4 bits, which ONNX Runtime, that runs it as the teacher, overwrites.",
+    "A quantizer that wrote QuantizeLinear to int4 or uint4 for activations.",
+    "`optimus-compile export RECIPE --qdq FILE` writes the same model with clamped codes of 8 bits: build that.",
+  ],
   "invalid-graph": ["The model's graph is not sound.", DAMAGED, EXPORT],
   "invalid-node": [
     "A node's inputs do not fit its operator.",

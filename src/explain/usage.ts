@@ -194,6 +194,11 @@ export const usage: Entries = {
     "The recipe lacks data.calibration.",
     "Add it: inputs alone do, without targets.",
   ],
+  "no-int4-activations": [
+    "Layers would read activations of 4 bits on a chip that has none.",
+    "`quantize.activations: int4`, a format W4A4 or W8A4, or a model that came quantized so, with a target that gains nothing by it.",
+    "Use W4A8, or a target whose description has `array.int4Activations`, as ai5-preview has.",
+  ],
   "no-lock": [
     "--locked, and there is no lock of this recipe.",
     "It was never built with --lock.",

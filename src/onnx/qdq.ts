@@ -17,7 +17,8 @@ import { blockedWeights } from "./qdq/blocked.ts";
  * Says `quant` as ONNX says it, for export. A value `y` of a node becomes `y/real` (what the node computes),
  * `y/codes = QuantizeLinear(y/real)` and `y = DequantizeLinear(y/codes)`, so all its readers keep its name. A graph input
  * keeps its own name and its readers take `x/dequantized`. A constant becomes its codes and a DequantizeLinear, in blocks where
- * it has multipliers.
+ * it has multipliers. A value of 4 bits is clamped to its 16 codes' reals and has codes of 8: ONNX Runtime (1.30) lays other tensors of its
+ * shape over one of int4, which is half as long.
  *
  * Returns the same graph where nothing is quantized, and where nodes are the chip's: those read codes.
  */
@@ -54,12 +55,26 @@ export function withQdq(graph: Graph): Graph {
   };
   /** `real` → codes → `dequantized`. */
   const pair = (real: string, dequantized: string, name: string, type: Type, quant: Quant): void => {
-    const extra = parameters(name, type.dtype, quant);
+    const narrow = quant.axis === undefined ? NARROW.get(type.dtype) : undefined;
+    const dtype = narrow?.stored ?? type.dtype;
+    const extra = parameters(name, dtype, quant);
     const codes = fresh(`${name}/codes`);
-    types.set(codes, type.shape ? { dtype: type.dtype, shape: type.shape } : { dtype: type.dtype });
+    types.set(codes, type.shape ? { dtype, shape: type.shape } : { dtype });
     const attrs = axisAttrs(quant);
+    let source = real;
+    if (narrow) {
+      source = fresh(`${name}/clamped`);
+      types.set(source, logical(type));
+      const bounds = boundsOf16(quant, narrow.lowest).map((bound, at): string => {
+        const made = fresh(`${name}/${at === 0 ? "lowest" : "highest"}`);
+        constants.set(made, { dtype: "float32", shape: [], data: Float32Array.of(bound) });
+        return made;
+      });
+      const inputs = [real, ...bounds];
+      nodes.push({ op: "Clip", domain: "", inputs, outputs: [source], attrs: new Map(), origin: [source] });
+    }
     nodes.push(
-      { op: "QuantizeLinear", domain: "", inputs: [real, ...extra], outputs: [codes], attrs, origin: [codes] },
+      { op: "QuantizeLinear", domain: "", inputs: [source, ...extra], outputs: [codes], attrs, origin: [codes] },
       {
         op: "DequantizeLinear",
         domain: "",
@@ -111,6 +126,18 @@ export function withQdq(graph: Graph): Graph {
     for (const [real, name, type, quant] of made) pair(real, name, name, type, quant);
   }
   return { ...graph, nodes, constants, types };
+}
+
+/** Types of 4 bits: what their codes are written as, and the least of them. */
+const NARROW = new Map<DType, { readonly stored: DType; readonly lowest: number }>([
+  ["int4", { stored: "int8", lowest: -8 }],
+  ["uint4", { stored: "uint8", lowest: 0 }],
+]);
+
+/** The reals of the first and the last of 16 codes, in single precision. */
+export function boundsOf16({ scale, zeroPoint }: Quant, lowest = -8): [number, number] {
+  const real = (code: number): number => Math.fround((code - (zeroPoint[0] ?? 0)) * scale[0]);
+  return [real(lowest), real(lowest + 15)];
 }
 
 function withQdqInside(node: Node): Node {

@@ -6,6 +6,8 @@ export interface Code {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly quant?: Quant;
+  /** Codes of 16 levels, [−8, 7], each in a byte of `dtype` int8. */
+  readonly bits?: 4;
 }
 
 /** An `npu` node to emit. `type` is its output's; `name` is given where the output is the lowered node's own. */

@@ -7,7 +7,7 @@ import { linearOutputs } from "./bias.ts";
 import { cachesOf, canPack } from "./caches.ts";
 import { classHistogram, classRange } from "./class-ranges.ts";
 import { type ValueClass, valueClasses } from "./classes.ts";
-import type { WeightPlan } from "./format.ts";
+import { ACTIVATION_FORMATS, type ActivationFormat, type WeightPlan } from "./format.ts";
 import { ARRAY } from "./formats.ts";
 import { fusionGroups, isReal } from "./groups.ts";
 import type { Histogram } from "./histogram.ts";
@@ -20,11 +20,13 @@ export interface Plan {
   readonly percentile: number;
   /** Ranges that are decided already, by the first member of their class. */
   readonly ranges?: ReadonlyMap<string, Range>;
-  readonly activations: "int8" | "int16";
+  readonly activations: ActivationFormat;
   /** Stored as int16 whatever the rule: value names, or teacher nodes' names (their outputs). */
   readonly int16: ReadonlySet<string>;
   /** Stored as int8 where the rule says int16, but neither `int16` nor what they are does. */
   readonly int8: ReadonlySet<string>;
+  /** Stored as int4 where neither `int16` nor `int8` nor what they are says otherwise. */
+  readonly int4: ReadonlySet<string>;
   /** How the weights of a node are stored and rounded. */
   readonly weights: (node: Node) => WeightPlan;
   /** Bits of caches; absent: 8. */
@@ -65,12 +67,12 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
     const decided = plan.ranges?.get(entry.members[0]);
     const four = () => quantInt4(classHistogram(entry, graph, histograms));
     const rangeOf = () =>
-      classRange(classHistogram(entry, graph, histograms), plan.calibrator, plan.percentile, narrow(dtype));
+      classRange(classHistogram(entry, graph, histograms), plan.calibrator, plan.percentile, formatOf(dtype));
     const quant =
       given ?? (entry.members.some((name) => packed.has(name)) ? four() : quantOf(decided ?? rangeOf(), dtype));
     for (const name of entry.members) {
       const constant = constants.get(name);
-      if (constant) constants.set(name, constant.quant ? constant : quantize(constant, dtype, quant));
+      if (constant) constants.set(name, constant.quant ? constant : stored(quantize(constant, dtype, quant)));
       else types.set(name, { ...(types.get(name) as Type), dtype, quant });
     }
   }
@@ -82,7 +84,13 @@ export function annotate(graph: Graph, histograms: ReadonlyMap<string, Histogram
   return quantizeConstants(annotated, graph, new Set(gains), plan);
 }
 
-const narrow = (dtype: DType): "int8" | "int16" => (dtype === "int16" ? "int16" : "int8");
+const formatOf = (dtype: DType): ActivationFormat => ACTIVATION_FORMATS.find((format) => format === dtype) ?? "int8";
+
+/** Codes of 4 bits take a byte each among activations. */
+function stored(tensor: Tensor): Tensor {
+  if (tensor.dtype !== "int4") return tensor;
+  return { ...tensor, dtype: "int8", data: Int8Array.from(decode(tensor) as ArrayLike<number>) };
+}
 
 /** A class of values with how it is stored; `given` where the model came with a quantization of it. */
 export interface StoredClass {
@@ -140,16 +148,26 @@ function dtypeOf(
   plan: Plan,
   readers: ReadonlyMap<string, Node[]>,
   wide: ReadonlySet<string>,
-): "int8" | "int16" {
+): ActivationFormat {
   if (entry.members.some((name) => plan.int16.has(name))) return "int16";
   // A state is summed into at every step: 8 bits would round it away. A cache only has rows replaced.
   const caches = new Set(cachesOf(graph).map(({ state }) => state));
   if ([...caches].some(({ input }) => entry.members.includes(input))) return "int8";
-  if (plan.activations === "int16" && !entry.members.some((name) => plan.int8.has(name))) return "int16";
+  const isIn = (names: ReadonlySet<string>) => entry.members.some((name) => names.has(name));
+  const asked = isIn(plan.int8) ? "int8" : isIn(plan.int4) ? "int4" : plan.activations;
+  if (asked === "int16") return "int16";
   const summed = graph.states.filter((state) => !caches.has(state));
   if (summed.some((state) => entry.members.includes(state.input))) return "int16";
   const feedsArray = entry.members.some((name) => readers.get(name)?.some((node) => ARRAY.has(node.op)));
-  return !feedsArray && entry.members.some((name) => wide.has(name)) ? "int16" : "int8";
+  if (!feedsArray) return isIn(wide) ? "int16" : "int8";
+  return asked === "int4" && mayNarrow(entry, graph) ? "int4" : "int8";
+}
+
+/** The model's own inputs and outputs keep 8 bits or more, and a Softmax's results have a scale that is theirs by definition. */
+function mayNarrow({ members }: ValueClass, graph: Graph): boolean {
+  const outer = new Set([...graph.inputs, ...graph.outputs]);
+  const shares = graph.nodes.flatMap(({ op, outputs }) => (op === "Softmax" ? outputs : []));
+  return !members.some((name) => outer.has(name) || shares.includes(name));
 }
 
 /** States of 4 bits: caches whose rows fill whole bytes, and that came with no quantization of their own. Names of their inputs. */
@@ -180,7 +198,7 @@ function fixSoftmax(
   if (product && last && !graph.constants.has(all[0].inputs[1])) {
     types.set(name, { ...type, dtype: "uint8", quant: one(1 / 255, 0) });
   } else if (type.dtype === "int16") types.set(name, { ...type, quant: one(2 ** -15, 0) });
-  else types.set(name, { ...type, quant: one(2 ** -8, -128) });
+  else types.set(name, { ...type, dtype: "int8", quant: one(2 ** -8, -128) });
 }
 
 /**

@@ -61,8 +61,10 @@ function gridOf(type: Type | undefined): Grid | undefined {
   const quant = type?.quant;
   if (quant?.scale.length !== 1) return undefined;
   const { dtype } = type ?? {};
+  const [scale, zero] = [quant.scale[0], quant.zeroPoint[0]];
+  if (dtype === "int4") return { dtype: "int8", scale, zero, bits: 4 };
   if (dtype !== "int8" && dtype !== "int16" && dtype !== "uint8") return undefined;
-  return { dtype, scale: quant.scale[0], zero: quant.zeroPoint[0] };
+  return { dtype, scale, zero };
 }
 
 /** Mean of each channel of a linear node's input: exact, and after rounding. */

@@ -2,8 +2,9 @@ import { CompileError } from "../error.ts";
 import type { Graph } from "../ir/graph.ts";
 import { decode } from "../ir/numbers.ts";
 import type { ValueClass } from "./classes.ts";
+import type { ActivationFormat } from "./format.ts";
 import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
-import { chooseRange, type Range, type RangeRule } from "./ranges.ts";
+import { chooseRange, type Range, type RangeRule, rangeOf16 } from "./ranges.ts";
 
 /** Levels of an int8 grid. */
 const LEVELS = 256;
@@ -34,8 +35,9 @@ export function classHistogram(entry: ValueClass, graph: Graph, histograms: Read
   return histogram;
 }
 
-/** The range that a rule gives a class stored in 8 or 16 bits. */
-export function classRange(histogram: Histogram, rule: RangeRule, percentile: number, dtype: "int8" | "int16"): Range {
+/** The range that a rule gives a class stored in 8 or 16 bits. With 16 codes none does but that of least squared error. */
+export function classRange(histogram: Histogram, rule: RangeRule, percentile: number, dtype: ActivationFormat): Range {
+  if (dtype === "int4") return rangeOf16(histogram);
   if (dtype === "int8")
     return chooseRange(histogram, { calibrator: rule, percentile, levels: LEVELS, symmetric: false });
   const wide = { calibrator: "min-max", percentile, levels: LEVELS, symmetric: true } as const;

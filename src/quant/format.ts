@@ -4,15 +4,21 @@
 export const WEIGHT_FORMATS = ["int8", "int4"] as const;
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
+/** int4 activations are codes of 16 levels, of which each takes a byte; int16 ones are multiplied in two passes. */
+export const ACTIVATION_FORMATS = ["int4", "int8", "int16"] as const;
+export type ActivationFormat = (typeof ACTIVATION_FORMATS)[number];
+
 export interface Format {
   readonly weights: WeightFormat;
-  readonly activations: "int8" | "int16";
+  readonly activations: ActivationFormat;
 }
 
 /** The formats by the names that recipes use: bits of the weights, bits of the activations. */
-export const FORMATS: Readonly<Record<"W8A8" | "W8A16" | "W4A8" | "W4A16", Format>> = {
+export const FORMATS: Readonly<Record<"W8A4" | "W8A8" | "W8A16" | "W4A4" | "W4A8" | "W4A16", Format>> = {
+  W8A4: { weights: "int8", activations: "int4" },
   W8A8: { weights: "int8", activations: "int8" },
   W8A16: { weights: "int8", activations: "int16" },
+  W4A4: { weights: "int4", activations: "int4" },
   W4A8: { weights: "int4", activations: "int8" },
   W4A16: { weights: "int4", activations: "int16" },
 };

@@ -1,7 +1,7 @@
 /** Which layer has which format, as a recipe says it: teacher nodes by name or pattern. */
 import { CompileError } from "../error.ts";
 import type { Graph, Node } from "../ir/graph.ts";
-import { FORMATS, type Format } from "./format.ts";
+import { type ActivationFormat, FORMATS, type Format } from "./format.ts";
 
 /** Operators whose operands go into the multiplier array: the layers that have a format. */
 export const ARRAY: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
@@ -48,8 +48,8 @@ function matcher(pattern: string): (name: string) => boolean {
 }
 
 /** Values that layers with a format of their own read, by how many bits they want. */
-export function formatWishes(graph: Graph, formats: LayerFormats): { int8: Set<string>; int16: Set<string> } {
-  const wishes = { int8: new Set<string>(), int16: new Set<string>() };
+export function formatWishes(graph: Graph, formats: LayerFormats): Record<ActivationFormat, Set<string>> {
+  const wishes = { int4: new Set<string>(), int8: new Set<string>(), int16: new Set<string>() };
   for (const [node, { activations }] of formats) {
     const [first] = node.inputs;
     if (first && !graph.constants.has(first)) wishes[activations].add(first);

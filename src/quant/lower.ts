@@ -1,5 +1,6 @@
 import { CompileError } from "../error.ts";
 import { quantize } from "../ir/codes.ts";
+import { renameReads } from "../ir/edit.ts";
 import {
   elementCount,
   freshName,
@@ -11,10 +12,11 @@ import {
   type Type,
   typeOf,
 } from "../ir/graph.ts";
-import { bytesOf } from "../ir/tensor.ts";
+import { bytesOf, makeTensor } from "../ir/tensor.ts";
 import { namesOf, readsOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
 import type { Code, Emission, LoweringContext, Riding } from "../ops/integer.ts";
+import { multiplierOf } from "../ops/lowering/multiplier.ts";
 import type { Op } from "../ops/op.ts";
 import { fusionGroups, type Group, isReal } from "./groups.ts";
 import type { Range } from "./ranges.ts";
@@ -59,16 +61,54 @@ class Emitter {
   private readonly shared = new Map<string, string>();
   private readonly sharedData = new Map<unknown, string>();
   private readonly graph: Graph;
+  /** Values of 4 bits, which are stored as int8. */
+  private readonly narrow: ReadonlySet<string>;
+  /** Of the model's inputs in 4 bits, what the graph reads instead. */
+  private readonly clamped = new Map<string, string>();
 
   constructor(graph: Graph) {
     this.graph = graph;
-    this.types = new Map(graph.types);
+    this.narrow = new Set([...graph.types].flatMap(([name, type]) => (isNarrow(type) ? [name] : [])));
+    this.types = new Map([...graph.types].map(([name, type]) => [name, isNarrow(type) ? inBytes(type) : type]));
     this.constants = new Map(graph.constants);
     this.names = namesOf(graph);
+    const states = new Set(graph.states.map(({ input }) => input));
+    for (const name of graph.inputs) {
+      // Whoever feeds it writes int8; a state is written by the graph.
+      if (this.narrow.has(name) && !states.has(name)) this.clamped.set(name, this.clamp(name, undefined, []));
+    }
   }
 
+  /** What the host makes of 4 bits is int8 until it is clamped. */
   keep(node: Node): void {
-    this.nodes.push(node);
+    const outputs = node.outputs.map((name) => {
+      if (!this.narrow.has(name) || !isStatic(this.types.get(name)?.shape)) return name;
+      const made = this.fresh(`${name}/wide`);
+      this.types.set(made, this.types.get(name) as Type);
+      return made;
+    });
+    this.nodes.push(renameReads({ ...node, outputs }, this.clamped));
+    outputs.forEach((made, index) => {
+      if (made !== node.outputs[index]) this.clamp(made, node.outputs[index], node.origin);
+    });
+  }
+
+  /** Codes of the same scale within [−8, 7]. */
+  private clamp(from: string, to: string | undefined, origin: readonly string[]): string {
+    const type = this.types.get(from) as Type & { shape: readonly number[] };
+    const zero = { i: type.quant?.zeroPoint[0] ?? 0 };
+    const one = multiplierOf(1, 31);
+    const constant = (hint: string, value: number): string =>
+      this.add(makeTensor("int32", [1], Int32Array.of(value)), `${from}/${hint}`);
+    const inputs = [from, constant("multiplier", one.multiplier), constant("shift", one.shift)];
+    const attrs = { x_zero: zero, y_zero: zero, y_min: { i: -8 }, y_max: { i: 7 }, y_dtype: { s: "int8" } };
+    return this.emit({ op: "Rescale", inputs, attrs, type, name: to ?? this.fresh(`${from}/clamped`) }, origin);
+  }
+
+  private fresh(hint: string): string {
+    const name = freshName(hint, this.names);
+    this.names.add(name);
+    return name;
   }
 
   /** Emits a node's integer form; on refusal nothing of it stays and the reason is returned. */
@@ -150,15 +190,16 @@ class Emitter {
     };
   }
 
-  private codeOf(name: string | undefined): Code | undefined {
-    if (!name) return undefined;
+  private codeOf(given: string | undefined): Code | undefined {
+    if (!given) return undefined;
+    const name = this.clamped.get(given) ?? given;
     const constant = this.constants.get(name);
     const type = constant ?? this.types.get(name);
     if (!type || !isStatic(type.shape)) return undefined;
     if (!type.quant && isReal(type)) return undefined;
-    return type.quant
-      ? { name, dtype: type.dtype, shape: type.shape, quant: type.quant }
-      : { name, dtype: type.dtype, shape: type.shape };
+    if (!type.quant) return { name, dtype: type.dtype, shape: type.shape };
+    const code = { name, dtype: type.dtype, shape: type.shape, quant: type.quant };
+    return this.narrow.has(given) ? { ...code, bits: 4 } : code;
   }
 
   private add(tensor: Tensor, hint: string): string {
@@ -202,6 +243,10 @@ class Emitter {
     return { ...this.graph, nodes: this.nodes, constants, types, opsets, states };
   }
 }
+
+/** Activations of 4 bits: 16 levels, stored in a byte each. Packed weights are constants. */
+const isNarrow = (type: Type): boolean => type.dtype === "int4" && type.quant !== undefined;
+const inBytes = (type: Type): Type => ({ ...type, dtype: "int8" });
 
 /** What a state begins with, as the codes that it is stored in. */
 function codesOf(init: Tensor, type: Type | undefined): Tensor {

@@ -20,6 +20,8 @@ export interface Grid {
   readonly dtype: "int8" | "int16" | "uint8";
   readonly scale: number;
   readonly zero: number;
+  /** Of int8 only the codes −8 to 7. */
+  readonly bits?: 4;
 }
 
 /**

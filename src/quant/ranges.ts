@@ -213,16 +213,36 @@ function withoutAtoms(counts: Float64Array): Float64Array {
   });
 }
 
-/** Scale and zero point of a range: int8 asymmetric, int16 symmetric. Scales are single precision. */
+/** Scale and zero point of a range: int4 and int8 asymmetric, int16 symmetric. Scales are single precision. */
 export function quantOf(range: Range, dtype: DType): Quant {
   if (dtype === "int16") {
     const reach = Math.max(-range.low, range.high) || 1;
     return { scale: Float32Array.of(reach / 32767), zeroPoint: Int32Array.of(0) };
   }
+  const [lowest, highest] = dtype === "int4" ? [-8, 7] : [-128, 127];
   const width = range.high - range.low || 1;
-  const scale = Math.fround(width / 255);
-  const zero = Math.min(127, Math.max(-128, Math.round(-128 - range.low / scale)));
+  const scale = Math.fround(width / (highest - lowest));
+  const zero = Math.min(highest, Math.max(lowest, Math.round(lowest - range.low / scale)));
   return { scale: Float32Array.of(scale), zeroPoint: Int32Array.of(zero) };
+}
+
+/**
+ * The range whose 16 codes err least in the square. A code is so wide that rounding is no noise of step²/12: what is exactly 0, as half
+ * of what a Relu leaves, costs nothing, so each bin is rounded.
+ */
+export function rangeOf16(histogram: Histogram): Range {
+  if (total(histogram) === 0) return { low: 0, high: 1 };
+  const { centres, counts } = occupied(histogram);
+  return leastCost(withZero(histogram.minimum, histogram.maximum, false), false, (range) => {
+    const { scale, zeroPoint } = quantOf(range, "int4");
+    const [step, zero] = [scale[0], zeroPoint[0]];
+    let error = 0;
+    for (let index = 0; index < centres.length; index++) {
+      const code = Math.min(7, Math.max(-8, Math.round(centres[index] / step) + zero));
+      error += counts[index] * (centres[index] - (code - zero) * step) ** 2;
+    }
+    return error;
+  });
 }
 
 /** Codes of a protective grid of 4 bits: −7 to 7, so that the last code of either side is as far. */

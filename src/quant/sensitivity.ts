@@ -1,5 +1,6 @@
 /** What storing each value in 8 bits, alone in an otherwise float model, does to the model's outputs. */
 import { dequantize } from "../ir/codes.ts";
+import { removeDead } from "../ir/edit.ts";
 import { attrs, freshName, type Graph, isStatic, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
 import { makeTensor } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
@@ -7,6 +8,8 @@ import { encodeModel } from "../onnx/write.ts";
 import type { Samples } from "../pass.ts";
 import { createSession } from "../run/ort.ts";
 import { chosen } from "./calibrate.ts";
+import { joinVariants } from "./joined.ts";
+import { float, openWriter } from "./probe/writer.ts";
 import { openRun } from "./rounding/replay.ts";
 
 /** A value that is stored in 8 bits, and what its reader's bias makes up for: the mean error of each channel. */
@@ -46,19 +49,22 @@ export async function errorsOf(
   options: SensitivityOptions,
 ): Promise<Float64Array> {
   const outputs = judgedValues(graph);
-  const exact = await outputsOf(graph, outputs, samples, options);
-  const energies = outputs.map((_, at) => exact.reduce((sum, values) => sum + energyOf(values[at]), 0));
   const errors = new Float64Array(variants.length);
-  for (const [index, variant] of variants.entries()) {
-    options.signal?.throwIfAborted();
-    const found = await outputsOf(variant(), outputs, samples, options);
-    for (const [at, energy] of energies.entries()) {
+  for (let first = 0; first < variants.length; first += TOGETHER) {
+    const made = variants.slice(first, first + TOGETHER).map((variant) => variant());
+    const energies = await energiesOf(judgedModel(graph, made, outputs), samples, options);
+    for (const [at, energy] of energies.slice(0, outputs.length).entries()) {
       if (energy === 0) continue;
-      errors[index] += found.reduce((sum, values, sample) => sum + energyOf(values[at], exact[sample][at]), 0) / energy;
+      made.forEach((_, index) => {
+        errors[first + index] += energies[outputs.length * (index + 1) + at] / energy;
+      });
     }
   }
   return errors;
 }
+
+/** Variants that are run together: most of the work before the place where they differ is saved, and one session is opened for all. */
+const TOGETHER = 16;
 
 /** The outputs, but in place of probabilities what they are made of: there an error shows that certainty hides. */
 function judgedValues(graph: Graph): string[] {
@@ -74,41 +80,64 @@ function judgedValues(graph: Graph): string[] {
 
 const PROBABILITIES = new Set(["Softmax", "LogSoftmax", "Sigmoid"]);
 
-function energyOf(values: Float32Array, exact?: Float32Array): number {
-  let sum = 0;
-  for (let index = 0; index < values.length; index++) sum += (values[index] - (exact ? exact[index] : 0)) ** 2;
-  return sum;
+interface Judged {
+  readonly model: Uint8Array;
+  readonly states: Graph["states"];
+  /** The output that holds the energies: of each judged value, then of its error in each variant. */
+  readonly summary: string | undefined;
 }
 
-async function outputsOf(
-  graph: Graph,
-  outputs: readonly string[],
+/** All variants beside the graph that they were made from, with the energies of their errors, as one model. */
+function judgedModel(graph: Graph, variants: readonly Graph[], outputs: readonly string[]): Judged {
+  const { graph: joined, nameOf } = joinVariants(graph, variants);
+  const writer = openWriter(joined);
+  const keepEnergy = (name: string) => {
+    const sum = writer.add("ReduceSumSquare", [name], float([]), { keepdims: { i: 0 } });
+    writer.keep(writer.add("Reshape", [sum, writer.constant("int64", [1])], float([1])), 1);
+  };
+  for (const name of outputs) keepEnergy(name);
+  for (const of of nameOf) {
+    for (const name of outputs) keepEnergy(writer.add("Sub", [of(name), name], typeOf(graph, name) as Type));
+  }
+  const summary = writer.close();
+  const judged = writer.graph();
+  const constants = new Map(
+    [...judged.constants].map(([name, tensor]) => [name, tensor.quant ? dequantize(tensor) : tensor]),
+  );
+  const all = [...new Set([...(summary ? [summary] : []), ...joined.states.map(({ output }) => output)])];
+  const model = removeDead({ ...judged, constants, outputs: all });
+  return {
+    model: encodeModel({ ...model, states: [], metadata: new Map(), extra: undefined }),
+    ...{ states: joined.states, summary },
+  };
+}
+
+/** The energies over the samples. */
+async function energiesOf(
+  { model, states, summary }: Judged,
   samples: Samples,
   { samples: limit, signal }: SensitivityOptions,
-): Promise<Float32Array[][]> {
-  const states = graph.states.map(({ output }) => output);
-  const constants = new Map(
-    [...graph.constants].map(([name, tensor]) => [name, tensor.quant ? dequantize(tensor) : tensor]),
-  );
-  const all = [...new Set([...outputs, ...states])];
-  const model = { ...graph, constants, outputs: all, states: [], metadata: new Map(), extra: undefined };
-  const session = await createSession(encodeModel(model), { threads: 1 });
-  const found: Float32Array[][] = [];
+): Promise<Float64Array> {
+  if (summary === undefined) return new Float64Array(0);
+  const session = await createSession(model, { threads: 1, memoryPattern: false, prepack: false });
+  let sums = new Float64Array(0);
   try {
-    let run = openRun(session, graph.states);
+    let run = openRun(session, states);
     let sequence: string | undefined;
     for (const index of chosen(samples, limit)) {
       signal?.throwIfAborted();
       const of = samples.sequence?.(index);
-      if (of !== sequence) run = openRun(session, graph.states);
+      if (of !== sequence) run = openRun(session, states);
       sequence = of;
       const read = await run(await samples.feeds(index));
-      found.push(outputs.map((name) => read(name) ?? new Float32Array(0)));
+      const found = read(summary) as Float32Array;
+      if (sums.length === 0) sums = new Float64Array(found.length);
+      for (let at = 0; at < found.length; at++) sums[at] += found[at];
     }
   } finally {
     await session.release();
   }
-  return found;
+  return sums;
 }
 
 /** `graph` with values as their codes tell them. */

@@ -1,9 +1,10 @@
-import { attrs, type Graph, intAttr, type Node, type Tensor, typeOf } from "../ir/graph.ts";
+import { attrs, elementCount, type Graph, intAttr, isStatic, type Node, type Tensor, typeOf } from "../ir/graph.ts";
 import { makeTensor, valuesOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
 import { type Multiplier, multiplierOf } from "../ops/lowering/multiplier.ts";
 import { unpackedConstant, unpacksConstants } from "../ops/shared/npu/unpacked.ts";
 import type { Execute } from "../pass.ts";
+import { codeSums } from "./code-sums.ts";
 
 /** What the float model makes at a linear operator, before any activation: what the integers are compared with. */
 export interface FloatMean {
@@ -71,23 +72,25 @@ type Held = Map<string, Tensor>[];
 
 function runOn(graph: Graph, node: Node, constants: ReadonlyMap<string, Tensor>, values: Held, execute: Execute): void {
   const inputs = [...new Set(readsOf(node).filter((name) => !constants.has(name)))];
-  const program = execute(only(graph, node, inputs, constants));
+  const program = execute(only(graph, [node], inputs, constants));
   for (const held of values) {
     const feeds = new Map(inputs.map((name) => [name, held.get(name) as Tensor]));
     for (const [name, tensor] of program.run(feeds)) held.set(name, tensor);
   }
 }
 
-/** A graph of one node. */
-function only(graph: Graph, node: Node, inputs: readonly string[], constants: ReadonlyMap<string, Tensor>): Graph {
-  const outputs = node.outputs.filter((name) => name !== "");
-  const read = new Set(readsOf(node));
+/** A graph of these nodes, all of whose results are wanted. */
+function only(
+  graph: Graph,
+  nodes: readonly Node[],
+  inputs: readonly string[],
+  constants: ReadonlyMap<string, Tensor>,
+): Graph {
+  const outputs = nodes.flatMap((node) => node.outputs.filter((name) => name !== ""));
+  const read = new Set(nodes.flatMap(readsOf));
   return {
     ...graph,
-    inputs,
-    outputs,
-    nodes: [node],
-    states: [],
+    ...{ inputs, outputs, nodes, states: [] },
     constants: new Map([...constants].filter(([name]) => read.has(name))),
   };
 }
@@ -257,7 +260,7 @@ interface Sweep {
   readonly execute: Execute;
 }
 
-/** Runs the node with another post stage, and with each of one or two lists of biases. */
+/** Runs the node with another post stage, and with each of one or two lists of biases: as twins, so that there is one product. */
 function measured(
   graph: Graph,
   node: Node,
@@ -265,44 +268,30 @@ function measured(
   biases: readonly Int32Array[],
   { constants, values, execute }: Sweep,
 ): Measured | undefined {
-  const output = "sweep/results";
-  const inputs = [...node.inputs.slice(0, 2), "sweep/bias", ...stage.inputs];
-  const bare: Node = { ...node, inputs, outputs: [output], attrs: stage.attrs };
   const shape = typeOf(graph, node.outputs[0])?.shape;
-  if (!shape) return undefined;
-  const types = new Map(graph.types).set(output, { dtype: "int16", shape });
-  const programs = biases.map((codes) => {
-    const own = new Map([...constants, ...stage.constants, ["sweep/bias", int32([...codes])] as const]);
-    const fed = [...new Set(inputs.filter((name) => name !== "" && !own.has(name)))];
-    return { fed, program: execute(only({ ...graph, types }, bare, fed, own)) };
+  if (!isStatic(shape)) return undefined;
+  const [types, own] = [new Map(graph.types), new Map([...constants, ...stage.constants])];
+  const nodes = biases.map((codes, index): Node => {
+    const [bias, output] = [`sweep/bias/${index}`, `sweep/results/${index}`];
+    own.set(bias, int32([...codes]));
+    types.set(output, { dtype: "int16", shape });
+    const inputs = [...node.inputs.slice(0, 2), bias, ...stage.inputs];
+    return { ...node, inputs, outputs: [output], attrs: stage.attrs };
   });
-  const count = biases[0].length;
-  const [sums, most, squares] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
-  let elements = 0;
-  const inner = node.op === "MatMul" ? 1 : shape.slice(2).reduce<number>((product, size) => product * Number(size), 1);
+  const outputs = nodes.flatMap((each) => each.outputs);
+  const fed = node.inputs.slice(0, 2).filter((name) => !own.has(name));
+  const program = execute(only({ ...graph, types }, nodes, [...new Set(fed)], own));
+  const sums = codeSums(biases[0].length, node.op === "MatMul" ? 1 : elementCount(shape.slice(2)));
   for (const held of values) {
-    const [codes, moved = codes] = programs.map(({ fed, program }) => {
-      const feeds = new Map(fed.map((name) => [name, held.get(name) as Tensor]));
-      return valuesOf(program.run(feeds).get(output) as Tensor) as Int16Array;
-    });
-    for (let start = 0, channel = 0; start < codes.length; start += inner, channel = (channel + 1) % count) {
-      let [sum, square, largest] = [0, 0, most[channel]];
-      for (let index = start; index < start + inner; index++) {
-        const difference = moved[index] - codes[index];
-        sum += codes[index];
-        square += difference * difference;
-        if (difference > largest) largest = difference;
-      }
-      sums[channel] += sum;
-      squares[channel] += square;
-      most[channel] = largest;
-    }
-    elements += codes.length / count;
+    const results = program.run(new Map(fed.map((name) => [name, held.get(name) as Tensor])));
+    const [codes, moved = codes] = outputs.map((name) => valuesOf(results.get(name) as Tensor) as Int16Array);
+    sums.add(codes, moved);
   }
   const { scale } = stage;
+  const mean = (total: number) => total / sums.count();
   return {
-    means: sums.map((sum) => (sum / elements) * scale),
-    most: most.map((difference) => difference * scale),
-    squares: squares.map((square) => (square / elements) * scale * scale),
+    means: sums.codes.map((sum) => mean(sum) * scale),
+    most: sums.most.map((difference) => difference * scale),
+    squares: sums.squares.map((square) => mean(square) * scale * scale),
   };
 }

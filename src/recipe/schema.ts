@@ -75,9 +75,14 @@ export const gates = z.strictObject({
 
 export const quantize = z.strictObject({
   weights: z.enum(["int8", "int4"]).default("int8").describe("bits of the weights, where `formats` says nothing else"),
-  activations: z.enum(["int8", "int16"]).default("int8"),
+  activations: z
+    .enum(["int4", "int8", "int16"])
+    .default("int8")
+    .describe(
+      "bits of what layers read; int4, for targets that say so: but for the model's inputs, and never of sums in between",
+    ),
   formats: z
-    .record(z.string().min(1), z.enum(["W8A8", "W8A16", "W4A8", "W4A16"]))
+    .record(z.string().min(1), z.enum(["W8A4", "W8A8", "W8A16", "W4A4", "W4A8", "W4A16"]))
     .default({})
     .describe(
       "a layer's name in the teacher, or a pattern with *, → bits of its weights and of what it reads; the last match holds",

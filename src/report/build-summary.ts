@@ -57,13 +57,14 @@ function dropOf({ accuracy }: BuildDocument, { interval }: BuildNotes): string {
   return `drop ${points(accuracy.drop)} points${within ?? ""}`;
 }
 
-function placed({ placement, floatTensors, int16Tensors }: BuildDocument): string {
+function placed({ placement, floatTensors, int16Tensors, int4Tensors }: BuildDocument): string {
   const parts = [
     `${placement.npu} on the array`,
     `${placement.vector} on the vector unit`,
     `${placement.cpu} on the CPU`,
   ];
-  return `${parts.join(", ")}; ${int16Tensors} int16 and ${floatTensors} float tensors`;
+  const narrow = int4Tensors > 0 ? `${int4Tensors} int4, ` : "";
+  return `${parts.join(", ")}; ${narrow}${int16Tensors} int16 and ${floatTensors} float tensors`;
 }
 
 function closing({ artifact, digest, verdict }: BuildDocument, { signatures }: BuildNotes): string {

@@ -14,6 +14,8 @@ export interface SessionOptions {
    * run took piece by piece: without, a training step or a graph with many outputs takes a fifth to a third less.
    */
   readonly memoryPattern?: boolean;
+  /** true (the default): constant operands are laid out anew for the products that read them, once each. A copy for each of them. */
+  readonly prepack?: boolean;
   /** ONNX Runtime's own graph optimizations. */
   readonly optimization?: "disabled" | "basic" | "extended" | "all";
 }
@@ -59,7 +61,7 @@ const OUR_NAMES = new Map([...ORT_NAMES].map(([dtype, name]) => [name, dtype]));
  * Throws `model/onnxruntime` with the runtime's own words where it refuses the model.
  */
 export async function createSession(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
-  const { threads = 1, disableQdqFusion = true, optimization = "all", memoryPattern = true } = options;
+  const { threads = 1, disableQdqFusion = true, optimization = "all", memoryPattern = true, prepack = true } = options;
   const native: ort.InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     executionMode: "sequential",
@@ -72,6 +74,7 @@ export async function createSession(model: Uint8Array | string, options: Session
       session: {
         // Otherwise a product with int4 weights is one of int4 and int8: activations would be rounded that the model does not round.
         qdq_matmulnbits_accuracy_level: "1",
+        ...(!prepack && { disable_prepacking: "1" }),
         ...(disableQdqFusion && { disable_quant_qdq: "1" }),
       },
     },

@@ -7,7 +7,7 @@ import type { Graph } from "../ir/graph.ts";
 import type { Recipe } from "../recipe.ts";
 import type { Target } from "../target/schema.ts";
 import { everywhere, type Prepared, skeletonOf } from "./graphs.ts";
-import { FORMAT_NAMES, type FormatName, formatsOf, type SearchSpace } from "./layers.ts";
+import { type FormatName, formatsOf, SEARCHED_FORMATS, type SearchedFormat, type SearchSpace } from "./layers.ts";
 
 /** Of one inference on the recipe's target and profile, as `certify` measures it. */
 export interface PlanCost {
@@ -24,7 +24,7 @@ interface Timed extends PlanCost {
 
 /** What each choice adds to the plan in which every layer is W8A8. */
 export interface Costs {
-  readonly uniform: Readonly<Record<FormatName, PlanCost>>;
+  readonly uniform: Readonly<Record<SearchedFormat, PlanCost>>;
   /** By layer, of 4-bit weights: where its input is in 8 bits, and in 16. */
   readonly int4: readonly Readonly<Record<"int8" | "int16", { readonly cycles: number; readonly bytes: number }>>[];
   /**
@@ -72,7 +72,7 @@ const MOST_SCHEDULED = 64;
 export async function costsOf(prepared: Prepared, space: SearchSpace, options: CostOptions = {}): Promise<Costs> {
   const { recipe, target, graph, signal } = prepared;
   const single = space.groups.length <= MOST_SCHEDULED;
-  const total = FORMAT_NAMES.length + (single ? space.groups.length : 0);
+  const total = SEARCHED_FORMATS.length + (single ? space.groups.length : 0);
   let done = 0;
   const run = async (formats: Readonly<Record<string, FormatName>>) => {
     signal?.throwIfAborted();
@@ -89,7 +89,7 @@ export async function costsOf(prepared: Prepared, space: SearchSpace, options: C
     W4A8: await run(everywhere(graph, "W4A8")),
     W4A16: await run(everywhere(graph, "W4A16")),
   };
-  const of = (name: FormatName) => sharesOf(uniform[name], graph, space);
+  const of = (name: SearchedFormat) => sharesOf(uniform[name], graph, space);
   const shares = { W8A8: of("W8A8"), W8A16: of("W8A16"), W4A8: of("W4A8"), W4A16: of("W4A16") };
   const bytes = savedBytes(space, W8A8.weightBytes - uniform.W4A8.weightBytes);
   const int4 = space.layers.map(({ weights }, at) => {
@@ -105,7 +105,7 @@ export async function costsOf(prepared: Prepared, space: SearchSpace, options: C
       int16.push({ cycles: group.layers.reduce((sum, at) => sum + shares.W8A16[at] - shares.W8A8[at], 0), bytes: 0 });
       continue;
     }
-    const plan = space.layers.map((_, at): FormatName => (group.layers.includes(at) ? "W8A16" : "W8A8"));
+    const plan = space.layers.map((_, at): SearchedFormat => (group.layers.includes(at) ? "W8A16" : "W8A8"));
     const found = await run(formatsOf(space, plan));
     // What luck in the placement of buffers saves is not saved by many such changes together.
     int16.push({ cycles: Math.max(0, found.cycles - W8A8.cycles), bytes: found.weightBytes - W8A8.weightBytes });
@@ -113,7 +113,7 @@ export async function costsOf(prepared: Prepared, space: SearchSpace, options: C
   return { uniform: mapped(uniform), int4, int16 };
 }
 
-function mapped(uniform: Readonly<Record<FormatName, Timed>>): Costs["uniform"] {
+function mapped(uniform: Readonly<Record<SearchedFormat, Timed>>): Costs["uniform"] {
   const plain = ({ byOrigin: _, ...cost }: Timed): PlanCost => cost;
   return {
     W8A8: plain(uniform.W8A8),

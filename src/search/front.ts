@@ -4,13 +4,13 @@ import type { Goal } from "../recipe/schema.ts";
 import { expectationOf, type Priced } from "./choose.ts";
 import type { PlanCost } from "./costs.ts";
 import type { Judgement } from "./judge.ts";
-import type { FormatName } from "./layers.ts";
+import type { SearchedFormat } from "./layers.ts";
 
 /** A plan scheduled whole: `cycles` and `bytes` are its own, not estimates. */
 export interface Candidate extends Priced {
-  readonly plan: readonly FormatName[];
+  readonly plan: readonly SearchedFormat[];
   readonly cost: PlanCost;
-  readonly uniform?: FormatName;
+  readonly uniform?: SearchedFormat;
 }
 
 /** With what became of it. */
@@ -71,7 +71,7 @@ function figuresOf({ compiled, drop, agreement, cycles, ms, weightBytes }: Judge
   return { compiled, drop, agreement, cycles, ms, weightBytes };
 }
 
-function countOf(plan: readonly FormatName[]): Record<string, number> {
+function countOf(plan: readonly SearchedFormat[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const format of [...plan].sort()) counts[format] = (counts[format] ?? 0) + 1;
   return counts;

@@ -60,8 +60,8 @@ const SAMPLES = 64;
 const fewOf = ({ calibration }: BuildData): number => stepsOf(calibration) * SAMPLES;
 const VECTORS = 256;
 
-/** Each layer's weights and values as if it were the only one that is quantized; without `four`, 4 bits are not looked at and are as 8. */
-export async function quantizedAlone(prepared: Prepared, four = true): Promise<Quantized> {
+/** Each layer's weights and values as if it were the only one that is quantized; without `four`, 4 bits are not looked at and are as 8; with `narrow` values in 4 bits are. */
+export async function quantizedAlone(prepared: Prepared, four = true, narrow = false): Promise<Quantized> {
   const { graph } = prepared;
   const int8 = await rounded(prepared, "int8");
   return {
@@ -70,6 +70,7 @@ export async function quantizedAlone(prepared: Prepared, four = true): Promise<Q
     values: {
       int8: await annotated(prepared, everywhere(graph, "W8A8")),
       int16: await annotated(prepared, everywhere(graph, "W8A16")),
+      ...(narrow && { int4: await annotated(prepared, everywhere(graph, "W4A4")) }),
     },
   };
 }

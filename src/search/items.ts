@@ -1,12 +1,12 @@
 /** A search as a knapsack: one item for each group of values, its options the formats of the layers that read them. */
 import type { Costs } from "./costs.ts";
 import type { Option } from "./knapsack.ts";
-import type { FormatName, SearchSpace } from "./layers.ts";
+import type { SearchedFormat, SearchSpace } from "./layers.ts";
 import type { Sensitivity } from "./sensitivity.ts";
 
 /** One way to store a group: the format of each of its layers, in their order. */
 export interface GroupOption extends Option {
-  readonly formats: readonly FormatName[];
+  readonly formats: readonly SearchedFormat[];
 }
 
 /** Options of one group, at most; groups have more where a value has many readers. */
@@ -28,13 +28,13 @@ export function itemsOf(space: SearchSpace, sensitivity: Sensitivity, costs: Cos
               {
                 ...option,
                 loss: option.loss + int8.distance,
-                formats: [...option.formats, `W8A${wide}` as FormatName],
+                formats: [...option.formats, `W8A${wide}` as SearchedFormat],
               },
               {
                 loss: option.loss + int4.distance,
                 cycles: option.cycles + saved.cycles,
                 bytes: option.bytes + saved.bytes,
-                formats: [...option.formats, `W4A${wide}` as FormatName],
+                formats: [...option.formats, `W4A${wide}` as SearchedFormat],
               },
             ]),
           );
@@ -69,8 +69,8 @@ export function planOf(
   { layers, groups }: SearchSpace,
   items: readonly (readonly GroupOption[])[],
   choice: readonly number[],
-): FormatName[] {
-  const plan = new Array<FormatName>(layers.length).fill("W8A8");
+): SearchedFormat[] {
+  const plan = new Array<SearchedFormat>(layers.length).fill("W8A8");
   for (const [group, { layers: own }] of groups.entries()) {
     const { formats } = items[group][choice[group]];
     for (const [at, layer] of own.entries()) plan[layer] = formats[at];

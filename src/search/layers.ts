@@ -10,6 +10,10 @@ import { type Layer, linearLayers } from "../quant/rounding/layers.ts";
 export type FormatName = keyof typeof FORMATS;
 export const FORMAT_NAMES = Object.keys(FORMATS) as readonly FormatName[];
 
+/** Formats that a search chooses from. Activations of 4 bits want training, so only a recipe gives them. */
+export type SearchedFormat = Exclude<FormatName, `${string}A4`>;
+export const SEARCHED_FORMATS = FORMAT_NAMES.filter((name): name is SearchedFormat => !name.endsWith("A4"));
+
 /** A layer of whose formats one is chosen. */
 export interface SearchLayer {
   /** What people call it: of its teacher's nodes the one that does the work. */

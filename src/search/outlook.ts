@@ -2,7 +2,7 @@
 import type { Graph } from "../ir/graph.ts";
 import { linearLayers } from "../quant/rounding/layers.ts";
 import type { Goal } from "../recipe/schema.ts";
-import { FORMAT_NAMES } from "./layers.ts";
+import { SEARCHED_FORMATS } from "./layers.ts";
 
 export interface Outlook {
   readonly says: string;
@@ -17,8 +17,8 @@ export function outlookOf(goal: Goal, teacher: Graph, selection: number): Outloo
   const layers = linearLayers(teacher).length;
   const samples = Math.min(goal.samples, selection);
   const says = [
-    `about ${layers} layers in ${FORMAT_NAMES.length} formats, one by one on ${samples} of ${selection} selection samples`,
-    `about ${layers + FORMAT_NAMES.length} plans scheduled`,
+    `about ${layers} layers in ${SEARCHED_FORMATS.length} formats, one by one on ${samples} of ${selection} selection samples`,
+    `about ${layers + SEARCHED_FORMATS.length} plans scheduled`,
     `at most ${goal.tries} built and measured`,
   ];
   // Weights and values of each layer in two forms each.

@@ -16,7 +16,7 @@ import { type Prepared, prepare, quantizedAlone } from "./graphs.ts";
 import { itemsOf, planOf } from "./items.ts";
 import { type Judgement, judgeRecord } from "./judge.ts";
 import { paretoFront } from "./knapsack.ts";
-import { FORMAT_NAMES, type FormatName, formatsOf, type SearchSpace, searchSpace } from "./layers.ts";
+import { formatsOf, SEARCHED_FORMATS, type SearchedFormat, type SearchSpace, searchSpace } from "./layers.ts";
 import { selectionSamples } from "./samples.ts";
 import { distanceIn, type Sensitivity, sensitivityOf } from "./sensitivity.ts";
 import { referencesOf } from "./trial.ts";
@@ -80,7 +80,7 @@ export async function searchFormats(
   );
   const chain = chainOf(plans, step, limit);
   const built = new Map<Candidate, Built>();
-  const build = async (plan: readonly FormatName[]): Promise<Built> => {
+  const build = async (plan: readonly SearchedFormat[]): Promise<Built> => {
     const own = { ...recipe, quantize: { ...recipe.quantize, formats: formatsOf(space, plan) } };
     const lowered = await openStages(own, target, options).lower(teacher, data);
     const cost = costOfGraph(decodeRecord(lowered.record), recipe, target);
@@ -95,7 +95,7 @@ export async function searchFormats(
     return { drop: made.judgement.drop, ms: made.cost.ms };
   });
   if (place === undefined) {
-    const widest = () => build(space.layers.map((): FormatName => "W8A16"));
+    const widest = () => build(space.layers.map((): SearchedFormat => "W8A16"));
     throw await nothingHolds(goal, costs, [...built.values()], widest);
   }
   const best = chain[place];
@@ -109,7 +109,9 @@ export async function searchFormats(
     front: frontOf(tried),
     distances: space.layers.map(({ name }, at) => ({
       layer: name,
-      formats: Object.fromEntries(FORMAT_NAMES.map((format) => [format, distanceIn(space, sensitivity, at, format)])),
+      formats: Object.fromEntries(
+        SEARCHED_FORMATS.map((format) => [format, distanceIn(space, sensitivity, at, format)]),
+      ),
     })),
   });
   return { recipe: chosen.recipe, lowered: chosen.lowered, record };
@@ -177,7 +179,7 @@ function shortlist(
   costs: Costs,
   step: number,
   limit: number | undefined,
-): FormatName[][] {
+): SearchedFormat[][] {
   const items = itemsOf(space, sensitivity, costs);
   const { cycles, weightBytes } = costs.uniform.W8A8;
   const whole = paretoFront(items).map((one) => {
@@ -191,16 +193,16 @@ function shortlist(
 /** The plans, and the four uniform ones before them, as they cost when they are scheduled whole. */
 async function scheduled(
   { prepared, space, costs, sensitivity }: Known,
-  plans: readonly (readonly FormatName[])[],
+  plans: readonly (readonly SearchedFormat[])[],
   cache: Cache,
   depends: object,
   progress: (done: number, of: number) => void,
 ): Promise<Candidate[]> {
-  const candidate = (plan: readonly FormatName[], cost: PlanCost, uniform?: FormatName): Candidate => ({
+  const candidate = (plan: readonly SearchedFormat[], cost: PlanCost, uniform?: SearchedFormat): Candidate => ({
     ...{ plan, cost, cycles: cost.cycles, bytes: cost.weightBytes, loss: lossOf(space, sensitivity, plan) },
     ...(uniform && { uniform }),
   });
-  const found = FORMAT_NAMES.map((format) => {
+  const found = SEARCHED_FORMATS.map((format) => {
     return candidate(
       space.layers.map(() => format),
       costs.uniform[format],
@@ -225,7 +227,7 @@ async function scheduled(
 }
 
 /** Each group's values count once, each layer's weights once. */
-function lossOf(space: SearchSpace, { weights, values }: Sensitivity, plan: readonly FormatName[]): number {
+function lossOf(space: SearchSpace, { weights, values }: Sensitivity, plan: readonly SearchedFormat[]): number {
   const ofWeights = plan.reduce(
     (sum, format, at) => sum + weights[at][format.startsWith("W4") ? "int4" : "int8"].distance,
     0,

@@ -5,7 +5,7 @@ import { FORMATS } from "../quant/format.ts";
 import { withRounded } from "../quant/rounding/isolated.ts";
 import { createPool } from "../run/pool.ts";
 import { withStored } from "./isolated.ts";
-import type { FormatName, SearchSpace } from "./layers.ts";
+import type { SearchedFormat, SearchSpace } from "./layers.ts";
 import { openTrials, type TrialBench, type TrialResult } from "./trial.ts";
 
 /** The same model three times over: float, and what its quantization would make of it. All have the same nodes. */
@@ -13,8 +13,8 @@ export interface Quantized {
   readonly graph: Graph;
   /** With weights as they are rounded to so many bits, as reals. */
   readonly weights: Readonly<Record<"int8" | "int4", Graph>>;
-  /** With types that say how each value is stored where layers read 8 bits, and where they read 16. */
-  readonly values: Readonly<Record<"int8" | "int16", Graph>>;
+  /** With types that say how each value is stored where layers read 8 bits, and where they read 16; of 4 where a recipe has them. */
+  readonly values: Readonly<Record<"int8" | "int16", Graph> & Partial<Record<"int4", Graph>>>;
 }
 
 export interface Sensitivity {
@@ -106,8 +106,8 @@ export function distanceIn(
   space: SearchSpace,
   { weights, values }: Sensitivity,
   layer: number,
-  format: FormatName,
+  format: SearchedFormat,
 ): number {
-  const { weights: stored, activations } = FORMATS[format];
-  return weights[layer][stored].distance + values[space.layers[layer].group][activations].distance;
+  const value = values[space.layers[layer].group][format.endsWith("A16") ? "int16" : "int8"];
+  return weights[layer][FORMATS[format].weights].distance + value.distance;
 }

@@ -1,22 +1,21 @@
 /** A float graph that rounds as the quantized one will: QuantizeLinear and DequantizeLinear with scales that are learnt. */
-import { bug } from "../error.ts";
-import { removeDead, renameReads } from "../ir/edit.ts";
+import { renameReads } from "../ir/edit.ts";
 import {
   type Attrs,
   attrs,
   type DType,
   elementCount,
+  floatAttr,
   freshName,
   type Graph,
   type Node,
   type Quant,
   type Tensor,
 } from "../ir/graph.ts";
-import { encode, integerRange, pack } from "../ir/numbers.ts";
+import { encode, integerRange } from "../ir/numbers.ts";
 import { float32, int64, valuesOf } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
 import { findOp } from "../ops/find.ts";
-import { interpret } from "../run/interpret.ts";
 
 /** A weight of the float graph and what stores it. */
 export interface FakeWeight {
@@ -57,6 +56,8 @@ export interface FakeQuantized {
   readonly weights: readonly FakeWeight[];
   /** What is stored in codes → the value that holds its scale. */
   readonly scales: ReadonlyMap<string, string>;
+  /** Biases that are rounded → the value that is added. */
+  readonly biases: ReadonlyMap<string, string>;
   /** Constants that move the scales: to be trained beside the weights. */
   readonly steps: readonly string[];
 }
@@ -73,7 +74,11 @@ function powerBelow(x: number): number {
   return new Float32Array(bits.buffer)[0];
 }
 
-const EPSILON = 1e-5;
+const isLayer = ({ domain, op }: Node): boolean => domain === "" && (op === "Conv" || op === "Gemm");
+/** Units of the accumulator: half of what codes of 16 bits hold, which leaves a bias room to grow. */
+const MOST_BIAS = 2 ** 14;
+/** Of the normalizations that are put in. */
+export const EPSILON = 1e-5;
 /** What running moments keep a step: some fifty batches count, and by then the rate has fallen. */
 const KEPT = 0.98;
 /** A scale may shrink to this part of what it began as. */
@@ -199,7 +204,8 @@ export function withFakeQuantization(
   const shared = new Map<string, { scale: string; zero: string }>();
   const fixed = new Set(quantized.nodes.flatMap(({ op, outputs }) => (op === "Softmax" ? outputs : [])));
   const scales = new Map<string, string>();
-  const roundValue = (name: string, real: string, output: string): void => {
+  /** `isPositive`: nothing below 0 comes. */
+  const roundValue = (name: string, real: string, output: string, isPositive = false): void => {
     const { dtype, quant, shape = [] } = quantized.types.get(name) ?? {};
     if (dtype === undefined || quant === undefined) return;
     // What only moves numbers has the quantization of what it moves, and goes on having it.
@@ -210,12 +216,47 @@ export function withFakeQuantization(
       const isLearnt = dtype !== "int16" && !fixed.has(name);
       found = {
         scale: scaleOf(name, quant, count, integerRange(dtype)[1], isLearnt),
-        zero: zeroOf(name, dtype, quant),
+        zero: zeroOf(name, dtype === "int4" ? "int8" : dtype, quant),
       };
       shared.set(key, found);
     }
     scales.set(name, found.scale);
-    round(real, found.scale, found.zero, output, fresh(`${name}/codes`));
+    const { scale, zero } = found;
+    const clamped = dtype === "int4" ? within16(name, real, scale, quant.zeroPoint[0], isPositive) : real;
+    round(clamped, scale, zero, output, fresh(`${name}/codes`));
+  };
+  /** Within the codes −8 to 7, since codes of 4 bits are int8 here too. Where a bound is reached the scale learns from its code, as in LSQ. */
+  const within16 = (name: string, real: string, scale: string, zero: number, isPositive: boolean): string => {
+    const bound = (hint: string, code: number): string =>
+      node("Mul", [scale, constant(`${name}/${hint}-code`, float32([], [code - zero]))], fresh(`${name}/${hint}`));
+    const above = isPositive && zero === -8 ? real : node("Max", [real, bound("lowest", -8)], fresh(`${name}/above`));
+    return node("Min", [above, bound("highest", 7)], fresh(`${name}/bounded`));
+  };
+
+  const biases = new Map<string, string>();
+  /** Where values have 16 levels, what layers add is rounded as their accumulators count: a unit of these can be a good part of a code. */
+  const isNarrow = [...quantized.types.values()].some(({ dtype, quant }) => dtype === "int4" && quant);
+  const roundBias = (index: number): string => {
+    const [x, w, bias] = quantized.nodes[index].inputs;
+    const [weight, step] = [weights.get(w), scales.get(x)];
+    const own = bias ? graph.constants.get(bias) : undefined;
+    const units = quantized.constants.get(w)?.quant?.scale;
+    const quant = quantized.types.get(x)?.quant;
+    if (!isNarrow || !quant || !weight || !step || !own || !units || biases.has(bias)) return bias ?? "";
+    const values = valuesOf(own) as Float32Array;
+    const isPlain = ["alpha", "beta"].every((name) => floatAttr(quantized.nodes[index], name, 1) === 1);
+    const fits = values.every((value, channel) => Math.abs(value) < MOST_BIAS * units[channel] * quant.scale[0]);
+    if (!isPlain || values.length !== units.length || !fits) return bias;
+    const unit = node("Mul", [step, weight.scale], fresh(`${bias}/unit`));
+    const zero = constant(`${bias}/zero-point`, {
+      dtype: "int16",
+      shape: [units.length],
+      data: new Int16Array(units.length),
+    });
+    const output = fresh(`${bias}/rounded`);
+    round(bias, unit, zero, output, fresh(`${bias}/codes`), 0);
+    biases.set(bias, output);
+    return output;
   };
 
   const normalizations: Normalization[] = [];
@@ -259,15 +300,17 @@ export function withFakeQuantization(
       name !== "" && quantized.types.get(name)?.quant ? fresh(`${name}/real`) : name,
     );
     const found = moments.get(before.outputs[0]);
-    if (found === undefined) nodes.push(renameReads({ ...before, inputs, outputs }, renamed));
-    else {
+    if (found === undefined) {
+      const added = isLayer(before) && inputs.length > 2 ? inputs.with(2, roundBias(index)) : inputs;
+      nodes.push(renameReads({ ...before, inputs: added, outputs }, renamed));
+    } else {
       const [output] = outputs;
       const convolved = fresh(`${output}/convolved`);
       nodes.push(renameReads({ ...before, inputs: inputs.slice(0, 2), outputs: [convolved] }, renamed));
       normalizations.push(normalize(index, convolved, output, found));
     }
     for (const [at, real] of outputs.entries()) {
-      if (real !== before.outputs[at]) roundValue(before.outputs[at], real, before.outputs[at]);
+      if (real !== before.outputs[at]) roundValue(before.outputs[at], real, before.outputs[at], before.op === "Relu");
     }
   }
   const types = new Map([...graph.types].filter(([name]) => graph.inputs.includes(name)));
@@ -275,77 +318,6 @@ export function withFakeQuantization(
     graph: { ...graph, nodes, constants, types },
     normalizations,
     weights: [...weights.values()],
-    scales,
-    steps,
+    ...{ scales, biases, steps },
   };
-}
-
-/**
- * The quantized graph with what the fake one has learnt: its very scales and codes, biases and all else that is trained by name, and
- * the normalizations folded in (a factor on a channel's scale leaves its codes as they are).
- */
-export function withLearnt(quantized: Graph, fake: FakeQuantized, trained: ReadonlyMap<string, Tensor>): Graph {
-  const learnt = { ...fake.graph, constants: new Map([...fake.graph.constants, ...trained]) };
-  const wanted = new Set([...fake.weights.flatMap(({ codes, scale }) => [codes, scale]), ...fake.scales.values()]);
-  const values = constantValues(learnt, wanted);
-  const numbers = (name: string): Float32Array => valuesOf(values.get(name) ?? bug(`no value ${name}`)) as Float32Array;
-  const types = new Map(quantized.types);
-  for (const [name, scale] of fake.scales) {
-    const type = types.get(name);
-    if (type?.quant) types.set(name, { ...type, quant: { ...type.quant, scale: numbers(scale).slice() } });
-  }
-  const constants = new Map(quantized.constants);
-  for (const [name, tensor] of trained) if (constants.has(name)) constants.set(name, tensor);
-  for (const { stored, codes, scale } of fake.weights) {
-    const tensor = constants.get(stored) ?? bug(`no weight ${stored}`);
-    const quant = { ...(tensor.quant ?? bug(`${stored} is not quantized`)), scale: numbers(scale).slice() };
-    const learntCodes = valuesOf(values.get(codes) ?? bug(`no codes ${codes}`)) as Int8Array;
-    const data = tensor.dtype === "int4" ? pack("int4", 4, learntCodes) : learntCodes;
-    constants.set(stored, { ...tensor, data, quant });
-  }
-  const names = namesOf(quantized);
-  const nodes = [...quantized.nodes];
-  for (const normalization of fake.normalizations) fold(normalization, nodes, constants, names, learnt);
-  return { ...quantized, nodes, constants, types };
-}
-
-/** `γ·(y − mean)/√(variance + ε) + β` of a channel is a factor and a bias. */
-function fold(
-  { index, ...names }: Normalization,
-  nodes: Node[],
-  constants: Map<string, Tensor>,
-  taken: Set<string>,
-  learnt: Graph,
-): void {
-  const of = (name: string): Float32Array => valuesOf(learnt.constants.get(name) as Tensor) as Float32Array;
-  const [scale, shift, mean, variance] = [of(names.scale), of(names.shift), of(names.mean), of(names.variance)];
-  const factors = Float64Array.from(scale, (each, channel) => each / Math.sqrt(variance[channel] + EPSILON));
-  const node = nodes[index];
-  const weights = constants.get(node.inputs[1]) as Tensor;
-  const quant = weights.quant ?? bug("a normalization behind weights that are not quantized");
-  const own = Float32Array.from(factors, (factor, channel) => (quant.scale[channel] ?? quant.scale[0]) * factor);
-  constants.set(node.inputs[1], { ...weights, quant: { ...quant, axis: quant.axis ?? 0, scale: own } });
-  const bias = freshName(`${node.outputs[0]}/bias`, taken);
-  taken.add(bias);
-  constants.set(
-    bias,
-    float32(
-      [factors.length],
-      factors.map((factor, channel) => shift[channel] - mean[channel] * factor),
-    ),
-  );
-  nodes[index] = { ...node, inputs: [node.inputs[0], node.inputs[1], bias] };
-}
-
-/** Values that no input reaches. */
-function constantValues(graph: Graph, wanted: ReadonlySet<string>): ReadonlyMap<string, Tensor> {
-  const computed = [...wanted].filter((name) => !graph.constants.has(name));
-  const found = interpret(removeDead({ ...graph, inputs: [], outputs: computed }), new Map()) as Map<string, Tensor>;
-  return new Map([
-    ...[...wanted].flatMap((name) => {
-      const tensor = graph.constants.get(name);
-      return tensor ? [[name, tensor] as const] : [];
-    }),
-    ...found,
-  ]);
 }

@@ -16,6 +16,7 @@ const USUAL_SAMPLES = 200;
 const FORMAT_SAMPLES = 20;
 const FORMATS = [
   ["W4A8", ["quantize.weights=int4", "quantize.block=32"]],
+  ["W4A4", ["target=ai5-preview", "quantize.weights=int4", "quantize.block=32", "quantize.activations=int4"]],
   ["W4A16", ["quantize.weights=int4", "quantize.block=128", "quantize.activations=int16"]],
 ] as const;
 const worker = new URL("./agree-worker.ts", import.meta.url);

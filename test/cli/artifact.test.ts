@@ -55,7 +55,7 @@ describe("an artifact, from the recipe on", { timeout: 120_000 }, () => {
     expect(code).toBe(0);
     const document = JSON.parse(stdout) as Record<string, unknown>;
     expect(Object.keys(document)).toEqual(
-      "schema artifact digest verdict teacher accuracy latency memory energy placement floatTensors int16Tensors passes stages".split(
+      "schema artifact digest verdict teacher accuracy latency memory energy placement floatTensors int16Tensors int4Tensors passes stages".split(
         " ",
       ),
     );

@@ -23,6 +23,40 @@ describe("the fast executor computes what the oracle computes", () => {
   });
 });
 
+describe("products of the same operands, one after the other, share their sums", () => {
+  test.each(["Conv", "MatMul"])("%s", (op) => {
+    for (let seed = 0; seed < 80; seed++) {
+      const { graph, feeds } = GENERATORS[op](drawFrom(seededRandom(`${op} ${seed}`)));
+      const [node] = graph.nodes;
+      const constants = new Map(graph.constants);
+      const bias = constants.get(node.inputs[2] ?? "");
+      const twin = { ...node, inputs: [...node.inputs], outputs: ["z"] };
+      if (bias) {
+        twin.inputs[2] = "other";
+        constants.set(
+          "other",
+          makeTensor(
+            "int32",
+            bias.shape,
+            Int32Array.from(numbersOf(bias), (code) => code + 77),
+          ),
+        );
+      }
+      const bounds = { y_min: { i: -90 }, y_max: { i: 50 }, ...(seed % 2 === 0 && { y_zero: { i: 0 } }) };
+      const attributes = new Map([...node.attrs, ...attrs(bounds)]);
+      const nodes = [node, { ...twin, attrs: attributes }];
+      const types = new Map(graph.types).set("z", graph.types.get("y") as Type);
+      const both = { ...graph, nodes, constants, types, outputs: ["y", "z"] };
+      const expected = interpret(both, feeds);
+      const actual = loadInteger(both).run(feeds);
+      for (const name of both.outputs) {
+        const context = `seed ${seed}, ${name}: ${JSON.stringify([...attributes])}`;
+        expect(numbersOf(actual.get(name) as Tensor), context).toEqual(numbersOf(expected.get(name) as Tensor));
+      }
+    }
+  });
+});
+
 describe("tiles that do not fit the cache at once", () => {
   const stage = (draw: Draw, channels: number, reach: number) =>
     post(draw, channels, reach, { variant: "tosa-single" });

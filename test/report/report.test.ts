@@ -68,6 +68,7 @@ const document: BuildDocument = {
   placement: { npu: 3, vector: 2, cpu: 1 },
   floatTensors: 0,
   int16Tensors: 1,
+  int4Tensors: 0,
   passes: [],
   stages: [],
 };

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Dataset, openDataset } from "../../src/data/dataset.ts";
-import type { Graph, Tensor } from "../../src/ir/graph.ts";
+import { loadInteger } from "../../src/emulate/integer.ts";
+import { quantize } from "../../src/ir/codes.ts";
+import type { Graph, Quant, Tensor } from "../../src/ir/graph.ts";
 import { numbersOf } from "../../src/ir/tensor.ts";
 import { importOnnx } from "../../src/onnx/import.ts";
 import { encodeModel, writeModel } from "../../src/onnx/write.ts";
@@ -75,6 +77,7 @@ describe.each([
   ["{ weights: int8, normalize: true }", "int8", "adamw"],
   ["{ weights: int4 }", "int4", "sgd"],
   ["{ weights: int4, activations: int16, normalize: true }", "int4", "adamw"],
+  ["{ weights: int4, activations: int4 }", "int4", "adamw"],
 ])("a network that rounds, %s", (quantize, dtype, optimizer) => {
   it("becomes a quantized model that computes the same", async () => {
     const recipe = recipeOf(quantize, optimizer);
@@ -112,6 +115,37 @@ describe.each([
     const lowered = await runPasses(graph, passes.slice(until), { calibration });
     expect(lowered.graph.nodes.every(({ domain }) => domain === "npu")).toBe(true);
   });
+});
+
+/** Codes of every value in 4 bits, as they are while the network trains and as the chip will compute them. */
+it("computes the very codes in training that the integer program computes", async () => {
+  const network = await networkOf(
+    recipeOf("{ weights: int4, activations: int4 }", "adamw"),
+    `${fixtures}/teacher.onnx`,
+    data,
+  );
+  const graph = await network.graphFor(1);
+  const weights = moved(network, graph);
+  const trained = await network.finish(weights);
+  const narrow = [...trained.types].flatMap(([name, { dtype }]) => (dtype === "int4" ? [name] : []));
+  expect(narrow.length).toBeGreaterThan(10);
+  const { graph: integer } = await runPasses(trained, ["lower/integer"]);
+  const fast = loadInteger({ ...integer, outputs: narrow });
+  const codes = narrow.map((name) => `${name}/codes`);
+  const session = await createSession(encodeModel({ ...withWeights(graph, weights), outputs: codes }));
+  const input = integer.types.get("image");
+  for (let index = 0; index < 4; index++) {
+    const { inputs } = await data.read(index);
+    const found = await session.run(inputs as ReadonlyMap<string, Tensor>);
+    const image = quantize(inputs.get("image") as Tensor, "int8", input?.quant as Quant);
+    const wanted = fast.run(new Map([["image", image]]));
+    for (const [at, name] of narrow.entries()) {
+      const list = numbersOf(wanted.get(name) as Tensor);
+      expect(numbersOf(found.get(codes[at]) as Tensor), name).toEqual(list);
+      expect(new Set(list).size).toBeGreaterThan(3);
+    }
+  }
+  await session.release();
 });
 
 it("learns weights as parts of their channel's range with AdamW, which changes nothing at first", async () => {

@@ -14,14 +14,18 @@ const WIDE = 3;
 
 /**
  * Writes the post stage's constants as kernels/assembly/post.ts reads them, from input `first` on: multiplier, shift, table,
- * table_multiplier, table_shift. Returns the address; undefined where one of them is computed at run time.
+ * table_multiplier, table_shift; and those of the node's twin, whose bias they hold. Returns the address; undefined where one of
+ * them is computed at run time.
  */
 export function layPost(
   context: StepContext,
   first: number,
   options: { bias?: Tensor; wide?: boolean } = {},
 ): number | undefined {
-  const { node } = context;
+  const { node, twin } = context;
+  const bias = twin?.has(2) ? twin.constant(2) : undefined;
+  const next = twin && layPost(twin, first, { ...options, ...(bias && { bias }) });
+  const chain = { next: next ?? 0, distance: next && twin ? twin.output.address - context.output.address : 0 };
   const given = [0, 1, 2, 3, 4].map((at) => (context.has(first + at) ? context.constant(first + at) : undefined));
   const [multiplier, shift, table, tableMultiplier, tableShift] = given;
   if (!multiplier || !shift || given.some((tensor, at) => context.has(first + at) && !tensor)) return undefined;
@@ -32,16 +36,23 @@ export function layPost(
   const zero = intAttr(node, "y_zero", 0);
   const stored = { zero, low, high, bytes: dtype === "int8" ? 1 : 2 };
   const scale = { mode, multiplier, shift, bias: options.bias };
-  if (!table || !tableMultiplier || !tableShift) return layStage(context, { ...scale, ...stored });
+  if (!table || !tableMultiplier || !tableShift) return layStage(context, { ...scale, ...stored, ...chain });
 
   const samples = samplesOf(table);
   if (elementCount(tableMultiplier.shape) === 1) {
     const codes = everyCode(samples, numbersOf(tableMultiplier)[0], numbersOf(tableShift)[0], stored);
-    return layStage(context, { ...scale, ...stored, codes });
+    return layStage(context, { ...scale, ...stored, ...chain, codes });
   }
   const int16 = { zero: 0, low: -32768, high: 32767, bytes: 4 };
   const sampling = layStage(context, { ...scale, ...int16, codes: samples });
-  return layStage(context, { mode: SINGLE, multiplier: tableMultiplier, shift: tableShift, ...stored, sampling });
+  return layStage(context, {
+    mode: SINGLE,
+    multiplier: tableMultiplier,
+    shift: tableShift,
+    ...stored,
+    ...chain,
+    sampling,
+  });
 }
 
 const SINGLE = 0;
@@ -62,6 +73,9 @@ interface Stage extends Stored {
   readonly codes?: Int8Array | Int16Array;
   /** Address of the stage before. */
   readonly sampling?: number;
+  /** Address of another node's stage for the same accumulators, or 0, and how much further in memory its results lie. */
+  readonly next?: number;
+  readonly distance?: number;
 }
 
 function layStage({ layout }: StepContext, stage: Stage): number {
@@ -88,6 +102,8 @@ function layStage({ layout }: StepContext, stage: Stage): number {
     sideBySide && many ? layout.constant(BigInt64Array.from(padded(everyShift), (each) => 1n << BigInt(each - 1))) : 0,
     sideBySide && many ? layout.constant(Int32Array.from(padded(everyShift), (each) => 2 ** (62 - each))) : 0,
     stage.sampling ?? 0,
+    stage.next ?? 0,
+    stage.distance ?? 0,
   );
   return layout.constant(fields);
 }

@@ -23,6 +23,8 @@ export interface StepContext {
   /** Input `index` where it is a constant. */
   constant(index: number): Tensor | undefined;
   readonly output: Slot;
+  /** Another node with the same accumulators, which the step computes too. */
+  readonly twin?: StepContext;
 }
 
 /** Runs one node on what lies in memory. */

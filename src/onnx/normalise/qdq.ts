@@ -3,13 +3,14 @@ import { quantize } from "../../ir/codes.ts";
 import { type Graph, intAttr, type Node, type Quant, type Tensor, type Type, typeOf } from "../../ir/graph.ts";
 import { decode } from "../../ir/numbers.ts";
 import { countUses } from "../../ir/uses.ts";
-import { mapSubgraphs, renameReads } from "../qdq.ts";
+import { boundsOf16, mapSubgraphs, renameReads } from "../qdq.ts";
 import { beside } from "./conversion.ts";
 
 /**
  * Takes quantization off the graph and into its types: `y = DequantizeLinear(QuantizeLinear(x))` becomes the value `x` with
  * `quant` (under y's name), DequantizeLinear of constant codes a constant with `quant`. Pairs whose codes something else
- * reads, or whose scales are computed or not float32, stay as they are.
+ * reads, or whose scales are computed or not float32, stay as they are. Where the reals before it are clamped to those of the codes −8 to 7,
+ * an int8 is an int4: so `withQdq` says it.
  */
 export function foldQdq(graph: Graph, outer: (name: string) => Tensor | undefined = () => undefined): Graph {
   const lookUp = (name: string) => graph.constants.get(name) ?? outer(name);
@@ -85,6 +86,18 @@ function sameQuant(a: Quant, b: Quant): boolean {
   return a.axis === b.axis && a.block === b.block && equal(a.scale, b.scale) && equal(a.zeroPoint, b.zeroPoint);
 }
 
+/** What a Clip clamps, if to the 16 codes from −8 on of the int8 that it is quantized to. */
+function clampTo16(clip: Node, quantizer: Node, lookUp: LookUp): string | undefined {
+  const [source, ...bounds] = clip.inputs;
+  const quant = quantOf(quantizer, undefined, lookUp);
+  if (!isOp(clip, "Clip") || bounds.length !== 2 || quant === undefined || quant.axis !== undefined) return undefined;
+  if (lookUp(quantizer.inputs[2] ?? "")?.dtype !== "int8") return undefined;
+  const wanted = boundsOf16(quant);
+  const own = bounds.map((name) => lookUp(name));
+  const isSame = own.every((tensor, at) => tensor?.dtype === "float32" && decode(tensor)[0] === wanted[at]);
+  return isSame ? source : undefined;
+}
+
 function foldPairs(graph: Graph, lookUp: LookUp): Graph {
   const uses = countUses(graph);
   const makers = new Map<string, Node>();
@@ -106,7 +119,9 @@ function foldPairs(graph: Graph, lookUp: LookUp): Graph {
     const [codes] = quantizer.outputs;
     const after = readers.get(codes) ?? [];
     const type = graph.types.get(codes);
-    const real = quantizer.inputs[0];
+    const clamped = makers.get(quantizer.inputs[0]);
+    const clamp = clamped && uses.get(quantizer.inputs[0]) === 1 ? clampTo16(clamped, quantizer, lookUp) : undefined;
+    const real = clamp ?? quantizer.inputs[0];
     const realType = typeOf(graph, real);
     const quant = quantOf(quantizer, realType?.shape?.length ?? type?.shape?.length, lookUp);
     const pairs = after.every((node) => {
@@ -121,7 +136,11 @@ function foldPairs(graph: Graph, lookUp: LookUp): Graph {
     const [first] = kept.length > 0 ? kept : results;
     if (kept.length > 1) continue;
     const alone = uses.get(real) === 1;
-    const quantized: Type = { ...type, quant };
+    const quantized: Type = { ...type, ...(clamp !== undefined && { dtype: "int4" }), quant };
+    if (clamp !== undefined && clamped) {
+      types.delete(quantizer.inputs[0]);
+      replaced.set(clamped, undefined);
+    }
     if (alone && graph.inputs.includes(real) && kept.length === 0) {
       for (const name of results) renamed.set(name, real);
       types.set(real, quantized);

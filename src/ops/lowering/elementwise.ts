@@ -88,7 +88,7 @@ function emitTable16(context: LoweringContext, x: Code, apply: (x: number) => nu
 
 /** Brings x to another quantization: y = clamp(requantize(x − zero)). */
 export function emitRescale(context: LoweringContext, x: Code, output: Code, low = -Infinity, high = Infinity): string {
-  const [lowest, highest] = codeRange(output.dtype);
+  const [lowest, highest] = codeRange(output);
   const scale = scaleOf(output);
   const zero = zeroOf(output);
   // The exact quotient of the stored single-precision scales, so that equal scales give exactly one.
@@ -113,11 +113,17 @@ export function emitRescale(context: LoweringContext, x: Code, output: Code, low
   });
 }
 
+/** Whether codes of `x` are codes of `like` as they are: those of 4 bits are also of 8. */
+export function isAlike(x: Code, like: Code): boolean {
+  const fits = x.dtype === like.dtype && (like.bits === undefined || x.bits === like.bits);
+  return fits && scaleOf(x) === scaleOf(like) && zeroOf(x) === zeroOf(like);
+}
+
 /** x as codes of the quantization of `like`: itself where it already is, else through a Rescale. */
 export function alignTo(context: LoweringContext, x: Code, like: Code): Code {
-  if (x.dtype === like.dtype && scaleOf(x) === scaleOf(like) && zeroOf(x) === zeroOf(like)) return x;
+  if (isAlike(x, like)) return x;
   const target: Code = { ...like, shape: x.shape, name: "" };
-  const [low, high] = codeRange(like.dtype);
+  const [low, high] = codeRange(like);
   const pair = multiplierOf(scaleOf(x) / scaleOf(like), 31);
   const name = context.emit({
     op: "Rescale",

@@ -1,7 +1,7 @@
 import { type Attr, intAttr, intsAttr, stringAttr, type Tensor } from "../../ir/graph.ts";
 import { makeTensor, numbersOf } from "../../ir/tensor.ts";
 import type { Code, IntegerLowering, LoweringContext } from "../integer.ts";
-import { alignTo, copyTo, emitRescale } from "./elementwise.ts";
+import { alignTo, copyTo, emitRescale, isAlike } from "./elementwise.ts";
 import { reshapeCode, transposeCode, typeOfCode } from "./linear.ts";
 import { codeRange, scaleOf, zeroOf } from "./post.ts";
 
@@ -27,9 +27,8 @@ export function emitMove(
 }
 
 export function sameQuant(a: Code, b: Code): boolean {
-  if (a.dtype !== b.dtype) return false;
-  if (!a.quant || !b.quant) return a.quant === b.quant;
-  return scaleOf(a) === scaleOf(b) && zeroOf(a) === zeroOf(b);
+  if (!a.quant || !b.quant) return a.dtype === b.dtype && a.quant === b.quant;
+  return isAlike(a, b);
 }
 
 /** Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout: the output's shape says all. */
@@ -133,7 +132,7 @@ export const lowerPad: IntegerLowering = (context) => {
 
 /** The nearest code; ±∞ is the last one. */
 function codeOf(real: number, x: Code): number {
-  const [low, high] = codeRange(x.dtype);
+  const [low, high] = codeRange(x);
   return clamp(Math.round(real / scaleOf(x)) + zeroOf(x), low, high);
 }
 
@@ -238,7 +237,7 @@ export const lowerCast: IntegerLowering = (context) => {
     context.emit({ op: "Cast", inputs: [x.name], attrs, type: typeOfCode(output), name: output.name });
     return undefined;
   }
-  const [low, high] = codeRange(output.dtype);
+  const [low, high] = codeRange(output);
   const reach = scaleOf(output) * Math.max(zeroOf(output) - low, high - zeroOf(output));
   if (x.dtype === "int32" && reach > 32767) return `it reads integers up to ${reach}, beyond 16 bits`;
   const quant = { scale: Float32Array.of(1), zeroPoint: Int32Array.of(0) };
@@ -260,7 +259,7 @@ const LOOKED_UP = 4096;
  * table goes far beyond what calibration saw.
  */
 function lookUp(context: LoweringContext, x: Code, output: Code): string | undefined {
-  const [low, high] = codeRange(output.dtype);
+  const [low, high] = codeRange(output);
   const reach = scaleOf(output) * Math.max(zeroOf(output) - low, high - zeroOf(output));
   const half = Math.max(256, Math.ceil(4 * reach));
   if (half > LOOKED_UP) return `it reads int64 numbers up to ${reach}, more than a table holds`;

@@ -13,11 +13,14 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   uint8: [0, 255],
 };
 
-export function codeRange(dtype: string): readonly [number, number] {
-  const range = RANGES[dtype];
+/** The least and the largest code that may be stored. */
+export function codeRange({ dtype, bits }: Pick<Code, "dtype" | "bits">): readonly [number, number] {
+  const range = bits === 4 ? NIBBLE : RANGES[dtype];
   if (!range) throw new Error(`bug: ${dtype} is not an activation type`);
   return range;
 }
+
+const NIBBLE = [-8, 7] as const;
 
 export function scaleOf(code: { readonly quant?: Quant; readonly name: string }): number {
   if (!code.quant) throw new Error(`bug: ${code.name} has no quantization`);
@@ -30,7 +33,7 @@ export function zeroOf(code: { readonly quant?: Quant }): number {
 
 /** Largest |code − zero point| that the type allows. */
 export function reachOf(code: Code): number {
-  const [low, high] = codeRange(code.dtype);
+  const [low, high] = codeRange(code);
   const zero = zeroOf(code);
   return Math.max(zero - low, high - zero);
 }
@@ -54,7 +57,7 @@ export function postStage(
   output = context.output(0),
 ): PostStage {
   checkLimit(context, limit, wide);
-  const [low, high] = codeRange(output.dtype);
+  const [low, high] = codeRange(output);
   const scale = scaleOf(output);
   const zero = zeroOf(output);
   const { riding } = context;
@@ -191,7 +194,7 @@ function settle(values: Float64Array): void {
 
 /** f on all 256 int8 codes of `input`, as codes of `output`. */
 export function sampleCodes(apply: (x: number) => number, input: Code, output: Code): Int8Array | Int16Array {
-  const [low, high] = codeRange(output.dtype);
+  const [low, high] = codeRange(output);
   const scale = scaleOf(output);
   const zero = zeroOf(output);
   const codes = output.dtype === "int16" ? new Int16Array(256) : new Int8Array(256);

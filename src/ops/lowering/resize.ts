@@ -171,7 +171,7 @@ function interpolate(
   const b = context.add(makeTensor("int8", [size, resized], weights), `${x.name}/interpolation`);
   // The last step stores the result as it is to be; those before it keep the input's codes.
   const made: Code = { ...(target ?? x), shape: [...rows.shape.slice(0, -1), resized], name: "" };
-  const [low, high] = codeRange(made.dtype);
+  const [low, high] = codeRange(made);
   const isWide = x.dtype === "int16";
   const factor = multiplierOf(scaleOf(x) / FRACTION / scaleOf(made), isWide ? 15 : 31);
   const product = context.emit({

@@ -10,6 +10,7 @@ declare const WebAssembly: {
 /** The quantizer's WebAssembly kernels (assembly/); what each argument means stands at the function's source. */
 export interface RoundingKernels {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  codeSums(...args: number[]): void;
   errors(...args: number[]): void;
   roundRows(...args: number[]): void;
   sweep(...args: number[]): void;

@@ -43,10 +43,12 @@ export function probeChannels(writer: Writer, { value, axis, grid, moment }: Cha
 function codesOf(
   { add, constant }: Writer,
   real: string,
-  { dtype, scale, zero }: Grid,
+  { dtype, scale, zero, bits }: Grid,
   shape: readonly number[],
 ): string {
   const [step, offset] = [constant("float32", [scale], []), constant(dtype, [zero], [])];
-  const codes = add("QuantizeLinear", [real, step, offset], { dtype, shape });
+  const bound = (code: number): string => constant("float32", [(code - zero) * scale], []);
+  const source = bits === 4 ? add("Clip", [real, bound(-8), bound(7)], float(shape)) : real;
+  const codes = add("QuantizeLinear", [source, step, offset], { dtype, shape });
   return add("Cast", [codes], float(shape), { to: { i: FLOAT32 } });
 }

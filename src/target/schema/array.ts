@@ -41,6 +41,11 @@ export const arraySchema = z
     int16Passes: count(),
     /** Products with 4-bit weights in the time of one with 8-bit weights. */
     int4Rate: positive(),
+    /**
+     * Whether layers may read activations of 4 bits; absent: they may not. Each is a byte, and products with them take the time that those of
+     * the same weights with 8 bits take.
+     */
+    int4Activations: figure(z.boolean()).optional(),
     /** How 4-bit weights lie in memory: two in a byte, unpacked before the array, or not at all. */
     int4Storage: figure(z.enum(["packed", "none"])),
     /** What is legal for a layer of one input channel a group; `column`: one column at a time; `channels`: a channel a column. */

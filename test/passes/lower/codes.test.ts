@@ -92,3 +92,17 @@ it("lower/codes leaves what was not quantized alone", async () => {
   `);
   expect((await runPasses(graph, ["lower/codes"])).graph).toBe(graph);
 });
+
+it("lower/codes: uint4 activations become int4, the reals the same", async () => {
+  const graph = prepare(`
+    input x: float32[1,2,4,4]
+    const w: int8[3,2,1,1]{scale=[0.01, 0.02, 0.03], axis=0} = [10, -20, 30, 40, -50, 60]
+    c = Conv(x, w)
+    y: uint4[1,3,4,4]{scale=0.1, zero=3} = Relu(c)
+    return y
+  `);
+  const after = (await runPasses(graph, ["lower/codes"])).graph;
+  expect(after.types.get("y")).toMatchObject({ dtype: "int4", quant: { zeroPoint: Int32Array.of(-5) } });
+  const feeds = seededFeeds(graph);
+  expect(outputOf(after, feeds)).toEqual(outputOf(graph, feeds));
+});

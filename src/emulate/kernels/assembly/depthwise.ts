@@ -1,6 +1,6 @@
 // Depthwise convolutions, tap by tap: two taps share a word, as in gemm.ts.
 import { padPlanes } from "./pack";
-import { Post, postRow, postRowPair } from "./post";
+import { Post, postRows } from "./post";
 
 /**
  * One channel of a depthwise convolution from its padded plane: rows·valid int32 accumulators without gaps (and up to 28 bytes
@@ -51,10 +51,8 @@ export function depthwise(
     for (let each = 0; each < outputs; each++) {
       const c = channel * outputs + each;
       channelSums(padded, taps, weights, pairs, rows, stepY, valid, acc);
-      if (part2 >= 0) {
-        channelSums(padded2, taps, weights, pairs, rows, stepY, valid, acc2);
-        postRowPair(p, c, false, acc, acc2, count, out);
-      } else postRow(p, c, false, acc, count, out);
+      if (part2 >= 0) channelSums(padded2, taps, weights, pairs, rows, stepY, valid, acc2);
+      postRows(p, c, false, acc, part2 >= 0 ? acc2 : 0, count, out);
       weights += <usize>pairs << 2;
       out += <usize>(count * p.bytes);
     }

@@ -1,7 +1,7 @@
 // C = A·B of int16 operands in int32. Two depths share one 32-bit word, so that i32x4.dot_i16x8_s does 8 products at once:
 // A is packed by blocks of 4 rows (the last M mod 4 rows one by one) as [pair][row][2], B by panels of 8 columns as
 // [pair][column][2]. The sum wraps modulo 2^32, which is harmless: the whole sum fits.
-import { Post, postRow, postRowPair } from "./post";
+import { Post, postRows } from "./post";
 
 function block4(a: usize, b: usize, pairs: i32, c: usize, stride: usize): void {
   let c00 = i32x4.splat(0);
@@ -104,8 +104,7 @@ export function gemmTile(
       const from = <usize>r * stride;
       const to = out + <usize>(o + r) * outStride;
       if (totals) divideRow(acc + from, count, load<i32>(totals + (<usize>(o + r) << 2)));
-      if (acc2) postRowPair(p, c, across, acc + from, acc2 + from, count, to);
-      else postRow(p, c, across, acc + from, count, to);
+      postRows(p, c, across, acc + from, acc2 ? acc2 + from : 0, count, to);
     }
     o += size;
   }

@@ -30,6 +30,9 @@ export class Post {
    * Where one multiplier serves all channels `codes` says all of it; a table of codes a channel would be too large.
    */
   sampling: usize;
+  /** The post stage of another node that has the same accumulators, whose results lie `distance` bytes further; or 0. */
+  next: usize;
+  distance: i32;
 }
 
 const SPARE = memory.data(16, 16);
@@ -169,6 +172,17 @@ export function postRow(p: Post, channel: i32, across: bool, acc: usize, n: i32,
     const c = across ? channel + first : channel;
     postWhole(sampling, c, across, acc + (<usize>first << 2), count, SAMPLES);
     postWhole(p, c, across, SAMPLES, count, out + <usize>(first * p.bytes));
+  }
+}
+
+/** A row's codes of every node that has these accumulators; acc2: of the pass over the lower bytes, or 0. */
+export function postRows(p: Post, channel: i32, across: bool, acc: usize, acc2: usize, n: i32, out: usize): void {
+  for (;;) {
+    if (acc2) postRowPair(p, channel, across, acc, acc2, n, out);
+    else postRow(p, channel, across, acc, n, out);
+    if (!p.next) return;
+    out += <usize>p.distance;
+    p = changetype<Post>(p.next);
   }
 }
 
