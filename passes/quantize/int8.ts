@@ -66,7 +66,10 @@ const pass: Pass<Options> = {
     const calibration = context.calibration;
     const look = (wanted: Wanted, limit: number) =>
       calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
-    const found = await look({ ...seen, channels: [] }, samples);
+    const limit = few(calibration, samples, MEAN_SAMPLES);
+    // What lives in accumulators only has no say in what is stored: fewer samples tell enough, and are run for the means as well.
+    const [early, late] = limit < samples ? [[], seen.extremes] : [seen.extremes, []];
+    const found = await look({ ...NOTHING, values: seen.values, extremes: early }, samples);
     const { histograms } = found;
     const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
     const warnings = [...calibrationWarnings(found, set), ...classWarnings(calibration, set)];
@@ -87,19 +90,21 @@ const pass: Pass<Options> = {
         ? []
         : (await look({ ...NOTHING, channels: errors }, few(calibration, samples, ERROR_SAMPLES))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
-    const notes = withCaches(withInnerRanges(withoutWishes(rounded), histograms), packedCaches(graph, plan));
-    if (!biasCorrection) return notes;
-    const limit = few(calibration, samples, MEAN_SAMPLES);
-    const requests = meanRequests(rounded);
+    const requests = biasCorrection ? meanRequests(rounded) : [];
     // What came in 16 levels has a mean that its rounding moved, which no bias is to make up for.
-    const linear = linearOutputs(graph).filter(({ output }) => graph.types.get(output)?.dtype !== "int4");
+    const came = ({ output }: { readonly output: string }) => graph.types.get(output)?.dtype === "int4";
+    const linear = biasCorrection ? linearOutputs(graph).filter((each) => !came(each)) : [];
     const ridden = linear.filter(({ value, output }) => value !== output);
     const behind = ridden.map(({ output, axis }) => ({ value: output, axis, moment: 1 as const }));
-    const { channels } = await look({ ...NOTHING, channels: [...requests, ...linear, ...behind] }, limit);
+    const wanted = { ...NOTHING, extremes: late, channels: [...requests, ...linear, ...behind] };
+    const { histograms: inner, channels } = await look(wanted, limit);
+    const all = new Map([...histograms, ...inner]);
+    const notes = withCaches(withInnerRanges(withoutWishes(rounded), all), packedCaches(graph, plan));
+    if (!biasCorrection) return notes;
     const corrected = correctBias(notes, graph, requests, channels);
     const [before, after] = [channels.slice(requests.length), channels.slice(requests.length + linear.length)];
     const means = linear.map((each, index): [string, FloatMean] => {
-      const { minimum, maximum } = histograms.get(each.value) as Histogram;
+      const { minimum, maximum } = all.get(each.value) as Histogram;
       const riding = ridden.indexOf(each);
       const found = { means: [...before[index]], reach: Math.max(-minimum, maximum) };
       return [each.output, riding < 0 ? found : { ...found, after: [...after[riding]] }];
@@ -117,7 +122,7 @@ const MEAN_SAMPLES = 64;
 const TRIAL_SAMPLES = 32;
 /** An error is a mean over thousands of numbers of a sample. */
 const ERROR_SAMPLES = 16;
-const NOTHING = { values: [], extremes: [] };
+const NOTHING = { values: [], extremes: [], channels: [] };
 
 /** Samples to measure errors or means on. A stream is not cut short: how it begins says little about it. */
 const few = (calibration: Samples, samples: number, most: number): number =>

@@ -133,11 +133,12 @@ function meanShift(graph: Graph, node: Node, codes: Tensor, real: Tensor, mean: 
   for (let output = 0; output < outputs; output++) {
     const start = Math.floor(output / (outputs / group)) * depth;
     for (let input = 0; input < depth; input++) {
-      let [sum, was] = [0, 0];
-      for (const [tap, share] of taps.entries()) {
-        const at = output * alongOutput + input * alongInput + tap;
-        sum += rounded[at] * share;
-        was += exact[at] * share;
+      const at = output * alongOutput + input * alongInput;
+      let sum = 0;
+      let was = 0;
+      for (let tap = 0; tap < taps.length; tap++) {
+        sum += rounded[at + tap] * taps[tap];
+        was += exact[at + tap] * taps[tap];
       }
       shift[output] += sum * mean.rounded[start + input] - was * mean.exact[start + input];
     }

@@ -44,10 +44,19 @@ export function observe(histogram: Histogram, values: Float32Array, weight = 1):
   histogram.broken += broken;
   if (low > high) return 0;
   widen(histogram, low, high);
-  const factor = HALF / 2 ** histogram.exponent;
-  if (broken === 0) countAll(histogram.counts, values, factor, weight);
-  else countAll(histogram.counts, values.filter(Number.isFinite), factor, weight);
+  observeWithin(histogram, broken === 0 ? values : values.filter(Number.isFinite), weight);
   return Math.max(high, -low);
+}
+
+/** The same of values that are known to be finite and no larger than what the histogram has seen. */
+export function observeWithin({ counts, exponent }: Histogram, values: Float32Array, weight: number): void {
+  const factor = HALF / 2 ** exponent;
+  for (let index = 0; index < values.length; index++) {
+    const place = values[index] * factor;
+    // The floor, by truncation: the product is exact, and |place| stays below 2,048.
+    const whole = place | 0;
+    counts[(place < whole ? whole - 1 : whole) + HALF] += weight;
+  }
 }
 
 /** Takes note of two values that were there, both finite, without counting them. */
@@ -77,15 +86,6 @@ function extent(values: Float32Array): { low: number; high: number; broken: numb
   if (test === 0) return { low, high, broken: 0 };
   const finite = values.filter(Number.isFinite);
   return { ...extent(finite), broken: values.length - finite.length };
-}
-
-function countAll(counts: Float64Array, values: Float32Array, factor: number, weight: number): void {
-  for (let index = 0; index < values.length; index++) {
-    const place = values[index] * factor;
-    // The floor, by truncation: the product is exact, and |place| stays below 2,048.
-    const whole = place | 0;
-    counts[(place < whole ? whole - 1 : whole) + HALF] += weight;
-  }
 }
 
 /** Adds `other` into `histogram`. */

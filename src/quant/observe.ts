@@ -3,7 +3,7 @@ import type { Graph, Tensor } from "../ir/graph.ts";
 import { decode, isFloat } from "../ir/numbers.ts";
 import { makeTensor } from "../ir/tensor.ts";
 import { createSession, type Session } from "../run/ort.ts";
-import { emptyHistogram, type Histogram, observe, widen } from "./histogram.ts";
+import { emptyHistogram, type Histogram, observe, observeWithin, widen } from "./histogram.ts";
 import { type ChannelProbe, type Probes, probedModel, type ValueProbe, type Wanted } from "./probe.ts";
 import { higher } from "./warnings.ts";
 
@@ -96,9 +96,11 @@ function observeSampled(
 ): number {
   const [least, largest] = [summary[at], summary[at + 1]];
   const hasNaN = sum !== undefined && Number.isNaN(summary[sum]);
-  if (hasNaN || !Number.isFinite(least) || !Number.isFinite(largest)) histogram.broken += 1;
-  else widen(histogram, least, largest);
-  if (count > 0) observe(histogram, summary.subarray(at + 2, at + 2 + count), step);
+  const isWhole = !hasNaN && Number.isFinite(least) && Number.isFinite(largest);
+  if (isWhole) widen(histogram, least, largest);
+  else histogram.broken += 1;
+  const taken = summary.subarray(at + 2, at + 2 + count);
+  if (count > 0) (isWhole ? observeWithin : observe)(histogram, taken, step);
   return Math.max(largest, -least);
 }
 
@@ -106,7 +108,8 @@ function channelSums(
   { sums, largest, channels, size, unit, offset }: ChannelProbe,
   summary: Float32Array,
 ): ChannelSums {
-  const found = Float64Array.from(summary.subarray(sums, sums + channels), (sum) => sum * unit + offset);
+  const found = new Float64Array(channels);
+  for (let channel = 0; channel < channels; channel++) found[channel] = summary[sums + channel] * unit + offset;
   if (largest !== undefined) {
     for (let channel = 0; channel < channels; channel++) {
       const square = summary[largest + channel] ** 2;
@@ -120,7 +123,9 @@ function channelSums(
 export function mergeSums(a: ChannelSums, b: ChannelSums): ChannelSums {
   if (a.count === 0) return b;
   if (b.count === 0) return a;
-  return { sums: a.sums.map((sum, channel) => sum + b.sums[channel]), count: a.count + b.count };
+  const sums = new Float64Array(a.sums.length);
+  for (let channel = 0; channel < sums.length; channel++) sums[channel] = a.sums[channel] + b.sums[channel];
+  return { sums, count: a.count + b.count };
 }
 
 export async function openObserver(init: ObserveInit): Promise<Session> {

@@ -17,11 +17,11 @@ export function quantizeWeights(tensor: Tensor, axis: number | undefined): Tenso
   const values = valuesOf(tensor) as ArrayLike<number>;
   const channels = axis === undefined ? 1 : tensor.shape[axis];
   const inner = axis === undefined ? values.length : elementCount(tensor.shape.slice(axis + 1));
-  const channelOf = (index: number) => (axis === undefined ? 0 : Math.floor(index / inner) % channels);
   const largest = new Float64Array(channels);
-  for (let index = 0; index < values.length; index++) {
-    const channel = channelOf(index);
-    largest[channel] = Math.max(largest[channel], Math.abs(values[index]));
+  for (let start = 0, channel = 0; start < values.length; start += inner, channel = (channel + 1) % channels) {
+    for (let index = start; index < start + inner; index++) {
+      largest[channel] = Math.max(largest[channel], Math.abs(values[index]));
+    }
   }
   const typical = Math.max(...largest, 1e-30);
   // A channel of zeros has no scale of its own: any positive one serves; 2^−16 of the largest keeps its bias in range.
@@ -30,9 +30,10 @@ export function quantizeWeights(tensor: Tensor, axis: number | undefined): Tenso
     (value) => (value === 0 ? typical : Math.max(value, typical * 2 ** -16)) / 127,
   );
   const codes = new Int8Array(values.length);
-  for (let index = 0; index < values.length; index++) {
-    const code = Math.round(values[index] / scale[channelOf(index)]);
-    codes[index] = Math.min(127, Math.max(-127, code));
+  for (let start = 0, channel = 0; start < values.length; start += inner, channel = (channel + 1) % channels) {
+    for (let index = start; index < start + inner; index++) {
+      codes[index] = Math.min(127, Math.max(-127, Math.round(values[index] / scale[channel])));
+    }
   }
   const quant: Quant = { scale, zeroPoint: Int32Array.of(0), ...(axis === undefined ? {} : { axis }) };
   return makeTensor("int8", tensor.shape, codes, quant);

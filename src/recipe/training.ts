@@ -71,6 +71,10 @@ const student = z.strictObject({
     .default(8)
     .describe("channels stay in multiples of this, where there are twice as many"),
   samples: z.int().min(1).max(65_536).default(256).describe("training samples to measure on what goes"),
+  reconstruct: z
+    .boolean()
+    .default(false)
+    .describe("fit layer after layer to the teacher's values by least squares, on what the layer reads in the student"),
   outputs: z
     .array(value)
     .min(1)

@@ -86,7 +86,7 @@ function answerOf(moment: Float64Array, size: number, kept: readonly number[], g
 }
 
 /** X with M·X = B in the place of B [size, width], for a positive definite M, of which Cholesky's factor is made in its place. */
-function solve(m: Float64Array, size: number, b: Float64Array, width: number): void {
+export function solve(m: Float64Array, size: number, b: Float64Array, width: number): void {
   for (let row = 0; row < size; row++) {
     for (let column = 0; column <= row; column++) {
       let left = m[row * size + column];

@@ -8,6 +8,7 @@ import { compensated } from "./compensate.ts";
 import { type Factored, factorLayers } from "./low-rank.ts";
 import type { Batch } from "./means.ts";
 import { worthOf } from "./rank.ts";
+import { reconstructed } from "./reconstruct.ts";
 import { sliceUnits } from "./slice.ts";
 import { type UnitGroup, type Units, unitsOf } from "./units.ts";
 
@@ -24,6 +25,8 @@ export interface StudentSpec {
   readonly maxMs?: number | undefined;
   /** Channels stay in multiples of this where a group has twice as many. */
   readonly multiple: number;
+  /** Fit each layer anew to the teacher's values, on what it reads in the student. */
+  readonly reconstruct?: boolean | undefined;
 }
 
 export interface DeriveOptions {
@@ -74,7 +77,15 @@ export async function deriveStudent(teacher: Graph, spec: StudentSpec, options: 
         : await factorLayers(deep, { share, multiple }, options.batches);
     const found = await widest(thin.graph, spec, options.batches, meets);
     if (found === undefined) continue;
-    const student = sliceUnits(await compensated(found.units, found.dropped, options.batches), found.dropped);
+    const sliced = sliceUnits(await compensated(found.units, found.dropped, options.batches), found.dropped);
+    const student = spec.reconstruct
+      ? await reconstructed(
+          sliced,
+          graph,
+          (value, axis) => found.units.keptAlong(value, axis, found.dropped),
+          options.batches,
+        )
+      : sliced;
     return { graph: student, report: { ...reportOf(graph, found, ranked ?? [], blocks), factored: thin.layers } };
   }
   throw new CompileError("usage/student-too-large", "no student of this teacher is as small as the recipe asks", {

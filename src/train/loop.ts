@@ -5,6 +5,8 @@ import { valuesOf } from "../ir/tensor.ts";
 import { moveAverage, normOf, type Optimizer, scaleGradients } from "./optimizer.ts";
 import type { StepResult, TrainingStep, Weights } from "./step.ts";
 
+type Batch = ReadonlyMap<string, Tensor>;
+
 export interface TrainOptions {
   readonly step: TrainingStep;
   /** Parameters and running statistics: changed in place. */
@@ -13,8 +15,8 @@ export interface TrainOptions {
   /** Steps of the whole training; `from` is the first one to do, 0 unless a training is resumed. */
   readonly steps: number;
   readonly from?: number;
-  /** What step 0, 1, … is fed: the same for the same number. */
-  batch(step: number): ReadonlyMap<string, Tensor> | Promise<ReadonlyMap<string, Tensor>>;
+  /** What step 0, 1, … is fed: the same for the same number. Asked for while the step before runs. */
+  batch(step: number): Batch | Promise<Batch>;
   /** The learning rate of a step. */
   rate(step: number): number;
   /** Largest norm of all gradients together. */
@@ -40,11 +42,17 @@ export interface StepReport {
  */
 export async function* train(options: TrainOptions): AsyncGenerator<StepReport, void, undefined> {
   const { step, weights, optimizer, steps, from = 0, clip, average, signal } = options;
+  const drawn = async (at: number): Promise<Batch> => options.batch(at);
+  let ahead: Promise<Batch> | undefined;
   for (let at = from; at < steps; at++) {
     signal?.throwIfAborted();
     const rate = options.rate(at);
-    const batch = await options.batch(at);
-    const { loss, gradients, statistics, kept } = await step.run(batch, weights);
+    const batch = await (ahead ?? drawn(at));
+    const running = step.run(batch, weights);
+    // Where worker threads compute the step, the next batch is made meanwhile; what goes wrong with it is told in its turn.
+    ahead = at + 1 < steps ? drawn(at + 1) : undefined;
+    ahead?.catch(() => {});
+    const { loss, gradients, statistics, kept } = await running;
     const norm = normOf(gradients);
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
       throw diverged(at, loss, notFinite(gradients).at(-1), await step.firstNotFinite(batch, weights));

@@ -15,6 +15,7 @@ import { gradients } from "./gradients.ts";
 import { hostile } from "./hostile.ts";
 import { kills } from "./kills.ts";
 import { lowering } from "./lowering.ts";
+import { ocrStudent } from "./ocr-student.ts";
 import { optimum } from "./optimum.ts";
 import { quantization } from "./quantization.ts";
 import { rebuild } from "./rebuild.ts";
@@ -37,6 +38,7 @@ const checks: Readonly<Record<string, AcceptanceCheck>> = {
   gradients,
   kills,
   lowering,
+  "ocr-student": ocrStudent,
   optimum,
   quantization,
   rebuild,

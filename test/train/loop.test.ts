@@ -108,6 +108,36 @@ describe("a training", () => {
   });
 });
 
+describe("the batch of the next step", () => {
+  it("is made while a step runs, and what goes wrong with it ends the training in its turn", async () => {
+    const seen: string[] = [];
+    const weights = new Map([["w", float32([1], [1])]]);
+    const training = train({
+      step: {
+        graph: parse("input x: float32[1]\ny = Relu(x)\nreturn y"),
+        async run() {
+          seen.push("begins");
+          await Promise.resolve();
+          seen.push("ends");
+          return { loss: 1, gradients: new Map(), statistics: new Map(), kept: new Map() };
+        },
+        firstNotFinite: () => Promise.resolve(undefined),
+        release: () => Promise.resolve(),
+      },
+      ...{ weights, optimizer: makeOptimizer({ kind: "sgd" }), steps: 3, rate: () => 0.1 },
+      batch(at) {
+        seen.push(`batch ${at}`);
+        if (at === 2) throw new Error("no more data");
+        return new Map();
+      },
+    });
+    expect((await training.next()).value).toMatchObject({ step: 0 });
+    expect(seen).toEqual(["batch 0", "begins", "batch 1", "ends"]);
+    expect((await training.next()).value).toMatchObject({ step: 1 });
+    await expect(training.next()).rejects.toThrow("no more data");
+  });
+});
+
 describe("a training that diverges", () => {
   it("names the step and the weight, and leaves the weights alone", async () => {
     const graph = parse(`

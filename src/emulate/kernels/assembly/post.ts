@@ -336,12 +336,49 @@ function rowAcross(p: Post, channel: i32, acc: usize, n: i32, out: usize): void 
 /** Accumulators of two 8-bit passes over 16-bit operands: v = 256·upper + lower + bias. */
 export function postRowPair(p: Post, channel: i32, across: bool, upper: usize, lower: usize, n: i32, out: usize): void {
   const first = p.sampling ? changetype<Post>(p.sampling) : p;
+  if (!across && (first.mode == 0 || first.mode == 3)) {
+    if (!p.sampling) return pairScaled(p, channel, upper, lower, n, out);
+    for (let start = 0; start < n; start += CHUNK) {
+      const count = min(CHUNK, n - start);
+      const at = <usize>start << 2;
+      pairScaled(first, channel, upper + at, lower + at, count, SAMPLES);
+      postWhole(p, channel, false, SAMPLES, count, out + <usize>(start * p.bytes));
+    }
+    return;
+  }
   for (let i = 0; i < n; i++) {
     const c = across ? channel + i : channel;
     const bias: i64 = first.bias ? <i64>load<i32>(first.bias + <usize>(c * first.biasStep)) : 0;
     const at = <usize>i << 2;
     const v = (<i64>load<i32>(upper + at) << 8) + <i64>load<i32>(lower + at) + bias;
     storeCode(p, out, i, postOne(p, c, v));
+  }
+}
+
+/** A row of one channel with integer multipliers and no nudge: what does not change along it is read before the loop. */
+function pairScaled(p: Post, channel: i32, upper: usize, lower: usize, n: i32, out: usize): void {
+  const m = <i64>load<i32>(p.multiplier + <usize>(channel * p.step));
+  const s = <i64>load<i32>(p.shift + <usize>(channel * p.step));
+  const bias: i64 = p.bias ? <i64>load<i32>(p.bias + <usize>(channel * p.biasStep)) : 0;
+  // ((upper·2^8 + lower + bias)·m + 2^(s − 1)) >> s
+  const rest = bias * m + ((<i64>1) << (s - 1));
+  const codes = p.codes;
+  const bytes = p.bytes;
+  const low: i64 = codes ? -32768 : <i64>p.low - <i64>p.zero;
+  const high: i64 = codes ? 32767 : <i64>p.high - <i64>p.zero;
+  const zero = p.zero;
+  const end = upper + (<usize>n << 2);
+  for (; upper < end; upper += 4) {
+    const v = (<i64>load<i32>(upper) << 8) + <i64>load<i32>(lower);
+    let code = <i32>clampI64((v * m + rest) >> s, low, high);
+    lower += 4;
+    if (!codes) code += zero;
+    else if (bytes == 1) code = <i32>load<i8>(codes + <usize>(code + 32768));
+    else code = <i32>load<i16>(codes + (<usize>(code + 32768) << 1));
+    if (bytes == 1) store<i8>(out, <i8>code);
+    else if (bytes == 2) store<i16>(out, <i16>code);
+    else store<i32>(out, code);
+    out += <usize>bytes;
   }
 }
 
