@@ -66,7 +66,10 @@ const pass: Pass<Options> = {
     const calibration = context.calibration;
     const look = (wanted: Wanted, limit: number) =>
       calibrate(graph, wanted, calibration, { samples: limit, jobs: context.jobs ?? 1, signal: context.signal });
-    const found = await look({ ...NOTHING, values: seen.values }, samples);
+    const limit = few(calibration, samples, MEAN_SAMPLES);
+    // What lives in accumulators only has no say in what is stored: fewer samples tell enough, and are run for the means as well.
+    const [early, late] = limit < samples ? [[], seen.extremes] : [seen.extremes, []];
+    const found = await look({ ...NOTHING, values: seen.values, extremes: early }, samples);
     const { histograms } = found;
     const set = { indices: [...chosen(calibration, samples)], isStream: calibration.sequence !== undefined };
     const warnings = [...calibrationWarnings(found, set), ...classWarnings(calibration, set)];
@@ -87,14 +90,13 @@ const pass: Pass<Options> = {
         ? []
         : (await look({ ...NOTHING, channels: errors }, few(calibration, samples, ERROR_SAMPLES))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
-    const limit = few(calibration, samples, MEAN_SAMPLES);
     const requests = biasCorrection ? meanRequests(rounded) : [];
     // What came in 16 levels has a mean that its rounding moved, which no bias is to make up for.
     const came = ({ output }: { readonly output: string }) => graph.types.get(output)?.dtype === "int4";
     const linear = biasCorrection ? linearOutputs(graph).filter((each) => !came(each)) : [];
     const ridden = linear.filter(({ value, output }) => value !== output);
     const behind = ridden.map(({ output, axis }) => ({ value: output, axis, moment: 1 as const }));
-    const wanted = { ...NOTHING, extremes: seen.extremes, channels: [...requests, ...linear, ...behind] };
+    const wanted = { ...NOTHING, extremes: late, channels: [...requests, ...linear, ...behind] };
     const { histograms: inner, channels } = await look(wanted, limit);
     const all = new Map([...histograms, ...inner]);
     const notes = withCaches(withInnerRanges(withoutWishes(rounded), all), packedCaches(graph, plan));

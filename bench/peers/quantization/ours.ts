@@ -10,7 +10,7 @@ import { passesOf } from "../../../src/build/passes.ts";
 import { importTeacher } from "../../../src/build/teacher.ts";
 import { loadInteger } from "../../../src/emulate/integer.ts";
 import { encodeRecord } from "../../../src/ir/record.ts";
-import { runPasses } from "../../../src/passes.ts";
+import { listPasses, loadPass, runPasses } from "../../../src/passes.ts";
 import { loadTarget } from "../../../src/target/load.ts";
 import { int4Share } from "../../../test/acceptance/quantization/measure.ts";
 import { type FormatName, recipeOf } from "../../../test/acceptance/quantization/teachers.ts";
@@ -24,6 +24,8 @@ const { positionals, values } = parseArgs({
   },
 });
 const [teacher, format, calibration, out] = positionals;
+// Passes are modules like others, only found by their names: the peers have imported theirs, too.
+for (const name of listPasses()) loadPass(name);
 if (out !== undefined) await quantize();
 
 async function quantize(): Promise<void> {
