@@ -2,11 +2,12 @@
 import { loadInteger } from "../emulate/integer.ts";
 import { bitsOf, type DType, elementCount, type Graph, isStatic, type Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
+import { narrowValues } from "../ops/shared/npu/narrow.ts";
 
 export interface Counters {
   /** Share of codes at an end of the range that does not stand for zero: larger numbers may have been clipped to it. */
   readonly saturated: number;
-  /** Share of the range's codes (of 16 bits: of its 256ths) that no sample used. */
+  /** Share of the range's codes (of 16 bits: of its 256ths; of 4 there are 16) that no sample used. */
   readonly dead: number;
 }
 
@@ -22,6 +23,7 @@ const CODES: ReadonlySet<DType> = new Set<DType>(["int8", "uint8", "int16"]);
 
 interface Tally {
   readonly low: number;
+  readonly high: number;
   readonly shift: number;
   readonly zero: number;
   readonly used: Uint8Array;
@@ -48,22 +50,25 @@ export function countersOf(record: Graph, steps: readonly Step[]): Map<string, C
 
 function talliesOf(record: Graph): Map<string, Tally> {
   const found = new Map<string, Tally>();
+  const narrow = narrowValues(record);
   let elements = 0;
   for (const name of record.nodes.flatMap(({ outputs }) => outputs)) {
     const type = record.types.get(name);
     if (!type?.quant || !CODES.has(type.dtype) || !isStatic(type.shape)) continue;
     elements += elementCount(type.shape);
     if (elements > MOST_ELEMENTS) break;
-    const low = type.dtype === "uint8" ? 0 : -(2 ** (bitsOf(type.dtype) - 1));
+    const bits = narrow.has(name) ? 4 : bitsOf(type.dtype);
+    const low = type.dtype === "uint8" ? 0 : -(2 ** (bits - 1));
     const zero = type.quant.zeroPoint[0] ?? 0;
-    found.set(name, { low, shift: bitsOf(type.dtype) - 8, zero, used: new Uint8Array(256), count: 0, ends: 0 });
+    const shift = Math.max(0, bits - 8);
+    const used = new Uint8Array(2 ** (bits - shift));
+    found.set(name, { ...{ low, high: low + 2 ** bits - 1, shift, zero, used }, count: 0, ends: 0 });
   }
   return found;
 }
 
 function count(tally: Tally, codes: ArrayLike<number>): void {
-  const { low, shift, zero, used } = tally;
-  const high = low + 2 ** (8 + shift) - 1;
+  const { low, high, shift, zero, used } = tally;
   for (let at = 0; at < codes.length; at++) {
     const code = codes[at];
     used[(code - low) >> shift] = 1;

@@ -31,7 +31,7 @@ export interface BuildDocument {
   readonly placement: { readonly npu: number; readonly vector: number; readonly cpu: number };
   readonly floatTensors: number;
   readonly int16Tensors: number;
-  /** Activations of 4 bits that operators make; those that are only moved are not counted. */
+  /** Activations of 4 bits. */
   readonly int4Tensors: number;
   readonly passes: readonly PassLine[];
   readonly stages: readonly StageLine[];

@@ -1,4 +1,5 @@
-import { type Graph, intAttr, type Node, typeOf } from "../ir/graph.ts";
+import { type Graph, type Node, typeOf } from "../ir/graph.ts";
+import { narrowValues } from "../ops/shared/npu/narrow.ts";
 import type { Placed } from "../target/placement.ts";
 import { type Program, STORAGE_BYTES } from "./program.ts";
 import { elementsOf } from "./view.ts";
@@ -16,7 +17,7 @@ export interface ScheduleStats {
   readonly floatTensors: number;
   /** Activations of 16 bits. */
   readonly int16Tensors: number;
-  /** Values of int8 whose maker stores 16 codes at most: activations of 4 bits. */
+  /** Activations of 4 bits: values of int8 that can hold no more than 16 codes. */
   readonly int4Tensors: number;
 }
 
@@ -50,8 +51,6 @@ function countTensors(graphs: readonly Graph[], test: (dtype: string, node: Node
   return count;
 }
 
-const isWithin16 = (node: Node): boolean => intAttr(node, "y_min", -128) >= -8 && intAttr(node, "y_max", 127) <= 7;
-
 export function statsOf(
   placed: readonly Placed[],
   graphs: readonly Graph[],
@@ -66,6 +65,6 @@ export function statsOf(
     dramBytesPerInference: dramBytesOf(program, 0),
     floatTensors: countTensors(graphs, (dtype) => dtype.includes("float")),
     int16Tensors: countTensors(graphs, (dtype) => dtype === "int16"),
-    int4Tensors: countTensors(graphs, (dtype, node) => dtype === "int8" && isWithin16(node)),
+    int4Tensors: graphs.reduce((count, graph) => count + narrowValues(graph).size, 0),
   };
 }

@@ -7,6 +7,7 @@ import { quantize } from "../../src/ir/codes.ts";
 import { type Graph, logical, type Tensor } from "../../src/ir/graph.ts";
 import { decode } from "../../src/ir/numbers.ts";
 import { makeTensor, numbersOf, valuesOf } from "../../src/ir/tensor.ts";
+import { narrowValues } from "../../src/ops/shared/npu/narrow.ts";
 import { runPasses } from "../../src/passes.ts";
 import { emptyHistogram, observe } from "../../src/quant/histogram.ts";
 import { quantOf, rangeOf16 } from "../../src/quant/ranges.ts";
@@ -213,4 +214,22 @@ describe("a range for 16 codes", () => {
     expect(high).toBeLessThan(0.8 * most);
     for (let share = 0.2; share <= 1; share += 0.05) expect(errorOf(high)).toBeLessThan(1.02 * errorOf(share * most));
   });
+});
+
+it("what has no more than 16 codes is known by what made it", () => {
+  const graph = prepare(`
+    graph opset 21, npu 1
+    input x: int8[1,2,4,4]{scale=0.1}
+    const m: int32[1] = [1073741824]
+    const s: int32[1] = [30]
+    const t: int8[256] = zeros
+    a: int8[1,2,4,4]{scale=0.1} = npu.Rescale(x, m, s) x_zero=0 y_zero=0 y_min=-8 y_max=7 y_dtype="int8"
+    b: int8[1,2,4,4]{scale=0.1} = npu.Rescale(x, m, s) x_zero=0 y_zero=0 y_min=-8 y_max=8 y_dtype="int8"
+    c: int8[1,2,2,2]{scale=0.1} = npu.MaxPool(a) kernel_shape=[2,2] strides=[2,2] pads=[0,0,0,0] dilations=[1,1] ceil_mode=0
+    d: int8[1,2,8,4]{scale=0.1} = npu.Concat(a, b) axis=2
+    e: int8[1,2,8,4]{scale=0.1} = npu.Concat(a, a) axis=2
+    f: int8[1,2,4,4]{scale=0.1} = npu.Table(x, t)
+    return c, d, e, f
+  `);
+  expect([...narrowValues(graph)]).toEqual(["a", "c", "e", "f"]);
 });
