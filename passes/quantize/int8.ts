@@ -91,9 +91,9 @@ const pass: Pass<Options> = {
         : (await look({ ...NOTHING, channels: errors }, few(calibration, samples, ERROR_SAMPLES))).channels;
     const rounded = annotate(graph, histograms, { ...plan, ranges: leastErrors(choices, measured) });
     const requests = biasCorrection ? meanRequests(rounded) : [];
-    // What came in 16 levels has a mean that its rounding moved, which no bias is to make up for.
-    const came = ({ output }: { readonly output: string }) => graph.types.get(output)?.dtype === "int4";
-    const linear = biasCorrection ? linearOutputs(graph).filter((each) => !came(each)) : [];
+    // A model that came in 16 levels was trained to have the codes that it has: no bias is to move them.
+    const isTrained = [...graph.types.values()].some(({ dtype, quant }) => dtype === "int4" && quant);
+    const linear = biasCorrection && !isTrained ? linearOutputs(graph) : [];
     const ridden = linear.filter(({ value, output }) => value !== output);
     const behind = ridden.map(({ output, axis }) => ({ value: output, axis, moment: 1 as const }));
     const wanted = { ...NOTHING, extremes: late, channels: [...requests, ...linear, ...behind] };

@@ -1,7 +1,17 @@
 /** What storing each value in 8 bits, alone in an otherwise float model, does to the model's outputs. */
 import { dequantize } from "../ir/codes.ts";
 import { removeDead } from "../ir/edit.ts";
-import { attrs, freshName, type Graph, isStatic, type Node, type Tensor, type Type, typeOf } from "../ir/graph.ts";
+import {
+  attrs,
+  byteSize,
+  freshName,
+  type Graph,
+  isStatic,
+  type Node,
+  type Tensor,
+  type Type,
+  typeOf,
+} from "../ir/graph.ts";
 import { makeTensor } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
 import { encodeModel } from "../onnx/write.ts";
@@ -50,8 +60,13 @@ export async function errorsOf(
 ): Promise<Float64Array> {
   const outputs = judgedValues(graph);
   const errors = new Float64Array(variants.length);
-  for (let first = 0; first < variants.length; first += TOGETHER) {
-    const made = variants.slice(first, first + TOGETHER).map((variant) => variant());
+  for (let first = 0, next = 0; first < variants.length; first = next) {
+    const made: Graph[] = [];
+    let bytes = 0;
+    for (; next < variants.length && made.length < TOGETHER && bytes < TOGETHER_BYTES; next++) {
+      made.push(variants[next]());
+      bytes += ownBytes(graph, made[made.length - 1]);
+    }
     const energies = await energiesOf(judgedModel(graph, made, outputs), samples, options);
     for (const [at, energy] of energies.slice(0, outputs.length).entries()) {
       if (energy === 0) continue;
@@ -65,6 +80,16 @@ export async function errorsOf(
 
 /** Variants that are run together: most of the work before the place where they differ is saved, and one session is opened for all. */
 const TOGETHER = 16;
+/** As soon as they bring so many bytes of weights of their own, no further ones join. */
+const TOGETHER_BYTES = 2 ** 26;
+
+function ownBytes(graph: Graph, variant: Graph): number {
+  let bytes = 0;
+  for (const [name, { dtype, shape }] of variant.constants) {
+    if (graph.constants.get(name) !== variant.constants.get(name)) bytes += byteSize(dtype, shape);
+  }
+  return bytes;
+}
 
 /** The outputs, but in place of probabilities what they are made of: there an error shows that certainty hides. */
 function judgedValues(graph: Graph): string[] {

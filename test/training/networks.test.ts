@@ -129,7 +129,11 @@ it("computes the very codes in training that the integer program computes", asyn
   const trained = await network.finish(weights);
   const narrow = [...trained.types].flatMap(([name, { dtype }]) => (dtype === "int4" ? [name] : []));
   expect(narrow.length).toBeGreaterThan(10);
-  const { graph: integer } = await runPasses(trained, ["lower/integer"]);
+  const path = join(folder, "narrow.onnx");
+  writeModel(trained, path);
+  const calibration = { size: 8, feeds: async (index: number) => (await data.read(index)).inputs as never };
+  const options = { calibration, execute: loadInteger };
+  const { graph: integer } = await runPasses(importOnnx(path, one), presetPasses("int8"), options);
   const fast = loadInteger({ ...integer, outputs: narrow });
   const codes = narrow.map((name) => `${name}/codes`);
   const session = await createSession(encodeModel({ ...withWeights(graph, weights), outputs: codes }));
