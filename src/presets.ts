@@ -53,7 +53,7 @@ const FUSE: readonly PassSpec[] = [
 
 const FLOAT: readonly PassSpec[] = [{ repeat: SIMPLIFY }, ...FUSE, { repeat: SIMPLIFY }];
 
-/** Fewer passes over memory a step: what a number costs nothing on the chip, since it rides on a table, costs as much as any other in a training. */
+/** Scales and shifts ride on a layer's table for nothing on the chip; in a training each is a pass over memory, forward and back. */
 const TRAINING: readonly PassSpec[] = [
   ...FLOAT,
   // Where a Conv pads, the scale before the shift must pass it first; then the one is taken into weights, the other into biases.

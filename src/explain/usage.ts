@@ -196,7 +196,7 @@ export const usage: Entries = {
   ],
   "no-int4-activations": [
     "Layers would read activations of 4 bits on a chip that has none.",
-    "`quantize.activations: int4`, a format W4A4 or W8A4, or a model that came quantized so, with a target that gains nothing by it.",
+    "`quantize.activations: int4`, a format W4A4 or W8A4, or a model that came quantized so, for a target whose description has none.",
     "Use W4A8, or a target whose description has `array.int4Activations`, as ai5-preview has.",
   ],
   "no-lock": [

@@ -65,7 +65,7 @@ export function withQdq(graph: Graph): Graph {
     if (narrow) {
       source = fresh(`${name}/clamped`);
       types.set(source, logical(type));
-      const bounds = boundsOf16(quant, narrow.lowest).map((bound, at): string => {
+      const bounds = int4Bounds(quant, narrow.lowest).map((bound, at): string => {
         const made = fresh(`${name}/${at === 0 ? "lowest" : "highest"}`);
         constants.set(made, { dtype: "float32", shape: [], data: Float32Array.of(bound) });
         return made;
@@ -135,7 +135,7 @@ const NARROW = new Map<DType, { readonly stored: DType; readonly lowest: number 
 ]);
 
 /** The reals of the first and the last of 16 codes, in single precision. */
-export function boundsOf16({ scale, zeroPoint }: Quant, lowest = -8): [number, number] {
+export function int4Bounds({ scale, zeroPoint }: Quant, lowest = -8): [number, number] {
   const real = (code: number): number => Math.fround((code - (zeroPoint[0] ?? 0)) * scale[0]);
   return [real(lowest), real(lowest + 15)];
 }

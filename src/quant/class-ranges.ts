@@ -4,7 +4,7 @@ import { decode } from "../ir/numbers.ts";
 import type { ValueClass } from "./classes.ts";
 import type { ActivationFormat } from "./format.ts";
 import { emptyHistogram, type Histogram, merge, observe } from "./histogram.ts";
-import { chooseRange, type Range, type RangeRule, rangeOf16 } from "./ranges.ts";
+import { chooseRange, int4Range, type Range, type RangeRule } from "./ranges.ts";
 
 /** Levels of an int8 grid. */
 const LEVELS = 256;
@@ -37,7 +37,7 @@ export function classHistogram(entry: ValueClass, graph: Graph, histograms: Read
 
 /** The range that a rule gives a class stored in 8 or 16 bits. With 16 codes none does but that of least squared error. */
 export function classRange(histogram: Histogram, rule: RangeRule, percentile: number, dtype: ActivationFormat): Range {
-  if (dtype === "int4") return rangeOf16(histogram);
+  if (dtype === "int4") return int4Range(histogram);
   if (dtype === "int8")
     return chooseRange(histogram, { calibrator: rule, percentile, levels: LEVELS, symmetric: false });
   const wide = { calibrator: "min-max", percentile, levels: LEVELS, symmetric: true } as const;

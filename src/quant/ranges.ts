@@ -230,7 +230,7 @@ export function quantOf(range: Range, dtype: DType): Quant {
  * The range whose 16 codes err least in the square. A code is so wide that rounding is no noise of step²/12: what is exactly 0, as half
  * of what a Relu leaves, costs nothing, so each bin is rounded.
  */
-export function rangeOf16(histogram: Histogram): Range {
+export function int4Range(histogram: Histogram): Range {
   if (total(histogram) === 0) return { low: 0, high: 1 };
   const { centres, counts } = occupied(histogram);
   return leastCost(withZero(histogram.minimum, histogram.maximum, false), false, (range) => {

@@ -2,7 +2,7 @@
  * Attention on the way back. A row of scores needs Σₖ dPₖ·Pₖ, a sum over the columns. With O = P·V and dP = dO·Vᵀ it is
  * Σₖ Pₖ Σ_d dO_d·Vₖ_d = Σ_d dO_d·O_d: a sum over a head's few channels (Dao et al. 2022, FlashAttention, appendix B).
  */
-import { type Graph, intAttr, type Node } from "../ir/graph.ts";
+import { floatAttr, type Graph, intAttr, type Node } from "../ir/graph.ts";
 import { numbersOf } from "../ir/tensor.ts";
 import { countUses } from "../ir/uses.ts";
 import { type Draft, draftOf, graphOf, putting, shapeOf } from "./drafting.ts";
@@ -16,7 +16,7 @@ export function withShortRowSums(graph: Graph): Graph {
   const uses = countUses(graph);
   const products = new Map<string, Node>();
   for (const node of graph.nodes)
-    if (node.op === "MatMul" && node.domain === "") products.set(node.inputs.join(), node);
+    if (node.op === "MatMul" && node.domain === "") products.set(JSON.stringify(node.inputs), node);
   let found = false;
   for (const node of graph.nodes) {
     if (rowSums(draft, node, uses, products)) found = true;
@@ -46,11 +46,12 @@ function rowSums(
   const rank = shapeOf(draft, shares).length;
   if (axes === undefined || numbersOf(axes).join() !== `${rank - 1}` || intAttr(sum, "keepdims", 1) !== 1) return false;
   const [arriving, values] = back.inputs;
-  const forward = products.get([shares, values].join());
+  const forward = products.get(JSON.stringify([shares, values]));
   const fits = forward !== undefined && shapeOf(draft, arriving).join() === shapeOf(draft, forward.outputs[0]).join();
   if (
     !fits ||
     intAttr(back, "transA", 0) !== 0 ||
+    floatAttr(back, "alpha", 1) !== 1 ||
     (shapeOf(draft, values).at(-1) ?? 0) >= (shapeOf(draft, shares).at(-1) ?? 0)
   ) {
     return false;

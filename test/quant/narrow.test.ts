@@ -10,7 +10,7 @@ import { makeTensor, numbersOf, valuesOf } from "../../src/ir/tensor.ts";
 import { narrowValues } from "../../src/ops/shared/npu/narrow.ts";
 import { runPasses } from "../../src/passes.ts";
 import { emptyHistogram, observe } from "../../src/quant/histogram.ts";
-import { quantOf, rangeOf16 } from "../../src/quant/ranges.ts";
+import { int4Range, quantOf } from "../../src/quant/ranges.ts";
 import { interpret } from "../../src/run/interpret.ts";
 import { encodeProgram } from "../../src/schedule/encode.ts";
 import { schedule } from "../../src/schedule/schedule.ts";
@@ -208,7 +208,7 @@ describe("a range for 16 codes", () => {
       const back = (value: number) => Math.min(7, Math.round(value / scale[0]) + zeroPoint[0]) - zeroPoint[0];
       return values.reduce((sum, value) => sum + (value - back(value) * scale[0]) ** 2, 0);
     };
-    const { low, high } = rangeOf16(histogram);
+    const { low, high } = int4Range(histogram);
     expect(low).toBe(0);
     const most = Math.max(...values);
     expect(high).toBeLessThan(0.8 * most);

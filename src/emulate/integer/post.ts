@@ -23,8 +23,9 @@ export function layPost(
   options: { bias?: Tensor; wide?: boolean } = {},
 ): number | undefined {
   const { node, twin } = context;
+  const { bias: _, ...shared } = options;
   const bias = twin?.has(2) ? twin.constant(2) : undefined;
-  const next = twin && layPost(twin, first, { ...options, ...(bias && { bias }) });
+  const next = twin && layPost(twin, first, { ...shared, ...(bias && { bias }) });
   const chain = { next: next ?? 0, distance: next && twin ? twin.output.address - context.output.address : 0 };
   const given = [0, 1, 2, 3, 4].map((at) => (context.has(first + at) ? context.constant(first + at) : undefined));
   const [multiplier, shift, table, tableMultiplier, tableShift] = given;

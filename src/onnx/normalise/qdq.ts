@@ -3,7 +3,7 @@ import { quantize } from "../../ir/codes.ts";
 import { type Graph, intAttr, type Node, type Quant, type Tensor, type Type, typeOf } from "../../ir/graph.ts";
 import { decode } from "../../ir/numbers.ts";
 import { countUses } from "../../ir/uses.ts";
-import { boundsOf16, mapSubgraphs, renameReads } from "../qdq.ts";
+import { int4Bounds, mapSubgraphs, renameReads } from "../qdq.ts";
 import { beside } from "./conversion.ts";
 
 /**
@@ -92,7 +92,7 @@ function clampTo16(clip: Node, quantizer: Node, lookUp: LookUp): string | undefi
   const quant = quantOf(quantizer, undefined, lookUp);
   if (!isOp(clip, "Clip") || bounds.length !== 2 || quant === undefined || quant.axis !== undefined) return undefined;
   if (lookUp(quantizer.inputs[2] ?? "")?.dtype !== "int8") return undefined;
-  const wanted = boundsOf16(quant);
+  const wanted = int4Bounds(quant);
   const own = bounds.map((name) => lookUp(name));
   const isSame = own.every((tensor, at) => tensor?.dtype === "float32" && decode(tensor)[0] === wanted[at]);
   return isSame ? source : undefined;
