@@ -70,7 +70,8 @@ export function remediesFor({ quantize }: Recipe, culprits: readonly Culprit[]):
       patch: { quantize: { formats: Object.fromEntries(keys.map((key) => [key, wider])) } },
     }));
   });
-  const { int16Share, int8Share, calibrator, equalize, split, smooth, rounding, biasCorrection, weights, formats } = quantize;
+  const { int16Share, int8Share, calibrator, equalize, split, smooth, rounding, biasCorrection, weights, formats } =
+    quantize;
   const four = weights === "int4" || Object.values(formats).some((format) => format.startsWith("W4"));
   const fitted = rounding !== "nearest" && rounding !== "auto";
   const whole: (Remedy | undefined)[] = [
