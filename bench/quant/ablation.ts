@@ -126,12 +126,13 @@ async function answersOf(model: Model, samples: readonly Sample[], metric: Metri
   return answers;
 }
 
-/** Error over signal at the outputs, on the samples that choices are made with. */
+/** Error over signal at the outputs, on `count` calibration samples that nothing was rounded on, where there are as many. */
 async function noiseOf(rounded: Graph, graph: Graph, samples: Samples, count: number): Promise<number> {
   const [model, exact] = [await floatModel(rounded), await floatModel(graph)];
   let [signal, noise] = [0, 0];
-  for (let index = 0; index < Math.min(samples.size, count); index++) {
-    if (index > 0 && samples.sequence?.(index) !== samples.sequence?.(index - 1))
+  const first = samples.size < 2 * count ? 0 : count;
+  for (let index = first; index < Math.min(samples.size, first + count); index++) {
+    if (index > first && samples.sequence?.(index) !== samples.sequence?.(index - 1))
       [model, exact].map((each) => each.reset());
     const feeds = await samples.feeds(index);
     const [found, wanted] = [await model.step(feeds), await exact.step(feeds)];

@@ -72,8 +72,10 @@ async function textsOf(given: Options, folder: string): Promise<Labelled[]> {
       const wrong = (message: string): CompileError =>
         new CompileError("usage/bad-json", message, { where: `${given.path}, sample ${index}` });
       const parsed = line.safeParse(parseJson(source.read(starts[index], lengths[index])));
-      if (!parsed.success)
-        throw wrong(`the line is no JSON object of a labelled text: ${parsed.error.issues[0].message}`);
+      if (!parsed.success) {
+        const [{ path, message }] = parsed.error.issues;
+        throw wrong(`the line is no JSON object of a labelled text: ${[...path, message].join(": ")}`);
+      }
       const { text, label, group } = parsed.data;
       const at = given.labels.indexOf(label);
       if (at < 0) throw wrong(`no class is called ${JSON.stringify(label)}`);
