@@ -70,7 +70,14 @@ async function measure(wanted: Wanted): Promise<object> {
   const { graph, statistics } = trainingMode(forward);
   const parameters = parametersOf(graph);
   const weights = initialWeights(graph, [...parameters, ...statistics.map((each) => each.name)]);
-  const step = await openShards(graph, { loss: forward.outputs[0], parameters, statistics, threads, shards, workers: jobs });
+  const step = await openShards(graph, {
+    loss: forward.outputs[0],
+    parameters,
+    statistics,
+    threads,
+    shards,
+    workers: jobs,
+  });
   const optimizer = makeOptimizer(name === "gpt" ? { kind: "adamw" } : { kind: "sgd" });
   const feeds = network.feeds(batch);
   const times: number[] = [];

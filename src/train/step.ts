@@ -6,6 +6,7 @@ import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
 import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
+import { withCausalAttention } from "./causal.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
 import { convolutionBlock } from "./layout.ts";
@@ -74,7 +75,7 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
   return {
     graph: step,
     model() {
-      const short = withShortRowSums(step);
+      const short = withCausalAttention(withShortRowSums(step));
       return encodeModel(
         block === undefined ? short : withBlockedProducts(withBlockedConvolutions(short, block), block),
       );
