@@ -14,7 +14,8 @@ import { valuesOf } from "../src/ir/tensor.ts";
 import { writeModel } from "../src/onnx/write.ts";
 import { parametersOf, trainingMode } from "../src/train/mode.ts";
 import { makeOptimizer } from "../src/train/optimizer.ts";
-import { initialWeights, openStep } from "../src/train/step.ts";
+import { openShards } from "../src/train/shards.ts";
+import { initialWeights } from "../src/train/step.ts";
 import { wholeNumber } from "./backend/options.ts";
 import { type BenchNetwork, NETWORKS } from "./train/networks.ts";
 
@@ -25,25 +26,28 @@ interface Wanted {
   readonly network: BenchNetwork;
   readonly batch: number;
   readonly threads: number;
+  readonly shards: number;
+  readonly jobs: number;
   readonly steps: number;
   readonly folder?: string;
 }
 
 function wantedOf(given: readonly string[]): Wanted {
   const text = { type: "string" } as const;
-  const options = { batch: text, threads: text, steps: text, export: text };
+  const options = { batch: text, threads: text, shards: text, jobs: text, steps: text, export: text };
   const { values, positionals } = parseArgs({ args: [...given], allowPositionals: true, options });
   const [command, name = "", ...rest] = positionals;
   const network = NETWORKS.get(name);
   if (command !== "step" || network === undefined || rest.length > 0) {
     throw new CompileError("usage/bad-option", `expected "step" and one of ${[...NETWORKS.keys()].join(", ")}`);
   }
-  const number = (key: "batch" | "threads" | "steps", usual: number): number => {
+  const number = (key: "batch" | "threads" | "shards" | "jobs" | "steps", usual: number): number => {
     const value = values[key];
     return value === undefined ? usual : wholeNumber(value, `--${key}`);
   };
   return {
     ...{ name, network, batch: number("batch", network.batch), threads: number("threads", 2) },
+    ...{ shards: number("shards", 1), jobs: number("jobs", 1) },
     ...{ steps: number("steps", 20), ...(values.export === undefined ? {} : { folder: values.export }) },
   };
 }
@@ -61,12 +65,19 @@ function exportTo(folder: string, { network, batch }: Wanted): void {
 }
 
 async function measure(wanted: Wanted): Promise<object> {
-  const { name, network, batch, threads, steps } = wanted;
-  const forward = network.graph(batch);
+  const { name, network, batch, threads, shards, jobs, steps } = wanted;
+  const forward = network.graph(batch / shards);
   const { graph, statistics } = trainingMode(forward);
   const parameters = parametersOf(graph);
   const weights = initialWeights(graph, [...parameters, ...statistics.map((each) => each.name)]);
-  const step = await openStep(graph, { loss: forward.outputs[0], parameters, statistics, threads });
+  const step = await openShards(graph, {
+    loss: forward.outputs[0],
+    parameters,
+    statistics,
+    threads,
+    shards,
+    workers: jobs,
+  });
   const optimizer = makeOptimizer(name === "gpt" ? { kind: "adamw" } : { kind: "sgd" });
   const feeds = network.feeds(batch);
   const times: number[] = [];

@@ -17,7 +17,7 @@ const wasmOnly = process.argv.includes("--wasm-only");
 const prepare = process.argv.includes("--prepare");
 
 /** Folders with AssemblyScript sources in assembly/, built to kernels.wasm beside it. */
-const KERNELS = ["src/emulate/kernels", "src/quant/kernels"];
+const KERNELS = ["src/emulate/kernels", "src/quant/kernels", "src/train/kernels"];
 
 /** Runs a JavaScript tool of a dev dependency with this very Node, and returns its exit status. */
 function runTool(script: string, args: string[]): number {

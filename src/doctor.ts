@@ -86,7 +86,7 @@ function simd(): Finding {
 
 function kernels(): Finding {
   const name = "kernels";
-  const modules = ["./emulate/kernels/kernels.wasm", "./quant/kernels/kernels.wasm"];
+  const modules = ["emulate", "quant", "train"].map((part) => `./${part}/kernels/kernels.wasm`);
   if (modules.every((path) => existsSync(new URL(path, import.meta.url)))) {
     return { name, health: "good", says: "built" };
   }

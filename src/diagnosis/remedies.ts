@@ -16,6 +16,7 @@ export interface Patch {
       | "int8Share"
       | "calibrator"
       | "equalize"
+      | "split"
       | "smooth"
       | "rounding"
       | "biasCorrection"
@@ -69,7 +70,8 @@ export function remediesFor({ quantize }: Recipe, culprits: readonly Culprit[]):
       patch: { quantize: { formats: Object.fromEntries(keys.map((key) => [key, wider])) } },
     }));
   });
-  const { int16Share, int8Share, calibrator, equalize, smooth, rounding, biasCorrection, weights, formats } = quantize;
+  const { int16Share, int8Share, calibrator, equalize, split, smooth, rounding, biasCorrection, weights, formats } =
+    quantize;
   const four = weights === "int4" || Object.values(formats).some((format) => format.startsWith("W4"));
   const fitted = rounding !== "nearest" && rounding !== "auto";
   const whole: (Remedy | undefined)[] = [
@@ -81,6 +83,7 @@ export function remediesFor({ quantize }: Recipe, culprits: readonly Culprit[]):
       name === calibrator ? undefined : global(`ranges by ${name}`, { calibrator: name }),
     ),
     global(equalize ? "no equalization" : "equalization of channels", { equalize: !equalize }),
+    global(split ? "no splitting" : "splitting of channels that stand out", { split: !split }),
     global(smooth ? "no smoothing" : "smoothing of products' inputs", { smooth: !smooth }),
     fitted || (four && rounding === "auto") ? undefined : global("weights rounded by gptq", { rounding: "gptq" }),
     biasCorrection ? undefined : global("correction of biases", { biasCorrection: true }),

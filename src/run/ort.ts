@@ -30,11 +30,20 @@ export interface SessionValue {
 export interface Session {
   readonly inputs: readonly SessionValue[];
   readonly outputs: readonly SessionValue[];
-  /** Runs once. All outputs, or those named in `fetches`. */
-  run(feeds: ReadonlyMap<string, Tensor>, fetches?: readonly string[]): Promise<Map<string, Tensor>>;
+  /**
+   * Runs once. All outputs, or those named in `fetches`. What `into` names, float32 all of it, comes to lie in the arrays there
+   * (shared between threads or not) instead of new ones.
+   */
+  run(
+    feeds: ReadonlyMap<string, Tensor>,
+    fetches?: readonly string[],
+    into?: ReadonlyMap<string, Float32Array>,
+  ): Promise<Map<string, Tensor>>;
   /** Frees the native memory. The session cannot run after it. */
   release(): Promise<void>;
 }
+
+const NOWHERE: ReadonlyMap<string, Float32Array> = new Map();
 
 /** ONNX Runtime's names where they differ from ours (packed and 8-bit float types it cannot pass through JavaScript). */
 const ORT_NAMES = new Map<DType, ort.Tensor.Type>([
@@ -94,12 +103,12 @@ export async function createSession(model: Uint8Array | string, options: Session
   return {
     inputs: session.inputMetadata.map(describe),
     outputs: session.outputMetadata.map(describe),
-    async run(feeds, fetches) {
+    async run(feeds, fetches = session.outputNames, into = NOWHERE) {
       const given: Record<string, ort.Tensor> = {};
       for (const [name, tensor] of feeds) given[name] = toOrt(tensor);
       let results: ort.InferenceSession.ReturnType;
       try {
-        results = fetches ? await session.run(given, [...fetches]) : await session.run(given);
+        results = await session.run(given, [...fetches]);
       } catch (error) {
         throw new CompileError("model/onnxruntime", `ONNX Runtime cannot run the model: ${firstLine(error)}`, {
           cause: error,
@@ -107,7 +116,7 @@ export async function createSession(model: Uint8Array | string, options: Session
       }
       const outputs = new Map<string, Tensor>();
       for (const [name, value] of Object.entries(results)) {
-        outputs.set(name, fromOrt(value as ort.Tensor));
+        outputs.set(name, fromOrt(value as ort.Tensor, into.get(name)));
         (value as ort.Tensor).dispose();
       }
       return outputs;
@@ -138,10 +147,16 @@ export function toOrt(tensor: Tensor): ort.Tensor {
   return Object.defineProperty(bits, "type", { value: type });
 }
 
-/** ONNX Runtime's tensor as ours, in memory of its own. */
-export function fromOrt(value: ort.Tensor): Tensor {
+/** ONNX Runtime's tensor as ours, in memory of its own or in `into`. */
+export function fromOrt(value: ort.Tensor, into?: Float32Array): Tensor {
   const dtype = OUR_NAMES.get(value.type) ?? bug(`ONNX Runtime gave a ${value.type} tensor`);
   const shape = [...value.dims];
+  if (into !== undefined) {
+    if (dtype !== "float32" || elementCount(shape) !== into.length)
+      bug(`${dtype} [${shape}] into ${into.length} numbers`);
+    into.set(value.data as Float32Array);
+    return { dtype, shape, data: into };
+  }
   if (dtype === "string") return { dtype, shape, data: [...(value.data as string[])] };
   const raw = value.data as TypedArray;
   const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength).slice();

@@ -3,7 +3,6 @@ import { removeDead } from "../ir/edit.ts";
 import { type Attr, attrs, freshName, type Graph, isStatic, type Node, type Tensor, typeOf } from "../ir/graph.ts";
 import { int64 } from "../ir/tensor.ts";
 import { namesOf } from "../ir/uses.ts";
-import { BLOCKED_DOMAIN } from "./layout.ts";
 
 export interface Draft {
   /** The graph as it was. */
@@ -29,7 +28,7 @@ export function draftOf(graph: Graph, block = 1): Draft {
 /** The graph with the draft's nodes, less those that nothing reads. */
 export function graphOf({ graph, nodes, constants }: Draft): Graph {
   const opsets = new Map(graph.opsets);
-  if (nodes.some(({ domain }) => domain === BLOCKED_DOMAIN)) opsets.set(BLOCKED_DOMAIN, 1);
+  for (const { domain } of nodes) if (!opsets.has(domain)) opsets.set(domain, 1);
   return removeDead({ ...graph, nodes, constants, opsets });
 }
 
@@ -48,10 +47,13 @@ export interface PutOptions {
 /** Adds nodes; gives the output's name. */
 export interface Put {
   (op: string, inputs: readonly string[], options?: PutOptions): string;
+  /** A name that nothing has. */
+  fresh(hint: string): string;
+  constant(tensor: Tensor): string;
   /** A constant list of integers. */
   list(...values: readonly number[]): string;
   reshape(value: string, shape: readonly number[], output?: string): string;
-  transpose(value: string, order: readonly number[]): string;
+  transpose(value: string, order: readonly number[], output?: string): string;
 }
 
 /** Adds nodes to the draft with the origin of `from`. */
@@ -66,16 +68,20 @@ export function putting(draft: Draft, from: Node): Put {
     draft.nodes.push({ op, domain, inputs, outputs: [output], attrs: attrs(attributes), origin: from.origin });
     return output;
   };
-  const list = (...values: readonly number[]): string => {
+  const constant = (tensor: Tensor): string => {
     const name = fresh(`${from.outputs[0]}/list`);
-    draft.constants.set(name, int64([values.length], values));
+    draft.constants.set(name, tensor);
     return name;
   };
+  const list = (...values: readonly number[]): string => constant(int64([values.length], values));
   return Object.assign(put, {
-    list,
+    fresh: (hint: string) => fresh(`${from.outputs[0]}/${hint}`),
+    ...{ constant, list },
     reshape: (value: string, shape: readonly number[], output?: string) =>
       put("Reshape", [value, list(...shape)], output === undefined ? {} : { output }),
-    transpose: (value: string, order: readonly number[]) =>
-      put("Transpose", [value], { attributes: { perm: { ints: [...order] } } }),
+    transpose: (value: string, order: readonly number[], output?: string) => {
+      const attributes = { perm: { ints: [...order] } };
+      return put("Transpose", [value], output === undefined ? { attributes } : { attributes, output });
+    },
   });
 }

@@ -6,6 +6,7 @@
 import { bug } from "../error.ts";
 import type { Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
+import { adamW } from "./kernels/load.ts";
 import type { Weights } from "./step.ts";
 
 export interface Sgd {
@@ -107,14 +108,7 @@ function makeAdamW({ betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 }:
         const shrink = 1 - (decays(weights.get(name) as Tensor) ? rate * weightDecay : 0);
         const means = kept.of("mean", name, values.length);
         const squares = kept.of("square", name, values.length);
-        for (let at = 0; at < values.length; at++) {
-          const g = gradient[at];
-          const mean = first * means[at] + (1 - first) * g;
-          const square = second * squares[at] + (1 - second) * g * g;
-          means[at] = mean;
-          squares[at] = square;
-          values[at] = values[at] * shrink - (scale * mean) / (Math.sqrt(square) * spread + epsilon);
-        }
+        adamW([values, gradient, means, squares], { first, second, shrink, scale, spread, epsilon });
       }
     },
   };

@@ -32,6 +32,8 @@ const ELEMENTWISE = new Set([
 interface Products extends Draft {
   /** By a matrix's root: its name in blocks of columns (in `blocked`) or of rows. */
   readonly byRows: Map<string, string>;
+  /** Roots that were made in blocks of columns. */
+  readonly inBlocks: Set<string>;
   /** How many nodes and outputs read a value. */
   readonly readers: ReadonlyMap<string, number>;
   /** Nodes that others have done already. */
@@ -54,7 +56,10 @@ export function withBlockedProducts(graph: Graph, block: number): Graph {
   for (const name of [...graph.nodes.flatMap(readsOf), ...graph.outputs]) {
     readers.set(name, (readers.get(name) ?? 0) + 1);
   }
-  const draft: Products = { ...draftOf(graph, block), byRows: new Map(), readers, done: new Set() };
+  const draft: Products = {
+    ...draftOf(graph, block),
+    ...{ byRows: new Map(), inBlocks: new Set(), readers, done: new Set() },
+  };
   const following = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
   let found = false;
   for (const node of graph.nodes) {
@@ -147,9 +152,8 @@ function product(draft: Products, node: Node, following: ReadonlyMap<string, Nod
   const bias = found.bias ?? sum?.bias;
   const y = sum?.output ?? node.outputs[0];
   if (sum !== undefined) draft.done.add(sum.node);
-  // By rows where that spares the larger factor being turned: it is in blocks of columns, or will be.
-  const turned = a.transposed && !b.transposed && bias === undefined && draft.blocked.has(rootOf(draft, a.name));
-  if (turned && !draft.blocked.has(rootOf(draft, b.name))) {
+  const turns = a.transposed && !b.transposed && bias === undefined;
+  if (turns && turning(draft, b.name, a.name) < turning(draft, a.name, b.name)) {
     const made = convolved(put, byRows(draft, b.name, put), byColumns(draft, a.name, put), [rows, summed]);
     const attributes = { channels: { i: rows } };
     put.reshape(put("ReorderOutput", [made], { attributes, domain: BLOCKED_DOMAIN }), shapeOf(draft, y), y);
@@ -161,6 +165,14 @@ function product(draft: Products, node: Node, following: ReadonlyMap<string, Nod
   return true;
 }
 
+/** Elements to move until one factor lies by rows and the other by columns; what comes in blocks has to leave them first. */
+function turning(draft: Products, rows: string, columns: string): number {
+  const [first, second] = [rootOf(draft, rows), rootOf(draft, columns)];
+  const moved = (root: string): number => shapeOf(draft, root).reduce((a, b) => a * b, 1);
+  const leaves = draft.inBlocks.has(first) ? 2 : 1;
+  return (draft.byRows.has(first) ? 0 : leaves * moved(first)) + (draft.blocked.has(second) ? 0 : moved(second));
+}
+
 function convolved(put: Put, places: string, filters: string, shape: readonly [number, number], bias?: string): string {
   const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], begin: [0, 0], end: [0, 0], output: [], groups: 1 };
   const inputs = [places, put.reshape(filters, [...shape, 1, 1]), ...(bias === undefined ? [] : [bias])];
@@ -170,6 +182,7 @@ function convolved(put: Put, places: string, filters: string, shape: readonly [n
 /** Says that a value lies in blocks of columns, and puts it in order for whoever wants it so. */
 function inColumns(draft: Products, value: string, blocked: string, columns: number, put: Put): void {
   draft.blocked.set(value, blocked);
+  draft.inBlocks.add(value);
   const attributes = { channels: { i: columns }, channels_last: { i: 1 } };
   const flat = put("ReorderOutput", [blocked], { attributes, domain: BLOCKED_DOMAIN });
   put.reshape(flat, shapeOf(draft, value), value);

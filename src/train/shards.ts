@@ -3,14 +3,16 @@
  * and eight give the same bits. A part needs a part of the memory.
  */
 import { bug, CompileError } from "../error.ts";
-import { elementCount, type Graph, isStatic, type Tensor, typeOf } from "../ir/graph.ts";
+import { elementCount, type Graph, type Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
 import { createSession } from "../run/ort.ts";
 import { openCrew } from "../run/pool.ts";
 import { firstNotFinite } from "./diagnose.ts";
+import { arraysIn, type Place, type Room, sizeOf } from "./memory.ts";
 import type { ShardItem, ShardSetUp } from "./shard-worker.ts";
 import {
   openStep,
+  placesOf,
   planStep,
   type StepOptions,
   type StepPlan,
@@ -35,14 +37,15 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
   if (shards === 1) return openStep(graph, options);
   const plan = await planStep(graph, options);
   const parts = workers === 1 ? await alone(plan, options) : together(plan, options, Math.min(workers, shards));
+  const sums = new Map(options.parameters.map((name, index) => [name, arrayFor(plan.gradients[index])]));
   return {
-    graph: parts.graph,
+    graph: plan.graph,
     async run(batch, weights) {
-      return meanOf(parts.run(shardsOf(batch, parts.graph, shards), weights), weights);
+      return meanOf(parts.run(shardsOf(batch, plan.graph, shards), weights), shards, sums, weights);
     },
     async firstNotFinite(batch, weights) {
-      for (const part of shardsOf(batch, parts.graph, shards)) {
-        const found = await firstNotFinite(parts.graph, parts.feeds(part, weights));
+      for (const part of shardsOf(batch, plan.graph, shards)) {
+        const found = await firstNotFinite(plan.graph, plan.feeds(part, weights));
         if (found !== undefined) return found;
       }
       return undefined;
@@ -54,62 +57,71 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
 type Batch = ReadonlyMap<string, Tensor>;
 
 interface Parts {
-  readonly graph: Graph;
-  feeds(batch: Batch, weights: Weights): Map<string, Tensor>;
-  /** The parts' results, in order. */
+  readonly plan: StepPlan;
+  /** The parts' results, in order; what one holds may be gone when the next is there. */
   run(batches: readonly Batch[], weights: Weights): AsyncIterable<StepResult>;
   release(): Promise<void>;
 }
 
 async function alone(plan: StepPlan, options: StepOptions): Promise<Parts> {
   const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
+  const places = plan.gradients;
+  const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
   return {
-    graph: plan.graph,
-    feeds: plan.feeds,
+    plan,
     async *run(batches, weights) {
-      for (const batch of batches) yield plan.result(await session.run(plan.feeds(batch, weights)));
+      for (const batch of batches) {
+        yield plan.result(await session.run(plan.feeds(batch, weights), undefined, into));
+      }
     },
     release: () => session.release(),
   };
 }
 
-/** Weights lie in memory that all workers see: they are written once a step, while no worker runs. */
-function together(plan: StepPlan, options: StepOptions, workers: number): Parts {
+/**
+ * Weights and gradients lie in memory that all workers see: weights are written once a step, while no worker runs, and every
+ * part has a place for its gradients.
+ */
+function together(plan: StepPlan, options: ShardOptions, workers: number): Parts {
   const carried = [...options.parameters, ...(options.statistics ?? []).map(({ name }) => name)];
-  const shapes = carried
-    .filter((name) => plan.graph.inputs.includes(name))
-    .map((name) => ({ name, shape: staticShape(plan.graph, name) }));
-  const memory = new SharedArrayBuffer(4 * shapes.reduce((sum, { shape }) => sum + elementCount(shape), 0));
-  const all = new Float32Array(memory);
-  const setUp: ShardSetUp = { model: plan.model(), threads: options.threads ?? 1, memory, shapes };
+  const inputs = new Set(plan.graph.inputs);
+  const weightPlaces = placesOf(
+    plan.graph,
+    carried.filter((name) => inputs.has(name)),
+  );
+  const shared = (places: readonly Place[], parts: number): Room => {
+    return { places, memory: new SharedArrayBuffer(4 * parts * sizeOf(places)) };
+  };
+  const [seen, results] = [shared(weightPlaces, 1), shared(plan.gradients, options.shards)];
   const crew = openCrew<ShardSetUp, ShardItem, Map<string, Tensor>>(
     workers,
     new URL(import.meta.url.endsWith(".ts") ? "./shard-worker.ts" : "./shard-worker.js", import.meta.url),
-    setUp,
+    { model: plan.model(), threads: options.threads ?? 1, weights: seen, gradients: results },
   );
-  const wanted = new Set(plan.graph.inputs);
+  const written = arraysIn(seen);
+  const parts = Array.from({ length: options.shards }, (_, index) => gradientsIn(results, index));
   return {
-    graph: plan.graph,
-    feeds: plan.feeds,
+    plan,
     async *run(batches, weights) {
-      let at = 0;
-      for (const { name } of shapes) {
-        const values = valuesOf(weights.get(name) ?? bug(`there is no weight "${name}"`)) as Float32Array;
-        all.set(values, at);
-        at += values.length;
+      for (const [name, array] of written) {
+        array.set(valuesOf(weights.get(name) ?? bug(`there is no weight "${name}"`)) as Float32Array);
       }
-      const results = batches.map((batch) => crew.run(new Map([...batch].filter(([name]) => wanted.has(name)))));
+      const running = batches.map((batch, index) => {
+        return crew.run({ index, batch: new Map([...batch].filter(([name]) => inputs.has(name))) });
+      });
       // All are waited for before anything is thrown: the weights must not change under a worker.
-      await Promise.allSettled(results);
-      for (const result of results) yield plan.result(await result);
+      await Promise.allSettled(running);
+      for (const [index, beside] of running.entries()) yield plan.result(new Map([...(await beside), ...parts[index]]));
     },
     release: () => crew.close(),
   };
 }
 
-function staticShape(graph: Graph, name: string): readonly number[] {
-  const shape = typeOf(graph, name)?.shape;
-  return isStatic(shape) ? shape : bug(`the shape of "${name}" is not known`);
+function gradientsIn(room: Room, part: number): [string, Tensor][] {
+  const arrays = arraysIn(room, part);
+  return room.places.map(({ name, shape }) => {
+    return [name, { dtype: "float32", shape, data: arrays.get(name) ?? bug(`no room for "${name}"`) }];
+  });
 }
 
 /** The batch's parts, of what the graph reads: each input is cut along the axis in which it is `shards` times as long as the graph's. */
@@ -117,7 +129,7 @@ export function shardsOf(batch: Batch, graph: Graph, shards: number): Map<string
   const parts = Array.from({ length: shards }, () => new Map<string, Tensor>());
   for (const [name, tensor] of batch) {
     if (!graph.inputs.includes(name)) continue;
-    const shape = staticShape(graph, name);
+    const [{ shape }] = placesOf(graph, [name]);
     const axis = cutAxis(tensor, shape, shards, name);
     for (const [index, part] of parts.entries()) part.set(name, cut(tensor, shape, axis, index));
   }
@@ -149,27 +161,38 @@ function cut(tensor: Tensor, shape: readonly number[], axis: number, index: numb
   return { ...tensor, shape, data };
 }
 
-/** Sums in the parts' order, divided by their number. Statistics keep the weights' types. */
-async function meanOf(results: AsyncIterable<StepResult>, weights: Weights): Promise<StepResult> {
-  let [loss, count] = [0, 0];
-  const gradients = new Map<string, Float32Array>();
+/** Means of the `count` parts, the gradients' in `sums`: sums in the parts' order, divided. Statistics keep the weights' types. */
+async function meanOf(
+  results: AsyncIterable<StepResult>,
+  count: number,
+  sums: ReadonlyMap<string, Float32Array>,
+  weights: Weights,
+): Promise<StepResult> {
+  let [loss, at] = [0, 0];
   const statistics = new Map<string, Float32Array>();
-  const add = (sums: Map<string, Float32Array>, name: string, values: Float32Array): void => {
-    const sum = sums.get(name);
-    if (sum === undefined) sums.set(name, values);
-    else for (let at = 0; at < sum.length; at++) sum[at] += values[at];
-  };
   for await (const result of results) {
+    at++;
     loss += result.loss;
-    count++;
-    for (const [name, values] of result.gradients) add(gradients, name, values);
-    for (const [name, tensor] of result.statistics) add(statistics, name, valuesOf(tensor) as Float32Array);
-  }
-  for (const values of [...gradients.values(), ...statistics.values()]) {
-    for (let at = 0; at < values.length; at++) values[at] /= count;
+    for (const [name, tensor] of result.statistics) {
+      const values = valuesOf(tensor) as Float32Array;
+      if (!statistics.has(name)) statistics.set(name, new Float32Array(values.length));
+      add(statistics.get(name) as Float32Array, values, at, count);
+    }
+    for (const [name, sum] of sums) add(sum, result.gradients.get(name) ?? bug(`no gradient of "${name}"`), at, count);
   }
   const renewed = [...statistics].map(([name, data]): [string, Tensor] => {
     return [name, { ...(weights.get(name) ?? bug(`there is no statistic "${name}"`)), data }];
   });
-  return { loss: loss / count, gradients, statistics: new Map(renewed), kept: new Map() };
+  return { loss: loss / count, gradients: sums, statistics: new Map(renewed), kept: new Map() };
+}
+
+/** Adds what part `at` of `count` has, counted from 1, to a sum that becomes the mean with the last of them. */
+function add(sum: Float32Array, values: Float32Array, at: number, count: number): void {
+  if (at === 1) sum.set(values);
+  else if (at < count) for (let index = 0; index < sum.length; index++) sum[index] += values[index];
+  else for (let index = 0; index < sum.length; index++) sum[index] = Math.fround(sum[index] + values[index]) / count;
+}
+
+function arrayFor({ shape }: Place): Float32Array {
+  return new Float32Array(elementCount(shape));
 }

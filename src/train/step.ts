@@ -1,14 +1,16 @@
 /** One training step as an ONNX Runtime session: forward, loss and gradients in a single run. */
 import { bug } from "../error.ts";
-import type { Graph, Tensor } from "../ir/graph.ts";
+import { type Graph, isStatic, type Tensor, typeOf } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
 import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
+import { withCausalAttention } from "./causal.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
 import { convolutionBlock } from "./layout.ts";
+import { arraysIn, type Place, sizeOf } from "./memory.ts";
 import type { Statistic } from "./mode.ts";
 import { withBlockedProducts } from "./products.ts";
 
@@ -24,7 +26,7 @@ export type Weights = Map<string, Tensor>;
 
 export interface StepResult {
   readonly loss: number;
-  /** By parameter, in the parameters' order. */
+  /** By parameter, in the parameters' order. The next run of the step writes over them. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
   /** New values of the running statistics. */
   readonly statistics: ReadonlyMap<string, Tensor>;
@@ -58,6 +60,16 @@ export interface StepPlan {
   /** What of a batch and of the weights the graph reads. */
   feeds(batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor>;
   result(outputs: ReadonlyMap<string, Tensor>): StepResult;
+  /** The gradients, as the graph names them. */
+  readonly gradients: readonly Place[];
+}
+
+/** Values of a graph with their shapes, which must be known. */
+export function placesOf(graph: Graph, names: readonly string[]): Place[] {
+  return names.map((name) => {
+    const shape = typeOf(graph, name)?.shape;
+    return { name, shape: isStatic(shape) ? shape : bug(`the shape of "${name}" is not known`) };
+  });
 }
 
 /** Differentiates the graph. */
@@ -73,8 +85,9 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
   const wanted = new Set(step.inputs);
   return {
     graph: step,
+    gradients: placesOf(step, step.outputs.slice(1, 1 + parameters.length)),
     model() {
-      const short = withShortRowSums(step);
+      const short = withCausalAttention(withShortRowSums(step));
       return encodeModel(
         block === undefined ? short : withBlockedProducts(withBlockedConvolutions(short, block), block),
       );
@@ -98,10 +111,12 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
 export async function openStep(graph: Graph, options: StepOptions): Promise<TrainingStep> {
   const plan = await planStep(graph, options);
   const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
+  const places = plan.gradients;
+  const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
   return {
     graph: plan.graph,
     firstNotFinite: (batch, weights) => firstNotFinite(plan.graph, plan.feeds(batch, weights)),
-    run: async (batch, weights) => plan.result(await session.run(plan.feeds(batch, weights))),
+    run: async (batch, weights) => plan.result(await session.run(plan.feeds(batch, weights), undefined, into)),
     release: () => session.release(),
   };
 }

@@ -91,9 +91,8 @@ async function verify(
 /** The files that are under version control, and what is built from them, in another place. */
 async function makeCheckout(): Promise<void> {
   const { stdout } = await runProgram("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-  const built = ["dist", "src/emulate/kernels/kernels.wasm", "src/quant/kernels/kernels.wasm"].filter((path) =>
-    existsSync(join(root, path)),
-  );
+  const kernels = ["emulate", "quant", "train"].map((part) => `src/${part}/kernels/kernels.wasm`);
+  const built = ["dist", ...kernels].filter((path) => existsSync(join(root, path)));
   for (const path of [...stdout.split("\0").filter((name) => name !== ""), ...built]) {
     const [from, to] = [join(root, path), join(checkout, path)];
     if (!existsSync(from)) continue;

@@ -27,7 +27,9 @@ describe("remedies", () => {
       "value in 16 bits: /sum",
     ]);
     const whole = found.filter(({ about }) => about.length === 0).map(({ what }) => what);
-    expect(whole).toEqual(expect.arrayContaining(["ranges by mse", "no equalization"]));
+    expect(whole).toEqual(
+      expect.arrayContaining(["ranges by mse", "no equalization", "splitting of channels that stand out"]),
+    );
     expect(whole).not.toContain("ranges by percentile");
     // Only layers that no format names keep 8 bits.
     expect(whole.join()).not.toContain("8-bit weights");

@@ -1,0 +1,2 @@
+// AssemblyScript, not TypeScript: built by `npm run build:wasm` to ../kernels.wasm. Addresses are in bytes.
+export { adamW } from "./adam-w";

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { bug } from "../../error.ts";
+
+/** What is used of WebAssembly: neither Node's types nor the standard library's describe it without a browser's. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
+};
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  adamW(...args: number[]): void;
+}
+
+/** The numbers of a step that do not change from weight to weight but for `shrink`: see assembly/adam-w.ts. */
+export interface AdamWNumbers {
+  readonly first: number;
+  readonly second: number;
+  readonly shrink: number;
+  readonly scale: number;
+  readonly spread: number;
+  readonly epsilon: number;
+}
+
+/** Weights, gradients, means and squares: of one length. */
+export type AdamWArrays = readonly [Float32Array, Float32Array, Float32Array, Float32Array];
+
+/** So many numbers of each array lie in the kernel's memory at a time: they stay in a core's cache. */
+const AT_ONCE = 4096;
+/** Where the kernels' own static data ends at the latest. */
+const FIRST_ADDRESS = 65536;
+const PAGE = 65536;
+
+let shared: Exports | undefined;
+
+/** The thread's instance: kernels keep nothing between calls. */
+function kernels(): Exports {
+  if (shared) return shared;
+  const compiled = new WebAssembly.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
+  const { exports } = new WebAssembly.Instance(compiled);
+  if (!("memory" in exports)) bug("kernels.wasm exports no memory");
+  shared = exports as unknown as Exports;
+  const missing = FIRST_ADDRESS + 4 * 4 * AT_ONCE - shared.memory.buffer.byteLength;
+  if (missing > 0) shared.memory.grow(Math.ceil(missing / PAGE));
+  return shared;
+}
+
+/** One step of AdamW: changes weights, means and squares in place. Two lanes of doubles, so the same bits on every machine. */
+export function adamW(arrays: AdamWArrays, numbers: AdamWNumbers): void {
+  const { memory, adamW: run } = kernels();
+  const { first, second, shrink, scale, spread, epsilon } = numbers;
+  const places = arrays.map((_, index) => FIRST_ADDRESS + index * 4 * AT_ONCE);
+  const inside = places.map((place) => new Float32Array(memory.buffer, place, AT_ONCE));
+  const [{ length }] = arrays;
+  for (let at = 0; at < length; at += AT_ONCE) {
+    const count = Math.min(AT_ONCE, length - at);
+    for (const [index, array] of arrays.entries()) inside[index].set(array.subarray(at, at + count));
+    run(places[0], places[1], places[2], places[3], count, first, second, shrink, scale, spread, epsilon);
+    for (const index of [0, 2, 3]) arrays[index].set(inside[index].subarray(0, count), at);
+  }
+}
