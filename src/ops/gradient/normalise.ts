@@ -4,7 +4,7 @@
  */
 import { elementCount, floatAttr, intAttr, type Node } from "../../ir/graph.ts";
 import { scalar } from "../../ir/tensor.ts";
-import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
+import type { Gradient, GradientBuilder, GradientContext, Value } from "../gradient.ts";
 import { axisAttr } from "../shared/types.ts";
 import { channelSum } from "./convolution.ts";
 import { castTo, square } from "./elementwise.ts";
@@ -43,6 +43,8 @@ export const layerNormGradient: Gradient = (g) => {
   if (dy === undefined) return [];
   const [x, scale, bias] = [g.input(0), g.input(1), g.optional(2)];
   const axes = axesFrom(axisAttr(g.node, x.shape.length, -1), x.shape.length);
+  const size = elementCount(axes.map((axis) => x.shape[axis]));
+  if (elementCount(scale.shape) === size && elementCount(x.shape) > 0) return byProducts(g, dy, size);
   const inverse = castTo(g, g.output(2), x.dtype);
   const standard = g.mul(g.sub(x, castTo(g, g.output(1), x.dtype)), inverse);
   return [
@@ -51,6 +53,34 @@ export const layerNormGradient: Gradient = (g) => {
     bias && g.wants(2) ? g.sumTo(dy, bias.shape) : undefined,
   ];
 };
+
+/**
+ * The same where scale s has a number for each place, on [groups, places]: with c = x − μ and e = dy·c, Σ d·x̂ of a group is
+ * r·(e·s) and Σ dy·x̂ of a place rᵀ·e. These are products of a matrix and a vector, which read e and dy and write nothing, and
+ * `dx = r·(dy·s − mean(dy·s) − c·r²·mean(e·s))`.
+ */
+function byProducts(g: GradientContext, dy: Value, size: number): (Value | undefined)[] {
+  const [x, scale, bias] = [g.input(0), g.input(1), g.optional(2)];
+  const groups = elementCount(x.shape) / size;
+  const flat = (value: Value): Value => g.reshape(value, [groups, size]);
+  const perGroup = (value: Value): Value => g.reshape(castTo(g, value, x.dtype), [groups, 1]);
+  const [inverse, back] = [perGroup(g.output(2)), flat(dy)];
+  const centred = g.sub(flat(x), perGroup(g.output(1)));
+  const along = g.mul(back, centred);
+  const factors = g.reshape(scale, [size, 1]);
+  const mean = (value: Value): Value => g.mul(g.emit("MatMul", [value, factors]), 1 / size);
+  const byInput = (): Value => {
+    const part = g.mul(centred, g.mul(mean(along), g.mul(inverse, inverse)));
+    const d = g.mul(back, g.reshape(scale, [size]));
+    return g.reshape(g.mul(g.sub(g.sub(d, mean(back)), part), inverse), x.shape);
+  };
+  const byScale = (): Value => g.reshape(g.emit("MatMul", [g.reshape(inverse, [1, groups]), along]), scale.shape);
+  return [
+    g.wants(0) ? byInput() : undefined,
+    g.wants(1) ? byScale() : undefined,
+    bias && g.wants(2) ? g.sumTo(dy, bias.shape) : undefined,
+  ];
+}
 
 export const rmsNormGradient: Gradient = (g) => {
   const dy = g.arriving(0);
