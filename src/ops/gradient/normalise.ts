@@ -3,7 +3,6 @@
  * `dx = r·(d − mean(d) − x̂·mean(d·x̂))`; without the mean taken off (RMS) the middle term is missing.
  */
 import { elementCount, floatAttr, intAttr, type Node } from "../../ir/graph.ts";
-import { scalar } from "../../ir/tensor.ts";
 import type { Gradient, GradientBuilder, GradientContext, Value } from "../gradient.ts";
 import { axisAttr } from "../shared/types.ts";
 import { channelSum } from "./convolution.ts";
@@ -120,7 +119,7 @@ export function groupNormGradient(groupsOf: (node: Node, channels: number) => nu
 
 /**
  * In training mode the forward node is asked for the batch's own moments (momentum 0), and the running ones are mixed
- * beside it; going back, x̂ and its multiple come out of BatchNormalization too, which is one pass where arithmetic takes two.
+ * beside it; going back, the multiple of x̂ comes out of BatchNormalization too, which is one pass where arithmetic takes two.
  */
 export const batchNormGradient: Gradient = (g) => {
   if (intAttr(g.node, "training_mode", 0) === 1) return trainingGradient(g);
@@ -150,25 +149,17 @@ const trainingGradient: Gradient = (g) => {
   const [mean, variance] = batchMoments(g);
   const epsilon = floatAttr(g.node, "epsilon", 1e-5);
   const attrs = { epsilon: { f: epsilon } };
-  const [zeros, ones] = [0, 1].map((value) => g.expand(oneOf(g, scale, value), [channels]));
-  const standard = g.emit("BatchNormalization", [x, ones, zeros, mean, variance], { attrs });
+  const inverse = g.emit("Reciprocal", [g.emit("Sqrt", [g.add(variance, epsilon)])]);
   const sum = channelSum(g, dy);
-  const along = channelSum(g, g.mul(dy, standard));
+  // Σ dy·x̂ = r·(Σ dy·x − μ·Σ dy): x̂ need not be made for it.
+  const along = g.mul(g.sub(channelSum(g, g.mul(dy, x)), g.mul(mean, sum)), inverse);
   const byInput = (): Value => {
-    const inverse = g.emit("Reciprocal", [g.emit("Sqrt", [g.add(variance, epsilon)])]);
-    const factor = g.mul(scale, inverse);
-    const share = channels / elementCount(x.shape);
-    const minus = g.mul(factor, -share);
-    const lines = [g.mul(minus, along), g.mul(minus, sum)];
+    const lines = [along, sum].map((each) => g.mul(each, -channels / elementCount(x.shape)));
     const rest = g.emit("BatchNormalization", [x, ...lines, mean, variance], { attrs });
-    return g.add(g.mul(dy, g.reshape(factor, [channels, ...x.shape.slice(2).map(() => 1)])), rest);
+    return g.scaled(g.add(dy, rest), g.mul(scale, inverse));
   };
   return [g.wants(0) ? byInput() : undefined, g.wants(1) ? along : undefined, g.wants(2) ? sum : undefined];
 };
-
-function oneOf(g: GradientBuilder, like: Value, value: number): Value {
-  return g.reshape(g.emit("Identity", [scalar(like.dtype, value)]), [1]);
-}
 
 /** Has the forward node tell the batch's mean and variance, and mixes the running ones from them as it would have. */
 function batchMoments(g: Parameters<Gradient>[0]): [Value, Value] {
