@@ -28,7 +28,7 @@ export interface AdamWNumbers {
 export type AdamWArrays = readonly [Float32Array, Float32Array, Float32Array, Float32Array];
 
 /** So many numbers of each array lie in the kernel's memory at a time: they stay in a core's cache. */
-const AT_ONCE = 4096;
+const AT_ONCE = 2048;
 /** Where the kernels' own static data ends at the latest. */
 const FIRST_ADDRESS = 65536;
 const PAGE = 65536;
