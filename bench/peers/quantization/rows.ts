@@ -58,8 +58,8 @@ export function rowsOf(place: Place): Row[] {
     add(name, false, "onnx", (out) => [interpreter, here(script), ...flags, ...files(out)]);
   };
   ours("ours", []);
-  if (recipe.quantize.int16Share > 0) ours("ours-8-bits", ["quantize.int16Share=0"]);
   if (format === "W8A8") {
+    if (recipe.quantize.int16Share > 0) ours("ours-8-bits", ["quantize.int16Share=0"]);
     ours("ours-quick", QUICK, QUICK_SAMPLES);
     peer("ort", python, "ort_static.py");
     peer("ort-percentile", python, "ort_static.py", "--accurate");
