@@ -8,6 +8,7 @@ import { valuesOf } from "../ir/tensor.ts";
 import { createSession } from "../run/ort.ts";
 import { openCrew } from "../run/pool.ts";
 import { firstNotFinite } from "./diagnose.ts";
+import { addDivided } from "./kernels/load.ts";
 import { arraysIn, type Place, type Room, sizeOf } from "./memory.ts";
 import type { ShardItem, ShardSetUp } from "./shard-worker.ts";
 import {
@@ -189,8 +190,7 @@ async function meanOf(
 /** Adds what part `at` of `count` has, counted from 1, to a sum that becomes the mean with the last of them. */
 function add(sum: Float32Array, values: Float32Array, at: number, count: number): void {
   if (at === 1) sum.set(values);
-  else if (at < count) for (let index = 0; index < sum.length; index++) sum[index] += values[index];
-  else for (let index = 0; index < sum.length; index++) sum[index] = Math.fround(sum[index] + values[index]) / count;
+  else addDivided(sum, values, at < count ? 1 : count);
 }
 
 function arrayFor({ shape }: Place): Float32Array {

@@ -1,16 +1,4 @@
-/** Two float32 numbers as doubles. */
-// @ts-ignore: decorator
-@inline
-function two(address: usize): v128 {
-  return v128.promote_low<f32>(v128.load64_zero(address));
-}
-
-/** Two doubles as float32 numbers. */
-// @ts-ignore: decorator
-@inline
-function keep(address: usize, values: v128): void {
-  v128.store64_lane(address, v128.demote_zero<f64>(values), 0);
-}
+import { keep, two } from "./lanes";
 
 /**
  * One step of AdamW on float32 weights and both of their moments, in place: `count` numbers, and room for one more where that is odd.
