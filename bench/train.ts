@@ -1,8 +1,10 @@
 /**
- * `npm run bench:train -- step residual-cnn|mobilenet-like|gpt [--batch N] [--threads N] [--steps N] [--export DIR]`: how
- * long a training step takes, forward pass, gradients and optimizer. One JSON line; `--export` writes the forward network
- * with its loss (network.onnx) and the batch (batch.npz), so that anyone can time the same elsewhere. The same networks in
- * PyTorch: bench/peers/train/step.py.
+ * `npm run bench:train -- step residual-cnn|mobilenet-like|gpt [--batch N] [--shards N] [--jobs N] [--threads N] [--steps N]
+ * [--export DIR]`: how long a training step takes, forward pass, gradients and optimizer. As a recipe with `shards: 2` on two
+ * cores unless it is told: two parts of the batch, each on a thread of its own; with `--threads` alone the whole batch in one
+ * session of so many threads. One JSON line, whose `threads` are all that compute; `--export` writes the forward network with
+ * its loss (network.onnx) and the batch (batch.npz), so that anyone can time the same elsewhere. The same networks in PyTorch:
+ * bench/peers/train/step.py.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,6 +22,8 @@ import { wholeNumber } from "./backend/options.ts";
 import { type BenchNetwork, NETWORKS } from "./train/networks.ts";
 
 const WARM_UP = 3;
+/** What the bars are set for. */
+const CORES = 2;
 
 interface Wanted {
   readonly name: string;
@@ -45,9 +49,10 @@ function wantedOf(given: readonly string[]): Wanted {
     const value = values[key];
     return value === undefined ? usual : wholeNumber(value, `--${key}`);
   };
+  const shards = number("shards", values.threads === undefined ? CORES : 1);
   return {
-    ...{ name, network, batch: number("batch", network.batch), threads: number("threads", 2) },
-    ...{ shards: number("shards", 1), jobs: number("jobs", 1) },
+    ...{ name, network, batch: number("batch", network.batch), threads: number("threads", 1), shards },
+    jobs: number("jobs", Math.min(shards, CORES)),
     ...{ steps: number("steps", 20), ...(values.export === undefined ? {} : { folder: values.export }) },
   };
 }
@@ -102,7 +107,7 @@ async function measure(wanted: Wanted): Promise<object> {
     cpuMsPerStep: round((user + system) / 1000 / steps),
     samplesPerSecond: round((batch * 1000) / median),
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
-    threads,
+    ...{ threads: threads * jobs, shards, jobs },
   };
 }
 

@@ -36,19 +36,20 @@ export function layerNorm(net: Drafting, name: string, x: string, width: number)
   ]);
 }
 
-/** Scores [batch, context, vocabulary] from class numbers [batch, context]: causal attention, GELU, norms before each part. */
-export function gptScores(net: Drafting, tokens: string, size: GptSize): string {
-  const { vocabulary, context, width, layers, heads, stem = 0 } = size;
-  const table = net.weight("embedding.weight", [vocabulary, width], 0.05);
-  const places = net.weight("positions.weight", [context, width], 0.05);
-  const hidden = Float32Array.from({ length: context * context }, (_, at) =>
-    at % context > Math.floor(at / context) ? Number.NEGATIVE_INFINITY : 0,
-  );
-  const mask = net.constant("mask", { dtype: "float32", shape: [context, context], data: hidden });
+/**
+ * Layers of attention and GELU with norms before each part, from x [batch, context, width] to the same. A mask [context, context], where
+ * there is one, is added to the scores of queries and keys.
+ */
+export function transformerLayers(
+  net: Drafting,
+  start: string,
+  size: Omit<GptSize, "vocabulary">,
+  mask?: string,
+): string {
+  const { width, layers, heads } = size;
   const order = (...perm: number[]) => ({ perm: { ints: perm } });
   const scale = net.filled("scale", [], 1 / Math.sqrt(width / heads));
-  const letters = net.node("Gather", [table, tokens]);
-  let x = net.node("Add", [stem > 0 ? lookBack(net, letters, stem, size) : letters, places]);
+  let x = start;
   for (let layer = 0; layer < layers; layer++) {
     const name = `layer${layer}`;
     const wide = linear(net, `${name}.qkv`, layerNorm(net, `${name}.norm1`, x, width), width, 3 * width);
@@ -57,13 +58,29 @@ export function gptScores(net: Drafting, tokens: string, size: GptSize): string 
     const queries = net.node("Mul", [net.node("Transpose", [split[0]], order(0, 2, 1, 3)), scale]);
     const keys = net.node("Transpose", [split[1]], order(0, 2, 3, 1));
     const values = net.node("Transpose", [split[2]], order(0, 2, 1, 3));
-    const scores = net.node("Add", [net.node("MatMul", [queries, keys]), mask]);
+    const product = net.node("MatMul", [queries, keys]);
+    const scores = mask === undefined ? product : net.node("Add", [product, mask]);
     const seen = net.node("MatMul", [net.node("Softmax", [scores], { axis: { i: 3 } }), values]);
     const joined = net.reshape(net.node("Transpose", [seen], order(0, 2, 1, 3)), [0, 0, width]);
     x = net.node("Add", [x, linear(net, `${name}.out`, joined, width, width)]);
     const inner = linear(net, `${name}.up`, layerNorm(net, `${name}.norm2`, x, width), width, 4 * width);
     x = net.node("Add", [x, linear(net, `${name}.down`, net.node("Gelu", [inner]), 4 * width, width)]);
   }
+  return x;
+}
+
+/** Scores [batch, context, vocabulary] from class numbers [batch, context]: each place is told by itself and those before it. */
+export function gptScores(net: Drafting, tokens: string, size: GptSize): string {
+  const { vocabulary, context, width, stem = 0 } = size;
+  const table = net.weight("embedding.weight", [vocabulary, width], 0.05);
+  const places = net.weight("positions.weight", [context, width], 0.05);
+  const hidden = Float32Array.from({ length: context * context }, (_, at) =>
+    at % context > Math.floor(at / context) ? Number.NEGATIVE_INFINITY : 0,
+  );
+  const mask = net.constant("mask", { dtype: "float32", shape: [context, context], data: hidden });
+  const letters = net.node("Gather", [table, tokens]);
+  const begun = net.node("Add", [stem > 0 ? lookBack(net, letters, stem, size) : letters, places]);
+  const x = transformerLayers(net, begun, size, mask);
   const head = net.weight("head.weight", [width, vocabulary], 1 / Math.sqrt(width));
   return net.node("MatMul", [layerNorm(net, "norm", x, width), head]);
 }

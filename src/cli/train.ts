@@ -13,15 +13,27 @@ interface Flags {
   readonly ci?: boolean;
 }
 
+const MOST_JOBS = 16;
+
+/** How many parts of a batch can be computed at a time, where each takes `threads` cores. */
+function coresFor(threads: number, cores: number): number {
+  return Math.min(MOST_JOBS, Math.max(1, Math.floor(cores / threads)));
+}
+
 export const train = new Command("train")
   .description("train an ONNX network as a training's recipe says")
   .argument("<recipe>", "a YAML file, for example recipes/train/fashion-mnist.yaml")
   .option("--out <folder>", "folder for the trained model, its metrics and its checkpoints", "out")
   .option("--resume", "go on from the newest checkpoint, to the same weights")
-  .option("--jobs <n>", "threads that share out a batch's shards; the result does not depend on it", wholeNumber(1))
+  .option(
+    "--jobs <n>",
+    "threads that share out a batch's shards; all cores unless said, and the result does not depend on it",
+    wholeNumber(1),
+  )
   .option("--json", "print one JSON document")
   .option("--ci", "a line an epoch instead of one that is redrawn (on by itself where CI=true)")
   .action(async (path: string, flags: Flags) => {
+    const { availableParallelism } = await import("node:os");
     const { resolve } = await import("node:path");
     const { loadTraining } = await import("../recipe/training.ts");
     const { runTraining } = await import("../training/run.ts");
@@ -32,7 +44,7 @@ export const train = new Command("train")
       (signal) =>
         runTraining(recipe, {
           ...{ out: resolve(flags.out), resume: flags.resume ?? false },
-          ...(flags.jobs !== undefined && { jobs: flags.jobs }),
+          jobs: flags.jobs ?? coresFor(recipe.threads, availableParallelism()),
           ...{ signal, warn, progress, latency: latencyOf },
         }),
       "--resume goes on from the last checkpoint",

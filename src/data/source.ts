@@ -94,6 +94,14 @@ export function openSource(path: string, remedy = "check the path; it is relativ
   throw new CompileError("usage/missing-data", "the data file is not a regular file", { where: path, remedy });
 }
 
+/** A file that is plain or gzipped, as what is in it. Throws as `openSource` and `inflate` do. */
+export async function openUnzipped(path: string): Promise<Source> {
+  const raw = openSource(path);
+  if (raw.size < 2 || raw.read(0, 2).join() !== "31,139") return raw;
+  raw.close();
+  return inflate(path, path, { format: "gzip" });
+}
+
 export interface Inflation {
   /** Where the compressed bytes lie in the file; all of it by default. */
   readonly start?: number;

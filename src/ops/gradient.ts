@@ -7,6 +7,12 @@ export interface Value {
   readonly shape: readonly number[];
 }
 
+/** A value [n, c, …] and a number for each of its channels. */
+export interface Scaled {
+  readonly value: Value;
+  readonly factor: Value;
+}
+
 /** What a node may read: a value, a constant, or a number, which becomes a scalar of the dtype of the values beside it. */
 export type Operand = Value | Tensor | number;
 
@@ -42,6 +48,10 @@ export interface GradientBuilder {
   /** The value spread to a shape that it broadcasts to; the same value where the shape is the same. */
   expand(value: Value, shape: readonly number[]): Value;
   zeros(dtype: DType, shape: readonly number[]): Value;
+  /** `value` [n, c, …] with each channel times its number of `factor` [c]: whoever reads that may multiply something smaller instead. */
+  scaled(value: Value, factor: Value): Value;
+  /** What `scaled` made a value of, if it did. */
+  unscaled(made: Value): Scaled | undefined;
 }
 
 /** What an operator's gradient may ask, beside building nodes that run after the whole forward graph. */

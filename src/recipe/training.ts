@@ -160,7 +160,7 @@ export const trainingSchema = z.strictObject({
     .max(4096)
     .default(1)
     .describe(
-      "equal parts of a batch, whose gradients are added in order: less memory, and `--jobs` can share them out",
+      "equal parts of a batch, whose gradients are added in order: threads share them out, and with `--jobs 1` a step takes less memory",
     ),
   recompute: z
     .boolean()

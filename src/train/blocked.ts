@@ -14,6 +14,13 @@ import { BLOCKED_DOMAIN } from "./layout.ts";
 /** Channels that ONNX Runtime reorders must be a multiple of this. */
 const EVEN_CHANNELS = 4;
 
+interface Blocks extends Draft {
+  /** By the name of images: the same with the images in blocks, each with all its channels. */
+  readonly images: Map<string, string>;
+}
+
+const NO_PADDING = [0, 0, 0, 0, 0, 0, 0, 0];
+
 /** What a convolution is to the kernels: which layout its weights want, and whether its input is in blocks. */
 type Kind = "dense" | "few channels" | "depthwise";
 
@@ -23,7 +30,7 @@ type Kind = "dense" | "few channels" | "depthwise";
  * shapes must be known.
  */
 export function withBlockedConvolutions(graph: Graph, block: number): Graph {
-  const draft = draftOf(graph, block);
+  const draft: Blocks = { ...draftOf(graph, block), images: new Map() };
   let found = false;
   for (const node of graph.nodes) {
     const kind = kindOf(draft, node);
@@ -37,7 +44,7 @@ export function withBlockedConvolutions(graph: Graph, block: number): Graph {
   return found ? graphOf(draft) : graph;
 }
 
-function kindOf({ graph, block }: Draft, node: Node): Kind | undefined {
+function kindOf({ graph, block }: Blocks, node: Node): Kind | undefined {
   if (node.op !== "Conv" || node.domain !== "" || graph.constants.has(node.inputs[1])) return undefined;
   const [x, w] = [typeOf(graph, node.inputs[0]), typeOf(graph, node.inputs[1])];
   if (x?.dtype !== "float32" || w?.dtype !== "float32" || !isStatic(x.shape) || !isStatic(w.shape)) return undefined;
@@ -53,7 +60,7 @@ function kindOf({ graph, block }: Draft, node: Node): Kind | undefined {
   return even ? "dense" : undefined;
 }
 
-function convolve(draft: Draft, node: Node, kind: Kind): void {
+function convolve(draft: Blocks, node: Node, kind: Kind): void {
   const [x, w, bias] = node.inputs;
   const [y] = node.outputs;
   const shape = shapeOf(draft, w);
@@ -79,10 +86,14 @@ function inBlocks(count: number, block: number): number {
  * An activation [n, c, y, x] in blocks: reordered once for all that read it. Images that are cut from a value, and planes that
  * become channels, are cut and counted in blocks already.
  */
-function blockedOf(draft: Draft, value: string, put: Put): string {
+function blockedOf(draft: Blocks, value: string, put: Put): string {
   const before = draft.blocked.get(value);
   if (before !== undefined) return before;
-  const made = cutImages(draft, value, put) ?? planesAsChannels(draft, value, put) ?? reordered(value, put);
+  const made =
+    cutImages(draft, value, put) ??
+    planesAsChannels(draft, value, put) ??
+    imagesAsChannels(draft, value, put) ??
+    reordered(value, put);
   draft.blocked.set(value, made);
   return made;
 }
@@ -92,7 +103,7 @@ function reordered(value: string, put: Put): string {
 }
 
 /** Is the value cut along its first axis alone from something in blocks? Then its blocks are cut from those. */
-function cutImages(draft: Draft, value: string, put: Put): string | undefined {
+function cutImages(draft: Blocks, value: string, put: Put): string | undefined {
   const maker = draft.makers.get(value);
   if (maker?.op !== "Slice" || maker.domain !== "") return undefined;
   const axes = draft.graph.constants.get(maker.inputs[3] ?? "");
@@ -102,7 +113,7 @@ function cutImages(draft: Draft, value: string, put: Put): string | undefined {
 }
 
 /** [n, c, y, x] read as [1, n·c, y, x] keeps its blocks where c is made of whole ones. */
-function planesAsChannels(draft: Draft, value: string, put: Put): string | undefined {
+function planesAsChannels(draft: Blocks, value: string, put: Put): string | undefined {
   const maker = draft.makers.get(value);
   if (maker?.op !== "Reshape" || maker.domain !== "") return undefined;
   const [from, to] = [shapeOf(draft, maker.inputs[0]), shapeOf(draft, value)];
@@ -111,7 +122,44 @@ function planesAsChannels(draft: Draft, value: string, put: Put): string | undef
   return put.reshape(blockedOf(draft, maker.inputs[0], put), to);
 }
 
-function filterOf(draft: Draft, weights: string, kind: Kind, put: Put): string {
+/**
+ * [n, c, y, x] with images and channels exchanged, some images of it and padded: the images are put side by side for all parts
+ * at once, and what is then cut and padded are rows of whole blocks instead of single numbers.
+ */
+function imagesAsChannels(draft: Blocks, value: string, put: Put): string | undefined {
+  const { block } = draft;
+  const maker = draft.makers.get(value);
+  if (maker?.op !== "Transpose" || maker.domain !== "" || intsAttr(maker, "perm")?.join() !== "1,0,2,3")
+    return undefined;
+  const pad = padOf(draft, maker.inputs[0]);
+  const [images, channels, ...sizes] = shapeOf(draft, pad.source);
+  const [first, , ...begin] = pad.amounts;
+  const [last, inner, ...end] = pad.amounts.slice(4);
+  const whole = [images, first, last].every((count) => count % block === 0) && first <= 0 && last <= 0;
+  if (!whole || pad.amounts[1] !== 0 || inner !== 0) return undefined;
+  const flat = [1, images, channels * sizes[0], sizes[1]];
+  const all = draft.images.get(pad.source) ?? reordered(put.reshape(pad.source, flat), put);
+  draft.images.set(pad.source, all);
+  const lines = put.reshape(all, [images / block, channels, sizes[0], sizes[1] * block]);
+  const amounts = [first / block, 0, begin[0], begin[1] * block, last / block, 0, end[0], end[1] * block];
+  const padded = amounts.some((amount) => amount !== 0) ? put("Pad", [lines, put.list(...amounts)]) : lines;
+  const shape = shapeOf(draft, value);
+  const blocks = shape[1] / block;
+  if (blocks === 1) return put.reshape(padded, shape);
+  const plane = shape[2] * shape[3] * block;
+  return put.reshape(put.transpose(put.reshape(padded, [blocks, channels, plane]), [1, 0, 2]), shape);
+}
+
+/** What a value of four axes was padded or cropped from with zeros, and by how much; by nothing where it was not. */
+function padOf(draft: Blocks, value: string): { source: string; amounts: readonly number[] } {
+  const maker = draft.makers.get(value);
+  const amounts = draft.graph.constants.get(maker?.inputs[1] ?? "");
+  const zeros = maker?.op === "Pad" && maker.domain === "" && maker.inputs.length === 2 && !maker.attrs.has("mode");
+  if (maker === undefined || !zeros || amounts === undefined) return { source: value, amounts: NO_PADDING };
+  return { source: maker.inputs[0], amounts: numbersOf(amounts).map(Number) };
+}
+
+function filterOf(draft: Blocks, weights: string, kind: Kind, put: Put): string {
   if (kind === "depthwise") return depthwiseFilter(draft, weights, put);
   const { block } = draft;
   const [filters, channels, ...kernel] = shapeOf(draft, weights);
@@ -138,7 +186,7 @@ function padded(value: string, [first, second]: readonly [number, number], put: 
  * Weights that are something else with its first two axes exchanged (the gradient that comes back, or weights on the way back):
  * their lanes of filters are what reordering puts side by side, so whole lanes move instead of single numbers.
  */
-function turnedFilter(draft: Draft, weights: string, put: Put): string | undefined {
+function turnedFilter(draft: Blocks, weights: string, put: Put): string | undefined {
   const { block } = draft;
   const maker = draft.makers.get(weights);
   if (maker?.op !== "Transpose" || maker.domain !== "" || intsAttr(maker, "perm")?.join() !== "1,0,2,3")
@@ -152,7 +200,7 @@ function turnedFilter(draft: Draft, weights: string, put: Put): string | undefin
 }
 
 /** [m, 1, …] as [m/b, …, b]: what an image of m channels is in blocks. */
-function depthwiseFilter(draft: Draft, weights: string, put: Put): string {
+function depthwiseFilter(draft: Blocks, weights: string, put: Put): string {
   const [filters, , ...kernel] = shapeOf(draft, weights);
   const rows = inBlocks(filters, draft.block);
   const maker = draft.makers.get(weights);

@@ -4,7 +4,7 @@ import { type DType, elementCount, isStatic, type Node, type Tensor, type Type }
 import { isFloat } from "../ir/numbers.ts";
 import { allocate, int64, scalar, valuesOf } from "../ir/tensor.ts";
 import { opOf } from "../ops/find.ts";
-import type { EmitOptions, GradientBuilder, Operand, Value } from "../ops/gradient.ts";
+import type { EmitOptions, GradientBuilder, Operand, Scaled, Value } from "../ops/gradient.ts";
 
 /** The names, types and constants of the graph that is being built. Everything that is built adds to it. */
 export interface Workshop {
@@ -15,6 +15,8 @@ export interface Workshop {
   readonly known: ReadonlyMap<string, Tensor>;
   /** Small constants by content. */
   readonly shared: Map<string, Value>;
+  /** What `scaled` of a GradientBuilder was given, by the name of what it made. */
+  readonly scaled: Map<string, Scaled>;
   /** As `block` of a GradientBuilder. */
   readonly block?: number;
 }
@@ -112,6 +114,12 @@ export function builderInto(workshop: Workshop, nodes: Node[], from: Node): Grad
     },
     expand: (value, shape) =>
       sameShape(value.shape, shape) ? value : emit("Expand", [value, int64([shape.length], shape)]),
+    scaled(value, factor) {
+      const made = emit("Mul", [value, reshape(factor, [factor.shape[0], ...value.shape.slice(2).map(() => 1)])]);
+      workshop.scaled.set(made.name, { value, factor });
+      return made;
+    },
+    unscaled: ({ name: made }) => workshop.scaled.get(made),
     zeros: (dtype, shape) =>
       elementCount(shape) <= SHARED_ELEMENTS
         ? constant({ dtype, shape, data: allocate(dtype, elementCount(shape)) })

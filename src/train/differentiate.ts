@@ -53,6 +53,7 @@ export function differentiate(graph: Graph, options: DifferentiateOptions): Grap
     constants: new Map(forward.constants),
     known: knownValues(forward),
     shared: new Map(),
+    scaled: new Map(),
     ...(block === undefined ? {} : { block }),
   };
   const backward: Node[] = [];

@@ -25,6 +25,7 @@ export function withLosses(graph: Graph, terms: readonly LossTerm[]): GraphWithL
   const typed = inferTypes(graph);
   const nodes: Node[] = [...typed.nodes];
   const workshop: Workshop = {
+    scaled: new Map(),
     names: namesOf(typed),
     types: new Map(typed.types),
     constants: new Map(typed.constants),

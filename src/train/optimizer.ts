@@ -1,12 +1,12 @@
 /**
- * Optimizers on typed arrays, in place. The arithmetic is double, rounded once a stored number, and nothing but + − · / √ is
- * used: the same gradients give the same weights on every machine. (As nodes of the step's graph they would have to be
+ * Optimizers on typed arrays, in place. SGD's arithmetic is double, rounded once a stored number, AdamW's float32, and nothing
+ * but + − · / √ is used: the same gradients give the same weights on every machine. (As nodes of the step's graph they would have to be
  * fed all states and give them back every step; here they stay where they are.)
  */
 import { bug } from "../error.ts";
 import type { Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
-import { adamW } from "./kernels/load.ts";
+import { adamW, sgd } from "./kernels/load.ts";
 import type { Weights } from "./step.ts";
 
 export interface Sgd {
@@ -80,12 +80,7 @@ function makeSgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: Sgd): Op
         const values = floatsOf(weights, name);
         const decay = decays(weights.get(name) as Tensor) ? weightDecay : 0;
         const speed = kept.of("momentum", name, values.length);
-        for (let at = 0; at < values.length; at++) {
-          const pull = gradient[at] + decay * values[at];
-          const next = momentum * speed[at] + pull;
-          speed[at] = next;
-          values[at] -= rate * (nesterov ? pull + momentum * next : next);
-        }
+        sgd([values, gradient, speed], { momentum, decay, rate, nesterov });
       }
     },
   };

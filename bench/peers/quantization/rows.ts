@@ -31,7 +31,9 @@ export interface Place {
 }
 
 /** Few samples, nothing searched and nothing corrected: what our quantization takes at the least. */
-const QUICK = ["quantize.int16Share=0", "quantize.equalize=false", "quantize.biasCorrection=false"];
+const QUICK = ["int16Share=0", "rounding=nearest", "equalize=false", "biasCorrection=false"].map(
+  (set) => `quantize.${set}`,
+);
 const QUICK_SAMPLES = 64;
 
 /** Ours first: the first row is what the others are compared with. */
@@ -58,8 +60,8 @@ export function rowsOf(place: Place): Row[] {
     add(name, false, "onnx", (out) => [interpreter, here(script), ...flags, ...files(out)]);
   };
   ours("ours", []);
-  if (recipe.quantize.int16Share > 0) ours("ours-8-bits", ["quantize.int16Share=0"]);
   if (format === "W8A8") {
+    if (recipe.quantize.int16Share > 0) ours("ours-8-bits", ["quantize.int16Share=0"]);
     ours("ours-quick", QUICK, QUICK_SAMPLES);
     peer("ort", python, "ort_static.py");
     peer("ort-percentile", python, "ort_static.py", "--accurate");

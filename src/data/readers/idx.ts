@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { type DataArray, type Dataset, makeSample, type Reader, type Sample } from "../dataset.ts";
 import { resolveReference } from "../reference.ts";
-import { inflate, openSource, type Source } from "../source.ts";
+import { openUnzipped, type Source } from "../source.ts";
 import { choose, selection } from "../split.ts";
 
 /** An IDX file: `00 00 type rank`, the dims as big-endian int32, the elements. Only unsigned bytes are read. */
@@ -16,13 +16,7 @@ const UNSIGNED_BYTE = 0x08;
 const MAX_RANK = 8;
 
 async function openIdx(path: string): Promise<Idx> {
-  const raw = openSource(path);
-  const zipped = raw.size >= 2 && raw.read(0, 2).join() === "31,139";
-  let source = raw;
-  if (zipped) {
-    raw.close();
-    source = await inflate(path, path, { format: "gzip" });
-  }
+  const source = await openUnzipped(path);
   try {
     return { source, ...readHeader(path, source) };
   } catch (error) {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
 import { type DataArray, type DataType, type DataValues, makeSample, type Reader, type Sample } from "../dataset.ts";
+import { openLines, parseJson } from "../json-lines.ts";
 import { resolveReference } from "../reference.ts";
-import { openSource, type Source } from "../source.ts";
 import { choose, selection } from "../split.ts";
 
 const MAKERS = {
@@ -17,7 +17,9 @@ const MAKERS = {
 type Made = keyof typeof MAKERS;
 
 const options = z.strictObject({
-  path: z.string().describe("one JSON object a line: the inputs, `target`, optional `group`, `sequence`, `slices`"),
+  path: z
+    .string()
+    .describe("one JSON object a line, plain or gzipped: the inputs, `target`, optional `group`, `sequence`, `slices`"),
   inputs: z
     .record(
       z.string(),
@@ -30,35 +32,6 @@ const options = z.strictObject({
   ...selection,
 });
 type Options = z.infer<typeof options>;
-
-const MAX_LINE_BYTES = 64 * 2 ** 20;
-const CHUNK_BYTES = 2 ** 20;
-const NEWLINE = 10;
-
-/** Where each line that is not blank starts and how long it is: 16 bytes a sample, the only thing that grows. */
-function findLines(source: Source): { starts: Float64Array; lengths: Float64Array } {
-  const starts: number[] = [];
-  const lengths: number[] = [];
-  let start = 0;
-  const end = (at: number): void => {
-    if (at - start > MAX_LINE_BYTES) {
-      throw new CompileError("usage/data-too-big", `line ${starts.length + 1} is longer than ${MAX_LINE_BYTES} bytes`, {
-        where: source.name,
-      });
-    }
-    if (at - start > 1) {
-      starts.push(start);
-      lengths.push(at - start);
-    }
-    start = at + 1;
-  };
-  for (let from = 0; from < source.size; from += CHUNK_BYTES) {
-    const chunk = source.read(from, Math.min(CHUNK_BYTES, source.size - from));
-    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) end(from + at);
-  }
-  end(source.size);
-  return { starts: Float64Array.from(starts), lengths: Float64Array.from(lengths) };
-}
 
 const line = z.looseObject({
   target: z.union([z.string(), z.number(), z.array(z.number())]).optional(),
@@ -86,8 +59,7 @@ const reader: Reader<Options> = {
     "One JSON object a line: arrays of numbers under the inputs' names, `target`, `group`, `sequence`, `slices`.",
   options,
   async open(given, folder) {
-    const source = openSource(resolveReference(given.path, folder));
-    const { starts, lengths } = findLines(source);
+    const { source, starts, lengths } = await openLines(resolveReference(given.path, folder));
     const sampleOf = (index: number): Sample => {
       const where = `${given.path}, sample ${index}`;
       const wrong = (code: "bad-json" | "data-shape", message: string) =>
@@ -131,11 +103,3 @@ const reader: Reader<Options> = {
   },
 };
 export default reader;
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}

@@ -267,16 +267,30 @@ function depthwiseByWeights(
   return g.reshape(g.sum(g.reshape(cut, [batch, channels, ...kernel]), [0], false), shape);
 }
 
+/** Weights are scaled instead of what arrives where they are so many times smaller: they are so twice, and are turned beside. */
+const SMALL_PART = 4;
+
 export const convGradient: Gradient = (g) => {
   const dy = g.arriving(0);
   if (dy === undefined) return [];
   const [x, weights] = [g.input(0), g.input(1)];
   const kernel = kernelOf(g.node, weights.shape) as number[];
   const window = { ...windowOf(g.node, x.shape.slice(2), kernel), groups: intAttr(g.node, "group", 1) };
+  const scaled = g.unscaled(dy);
+  if (scaled === undefined || elementCount(weights.shape) > elementCount(dy.shape) / SMALL_PART) {
+    return [
+      g.wants(0) ? convolutionByInput(g, dy, weights, x.shape, window) : undefined,
+      g.wants(1) ? convolutionByWeights(g, x, dy, weights.shape, window) : undefined,
+      g.wants(2) ? channelSum(g, dy) : undefined,
+    ];
+  }
+  // The weights, and their gradient, take the factors of what arrives.
+  const { value, factor } = scaled;
+  const times = (each: Value): Value => g.mul(each, g.reshape(factor, [weights.shape[0], ...kernel.map(() => 1), 1]));
   return [
-    g.wants(0) ? convolutionByInput(g, dy, weights, x.shape, window) : undefined,
-    g.wants(1) ? convolutionByWeights(g, x, dy, weights.shape, window) : undefined,
-    g.wants(2) ? channelSum(g, dy) : undefined,
+    g.wants(0) ? convolutionByInput(g, value, times(weights), x.shape, window) : undefined,
+    g.wants(1) ? times(convolutionByWeights(g, x, value, weights.shape, window)) : undefined,
+    g.wants(2) ? g.mul(channelSum(g, value), factor) : undefined,
   ];
 };
 

@@ -1,14 +1,34 @@
 /** Slopes of the forms of Gelu, and of Swish. */
 import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
-import { square } from "./elementwise.ts";
+import { square, type UnaryGradient } from "./elementwise.ts";
 
-/** Φ(x) + x·φ(x), with a = x/√2: (1 + erf a)/2 (a HardSigmoid that never clamps, one pass) + a/√π / e^(a²) (no pass for a sign). */
+/** Φ(x) from a = x/√2: (1 + erf a)/2, a HardSigmoid that never clamps. */
+function cumulative(g: GradientBuilder, a: Value): Value {
+  return g.emit("HardSigmoid", [g.emit("Erf", [a])], { attrs: { alpha: { f: 0.5 }, beta: { f: 0.5 } } });
+}
+
+/** x·φ(x) from a = x/√2: a/√π / e^(a²), which has no pass for a sign. */
+function bell(g: GradientBuilder, a: Value): Value {
+  return g.div(g.mul(a, 1 / Math.sqrt(Math.PI)), g.emit("Exp", [square(g, a)]));
+}
+
+/** Φ(x) + x·φ(x). */
 export function exactSlope(g: GradientBuilder, x: Value): Value {
   const a = g.mul(x, Math.SQRT1_2);
-  const cumulative = g.emit("HardSigmoid", [g.emit("Erf", [a])], { attrs: { alpha: { f: 0.5 }, beta: { f: 0.5 } } });
-  const bell = g.div(g.mul(a, 1 / Math.sqrt(Math.PI)), g.emit("Exp", [square(g, a)]));
-  return g.add(cumulative, bell);
+  return g.add(cumulative(g, a), bell(g, a));
 }
+
+/** The forward pass makes y = x·Φ(x) in parts, so that Φ is there on the way back. */
+export const exactGradient: UnaryGradient = (g, dy, x) => {
+  let a = x;
+  let share = x;
+  g.instead((forward) => {
+    a = forward.mul(x, Math.SQRT1_2);
+    share = cumulative(forward, a);
+    forward.emit("Mul", [x, share], { outputs: [g.node.outputs[0]] });
+  });
+  return g.mul(dy, g.add(share, bell(g, a)));
+};
 
 /** With u = √(2/π)·(x + 0.044715·x³) and t = tanh u: (1 + t)/2 + x/2·(1 − t²)·u'. */
 export function tanhSlope(g: GradientBuilder, x: Value): Value {

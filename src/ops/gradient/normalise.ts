@@ -3,8 +3,7 @@
  * `dx = r·(d − mean(d) − x̂·mean(d·x̂))`; without the mean taken off (RMS) the middle term is missing.
  */
 import { elementCount, floatAttr, intAttr, type Node } from "../../ir/graph.ts";
-import { scalar } from "../../ir/tensor.ts";
-import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
+import type { Gradient, GradientBuilder, GradientContext, Value } from "../gradient.ts";
 import { axisAttr } from "../shared/types.ts";
 import { channelSum } from "./convolution.ts";
 import { castTo, square } from "./elementwise.ts";
@@ -43,6 +42,8 @@ export const layerNormGradient: Gradient = (g) => {
   if (dy === undefined) return [];
   const [x, scale, bias] = [g.input(0), g.input(1), g.optional(2)];
   const axes = axesFrom(axisAttr(g.node, x.shape.length, -1), x.shape.length);
+  const size = elementCount(axes.map((axis) => x.shape[axis]));
+  if (elementCount(scale.shape) === size && elementCount(x.shape) > 0) return byProducts(g, dy, size);
   const inverse = castTo(g, g.output(2), x.dtype);
   const standard = g.mul(g.sub(x, castTo(g, g.output(1), x.dtype)), inverse);
   return [
@@ -51,6 +52,34 @@ export const layerNormGradient: Gradient = (g) => {
     bias && g.wants(2) ? g.sumTo(dy, bias.shape) : undefined,
   ];
 };
+
+/**
+ * The same where scale s has a number for each place, on [groups, places]: with c = x − μ and e = dy·c, Σ d·x̂ of a group is
+ * r·(e·s) and Σ dy·x̂ of a place rᵀ·e. These are products of a matrix and a vector, which read e and dy and write nothing, and
+ * `dx = r·(dy·s − mean(dy·s) − c·r²·mean(e·s))`.
+ */
+function byProducts(g: GradientContext, dy: Value, size: number): (Value | undefined)[] {
+  const [x, scale, bias] = [g.input(0), g.input(1), g.optional(2)];
+  const groups = elementCount(x.shape) / size;
+  const flat = (value: Value): Value => g.reshape(value, [groups, size]);
+  const perGroup = (value: Value): Value => g.reshape(castTo(g, value, x.dtype), [groups, 1]);
+  const [inverse, back] = [perGroup(g.output(2)), flat(dy)];
+  const centred = g.sub(flat(x), perGroup(g.output(1)));
+  const along = g.mul(back, centred);
+  const factors = g.reshape(scale, [size, 1]);
+  const mean = (value: Value): Value => g.mul(g.emit("MatMul", [value, factors]), 1 / size);
+  const byInput = (): Value => {
+    const part = g.mul(centred, g.mul(mean(along), g.mul(inverse, inverse)));
+    const d = g.mul(back, g.reshape(scale, [size]));
+    return g.reshape(g.mul(g.sub(g.sub(d, mean(back)), part), inverse), x.shape);
+  };
+  const byScale = (): Value => g.reshape(g.emit("MatMul", [g.reshape(inverse, [1, groups]), along]), scale.shape);
+  return [
+    g.wants(0) ? byInput() : undefined,
+    g.wants(1) ? byScale() : undefined,
+    bias && g.wants(2) ? g.sumTo(dy, bias.shape) : undefined,
+  ];
+}
 
 export const rmsNormGradient: Gradient = (g) => {
   const dy = g.arriving(0);
@@ -90,7 +119,7 @@ export function groupNormGradient(groupsOf: (node: Node, channels: number) => nu
 
 /**
  * In training mode the forward node is asked for the batch's own moments (momentum 0), and the running ones are mixed
- * beside it; going back, x̂ and its multiple come out of BatchNormalization too, which is one pass where arithmetic takes two.
+ * beside it; going back, the multiple of x̂ comes out of BatchNormalization too, which is one pass where arithmetic takes two.
  */
 export const batchNormGradient: Gradient = (g) => {
   if (intAttr(g.node, "training_mode", 0) === 1) return trainingGradient(g);
@@ -120,25 +149,17 @@ const trainingGradient: Gradient = (g) => {
   const [mean, variance] = batchMoments(g);
   const epsilon = floatAttr(g.node, "epsilon", 1e-5);
   const attrs = { epsilon: { f: epsilon } };
-  const [zeros, ones] = [0, 1].map((value) => g.expand(oneOf(g, scale, value), [channels]));
-  const standard = g.emit("BatchNormalization", [x, ones, zeros, mean, variance], { attrs });
+  const inverse = g.emit("Reciprocal", [g.emit("Sqrt", [g.add(variance, epsilon)])]);
   const sum = channelSum(g, dy);
-  const along = channelSum(g, g.mul(dy, standard));
+  // Σ dy·x̂ = r·(Σ dy·x − μ·Σ dy): x̂ need not be made for it.
+  const along = g.mul(g.sub(channelSum(g, g.mul(dy, x)), g.mul(mean, sum)), inverse);
   const byInput = (): Value => {
-    const inverse = g.emit("Reciprocal", [g.emit("Sqrt", [g.add(variance, epsilon)])]);
-    const factor = g.mul(scale, inverse);
-    const share = channels / elementCount(x.shape);
-    const minus = g.mul(factor, -share);
-    const lines = [g.mul(minus, along), g.mul(minus, sum)];
+    const lines = [along, sum].map((each) => g.mul(each, -channels / elementCount(x.shape)));
     const rest = g.emit("BatchNormalization", [x, ...lines, mean, variance], { attrs });
-    return g.add(g.mul(dy, g.reshape(factor, [channels, ...x.shape.slice(2).map(() => 1)])), rest);
+    return g.scaled(g.add(dy, rest), g.mul(scale, inverse));
   };
   return [g.wants(0) ? byInput() : undefined, g.wants(1) ? along : undefined, g.wants(2) ? sum : undefined];
 };
-
-function oneOf(g: GradientBuilder, like: Value, value: number): Value {
-  return g.reshape(g.emit("Identity", [scalar(like.dtype, value)]), [1]);
-}
 
 /** Has the forward node tell the batch's mean and variance, and mixes the running ones from them as it would have. */
 function batchMoments(g: Parameters<Gradient>[0]): [Value, Value] {

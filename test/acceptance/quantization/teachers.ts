@@ -59,6 +59,7 @@ export const TEACHERS: Readonly<Record<string, QuantizedTeacher>> = {
     pool: { stride: 1024, limit: 1024 },
     bars: { W8A8: { relativeDrop: 0.005 }, W4A8: { relativeDrop: 0.015 }, W4A16: { relativeDrop: 0.005 } },
   },
+  "text-encoder": { recipe: "text-encoder", settings: [], pool: { limit: 1024 }, bars: { W8A8: {}, W4A8: {} } },
 };
 
 /** The recipe of a teacher in a format, with further settings over it. */
