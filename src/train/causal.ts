@@ -53,10 +53,16 @@ export function withCausalAttention(graph: Graph): Graph {
   const draft = draftOf(graph);
   const uses = countUses(graph);
   const found: Found = { results: new Map(), keys: new Map(), renamed: new Map() };
+  const masks = new Map<string, boolean>();
+  const hides = (name: string, places: number): boolean => {
+    const known = masks.get(name) ?? isCausal(graph.constants.get(name), places);
+    masks.set(name, known);
+    return known;
+  };
   const made = new Set<string>([...graph.inputs, ...graph.constants.keys()]);
   const products = new Set<Node>();
   for (const node of graph.nodes) {
-    const attention = node.op === "Softmax" && node.domain === "" ? attentionOf(draft, node, uses) : undefined;
+    const attention = node.op === "Softmax" && node.domain === "" ? attentionOf(draft, node, uses, hides) : undefined;
     if (attention !== undefined && made.has(attention.valuesByHeads)) {
       attend(draft, node, attention, found);
       products.add(attention.product);
@@ -104,13 +110,18 @@ function isCausal(mask: Tensor | undefined, places: number): boolean {
 }
 
 /** The attention whose shares a Softmax makes, if it is one for the kernel. */
-function attentionOf(draft: Draft, node: Node, uses: ReadonlyMap<string, number>): Attention | undefined {
+function attentionOf(
+  draft: Draft,
+  node: Node,
+  uses: ReadonlyMap<string, number>,
+  hides: (mask: string, places: number) => boolean,
+): Attention | undefined {
   const [shares] = node.outputs;
   const [, heads, places, columns] = shapeOf(draft, shares);
   const rank = shapeOf(draft, shares).length;
   if (rank !== 4 || places !== columns || places < 2 || ![3, -1].includes(intAttr(node, "axis", -1))) return undefined;
   const sum = makerOf(draft, node.inputs[0], "Add");
-  const at = sum?.inputs.findIndex((name) => isCausal(draft.graph.constants.get(name), places)) ?? -1;
+  const at = sum?.inputs.findIndex((name) => hides(name, places)) ?? -1;
   if (sum === undefined || at < 0) return undefined;
   const scores = unscaled(draft, sum.inputs[1 - at]);
   const [first, second] = makerOf(draft, scores.name, "MatMul")?.inputs ?? [];

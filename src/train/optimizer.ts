@@ -1,6 +1,6 @@
 /**
- * Optimizers on typed arrays, in place. The arithmetic is double, rounded once a stored number, and nothing but + − · / √ is
- * used: the same gradients give the same weights on every machine. (As nodes of the step's graph they would have to be
+ * Optimizers on typed arrays, in place. SGD's arithmetic is double, rounded once a stored number, AdamW's float32, and nothing
+ * but + − · / √ is used: the same gradients give the same weights on every machine. (As nodes of the step's graph they would have to be
  * fed all states and give them back every step; here they stay where they are.)
  */
 import { bug } from "../error.ts";

@@ -11,7 +11,7 @@
 import { floatAttr, type Graph, intAttr, type Node, typeOf } from "../ir/graph.ts";
 import { numbersOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
-import { windowAttributes } from "../ops/gradient/convolution.ts";
+import { type Convolution, windowAttributes } from "../ops/gradient/convolution.ts";
 import { type Draft, draftOf, graphOf, type Put, putting, shapeOf } from "./drafting.ts";
 import { BLOCKED_DOMAIN } from "./layout.ts";
 
@@ -22,6 +22,12 @@ const MOST_LINES = 16;
 
 /** Axes of what lies in blocks, as ONNX Runtime counts them. */
 const BLOCKED_RANK = 4;
+
+/** A kernel of one place. */
+const ONE_PLACE: Convolution = {
+  ...{ kernel: [1, 1], strides: [1, 1], dilations: [1, 1], begin: [0, 0], end: [0, 0], output: [] },
+  groups: 1,
+};
 
 /** Operators that work element by element, on tensors of one shape and single numbers. */
 const ELEMENTWISE = new Set([
@@ -65,7 +71,7 @@ export function withBlockedProducts(graph: Graph, block: number): Graph {
   for (const node of graph.nodes) {
     if (draft.done.has(node)) continue;
     if (product(draft, node, following)) found = true;
-    else if (!elementwise(draft, node) && !columnSum(draft, node)) draft.nodes.push(node);
+    else if (!scaledSum(draft, node) && !elementwise(draft, node) && !columnSum(draft, node)) draft.nodes.push(node);
   }
   return found ? graphOf(draft) : graph;
 }
@@ -174,9 +180,8 @@ function turning(draft: Products, rows: string, columns: string): number {
 }
 
 function convolved(put: Put, places: string, filters: string, shape: readonly [number, number], bias?: string): string {
-  const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], begin: [0, 0], end: [0, 0], output: [], groups: 1 };
   const inputs = [places, put.reshape(filters, [...shape, 1, 1]), ...(bias === undefined ? [] : [bias])];
-  return put("Conv", inputs, { attributes: windowAttributes(one), domain: BLOCKED_DOMAIN });
+  return put("Conv", inputs, { attributes: windowAttributes(ONE_PLACE), domain: BLOCKED_DOMAIN });
 }
 
 /** Says that a value lies in blocks of columns, and puts it in order for whoever wants it so. */
@@ -203,6 +208,36 @@ function biasAfter(
   // An input or a constant is there before the product runs.
   if (shape.length !== 1 || shape[0] !== columns || draft.makers.has(bias)) return undefined;
   return { node: after, bias, output: after.outputs[0] };
+}
+
+/** `x + c·v` of values in blocks of columns, c one constant number: a convolution of each channel by itself adds to x as it multiplies. */
+function scaledSum(draft: Products, node: Node): boolean {
+  if (node.op !== "Add" || node.domain !== "") return false;
+  const [y] = node.outputs;
+  const shape = shapeOf(draft, y);
+  const lies = (name: string): string | undefined =>
+    shapeOf(draft, name).join() === shape.join() ? draft.blocked.get(rootOf(draft, name)) : undefined;
+  for (const side of [0, 1]) {
+    const maker = draft.makers.get(node.inputs[side]);
+    if (maker?.op !== "Mul" || maker.domain !== "" || draft.readers.get(node.inputs[side]) !== 1) continue;
+    const at = maker.inputs.findIndex((name) => draft.graph.constants.get(name)?.shape.length === 0);
+    const [factor, scaled, x] = [
+      draft.graph.constants.get(maker.inputs[at]),
+      maker.inputs[1 - at],
+      node.inputs[1 - side],
+    ];
+    const [first, second] = [lies(x), at < 0 ? undefined : lies(scaled)];
+    if (factor === undefined || first === undefined || second === undefined) continue;
+    const put = putting(draft, node);
+    const columns = shape.at(-1) ?? 0;
+    const filters = new Float32Array(columns).fill(Number(numbersOf(factor)[0]));
+    const weights = put.constant({ dtype: "float32", shape: [columns, 1, 1, 1], data: filters });
+    const attributes = windowAttributes({ ...ONE_PLACE, groups: columns });
+    const made = put("Conv", [second, weights, "", first], { attributes, domain: BLOCKED_DOMAIN });
+    inColumns(draft, y, made, columns, put);
+    return true;
+  }
+  return false;
 }
 
 /** What works element by element on values in blocks of columns, and on single numbers, gives a value in blocks. */

@@ -42,7 +42,8 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
   return {
     graph: plan.graph,
     async run(batch, weights) {
-      return meanOf(parts.run(shardsOf(batch, plan.graph, shards), weights), shards, sums, weights);
+      const results = parts.run(shardsOf(batch, plan.graph, shards), weights);
+      return meanOf(results, { count: shards, lasting: parts.lasting, sums }, weights);
     },
     async firstNotFinite(batch, weights) {
       for (const part of shardsOf(batch, plan.graph, shards)) {
@@ -59,8 +60,10 @@ type Batch = ReadonlyMap<string, Tensor>;
 
 interface Parts {
   readonly plan: StepPlan;
-  /** The parts' results, in order; what one holds may be gone when the next is there. */
+  /** The parts' results, in order. */
   run(batches: readonly Batch[], weights: Weights): AsyncIterable<StepResult>;
+  /** Does a result's gradients stay when the next is there? */
+  readonly lasting: boolean;
   release(): Promise<void>;
 }
 
@@ -70,6 +73,7 @@ async function alone(plan: StepPlan, options: StepOptions): Promise<Parts> {
   const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
   return {
     plan,
+    lasting: false,
     async *run(batches, weights) {
       for (const batch of batches) {
         yield plan.result(await session.run(plan.feeds(batch, weights), undefined, into));
@@ -103,6 +107,7 @@ function together(plan: StepPlan, options: ShardOptions, workers: number): Parts
   const parts = Array.from({ length: options.shards }, (_, index) => gradientsIn(results, index));
   return {
     plan,
+    lasting: true,
     async *run(batches, weights) {
       for (const [name, array] of written) {
         array.set(valuesOf(weights.get(name) ?? bug(`there is no weight "${name}"`)) as Float32Array);
@@ -165,11 +170,11 @@ function cut(tensor: Tensor, shape: readonly number[], axis: number, index: numb
 /** Means of the `count` parts, the gradients' in `sums`: sums in the parts' order, divided. Statistics keep the weights' types. */
 async function meanOf(
   results: AsyncIterable<StepResult>,
-  count: number,
-  sums: ReadonlyMap<string, Float32Array>,
+  { count, lasting, sums }: { count: number; lasting: boolean; sums: ReadonlyMap<string, Float32Array> },
   weights: Weights,
 ): Promise<StepResult> {
   let [loss, at] = [0, 0];
+  let first: StepResult["gradients"] | undefined;
   const statistics = new Map<string, Float32Array>();
   for await (const result of results) {
     at++;
@@ -179,7 +184,10 @@ async function meanOf(
       if (!statistics.has(name)) statistics.set(name, new Float32Array(values.length));
       add(statistics.get(name) as Float32Array, values, at, count);
     }
-    for (const [name, sum] of sums) add(sum, result.gradients.get(name) ?? bug(`no gradient of "${name}"`), at, count);
+    if (lasting) first ??= result.gradients;
+    for (const [name, sum] of sums) {
+      add(sum, result.gradients.get(name) ?? bug(`no gradient of "${name}"`), at, count, first?.get(name));
+    }
   }
   const renewed = [...statistics].map(([name, data]): [string, Tensor] => {
     return [name, { ...(weights.get(name) ?? bug(`there is no statistic "${name}"`)), data }];
@@ -187,10 +195,13 @@ async function meanOf(
   return { loss: loss / count, gradients: sums, statistics: new Map(renewed), kept: new Map() };
 }
 
-/** Adds what part `at` of `count` has, counted from 1, to a sum that becomes the mean with the last of them. */
-function add(sum: Float32Array, values: Float32Array, at: number, count: number): void {
-  if (at === 1) sum.set(values);
-  else addDivided(sum, values, at < count ? 1 : count);
+/**
+ * Adds what part `at` of `count` has, counted from 1, to a sum that becomes the mean with the last of them. The first part is the
+ * sum itself, until there is a second, where `first` has it still.
+ */
+function add(sum: Float32Array, values: Float32Array, at: number, count: number, first?: Float32Array): void {
+  if (at > 1) addDivided(at === 2 ? (first ?? sum) : sum, values, at < count ? 1 : count, sum);
+  else if (first === undefined) sum.set(values);
 }
 
 function arrayFor({ shape }: Place): Float32Array {

@@ -11,7 +11,9 @@ export interface Outcome {
 export interface AcceptanceOptions {
   /** At most this many samples of each recipe; absent: as many as the check wants. */
   readonly samples?: number;
-  /** Of `optimum`: the first seed. */
+  /** Of `distillation`: one of its parts. */
+  readonly part?: string;
+  /** Of `optimum` and `distillation`: the first seed. */
   readonly first?: number;
   /** Of `quantization`: one teacher, one format, so many calibration sets, another split, settings over the recipe. */
   readonly teacher?: string;

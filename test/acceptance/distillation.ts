@@ -1,8 +1,9 @@
 /**
  * Distillation and 4 bits by the recipes that ship, on Debian's dataset-fashion-mnist: the fixtures' teacher with weights in 4 bits, and with
  * activations in 4 bits too; the student over several seeds beside the same student taught by labels alone, and in 4 bits; the teacher
- * from random weights. And half of the character GPT, on the Brown corpus. `--seeds` (5) trainings of each student; `--samples`
- * limits training and test samples alike, for a shorter look: the bars are for all of them.
+ * from random weights. And half of the character GPT, on the Brown corpus. `--part` runs one of these: teacher-rounded, student,
+ * teacher, gpt. `--seeds` (5) trainings of each student from seed `--first` (0) on; `--samples` limits training and test samples
+ * alike, for a shorter look: the bars are for all of them.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,9 +11,10 @@ import { join, resolve } from "node:path";
 import { studentQuantile } from "../../src/evidence/statistics/distributions.ts";
 import { loadTraining, type Training } from "../../src/recipe/training.ts";
 import { runTraining } from "../../src/training/run.ts";
-import { type AcceptanceCheck, attempt, type Outcome } from "./check.ts";
+import { type AcceptanceCheck, type AcceptanceOptions, attempt, type Outcome } from "./check.ts";
 
 const recipes = resolve(import.meta.dirname, "../../recipes/train");
+const STUDENT = "fashion-mnist-student.yaml";
 const LABELS = "/usr/share/datasets/fashion-mnist/train-labels-idx1-ubyte.gz";
 const SEEDS = 5;
 /** Of the residual teacher in the fixtures, on the 10,000 test images. */
@@ -28,6 +30,9 @@ const ROUNDED = {
   W4A8: { recipe: "fashion-mnist-w4a8.yaml", bar: 0.001 },
   W4A4: { recipe: "fashion-mnist-w4a4.yaml", bar: 0.008 },
 } as const;
+
+/** What is asked for, and where the results go meanwhile. */
+type Bench = AcceptanceOptions & { readonly folder: string };
 
 interface Trained {
   readonly model: string;
@@ -68,19 +73,42 @@ function limitsOf(differences: readonly number[]): { mean: number; low: number; 
 
 const points = (share: number): string => (100 * share).toFixed(2);
 
-/** The student by the teacher and by labels alone, from the same first weights; the files of the first that was taught. */
-async function* students(
-  folder: string,
-  samples: number | undefined,
-  seeds: number,
-): AsyncGenerator<Outcome, Trained | undefined, undefined> {
-  const taught = limited(loadTraining(join(recipes, "fashion-mnist-student.yaml")), samples);
+/** A network in a format of 4 bits, taught by itself. */
+function rounded(
+  name: string,
+  format: keyof typeof ROUNDED,
+  network: { readonly model: string; readonly float: number },
+  { folder, samples }: Bench,
+): Promise<Outcome> {
+  return attempt(`${name}, ${format}`, async () => {
+    const { recipe, bar } = ROUNDED[format];
+    const own = { model: network.model, teacher: network.model };
+    const { accuracy } = await train(
+      { ...limited(loadTraining(join(recipes, recipe)), samples), ...own },
+      join(folder, `${format}-${name}`),
+    );
+    const drop = network.float - accuracy;
+    return { good: drop <= bar, says: `${points(accuracy)} %, ${points(drop)} points less than in float` };
+  });
+}
+
+async function* teacherRounded(bench: Bench): AsyncGenerator<Outcome> {
+  const { teacher = "" } = loadTraining(join(recipes, STUDENT));
+  for (const format of ["W4A8", "W4A4"] as const) {
+    yield await rounded("teacher", format, { model: teacher, float: TEACHER }, bench);
+  }
+}
+
+/** The student by the teacher and by labels alone, from the same first weights; the first that was taught in 4 bits. */
+async function* students(bench: Bench): AsyncGenerator<Outcome> {
+  const { folder, samples, first = 0, seeds = SEEDS } = bench;
+  const taught = limited(loadTraining(join(recipes, STUDENT)), samples);
   const alone: Training = {
     ...withLabels(taught),
     losses: [{ kind: "labels", scores: "logits", weight: 1 }],
   };
   const pairs: { readonly taught: Trained; readonly alone: Trained }[] = [];
-  for (let seed = 0; seed < seeds; seed++) {
+  for (let seed = first; seed < first + seeds; seed++) {
     const both = {
       taught: await train({ ...taught, seed }, join(folder, `taught-${seed}`)),
       alone: await train({ ...alone, seed }, join(folder, `alone-${seed}`)),
@@ -101,42 +129,47 @@ async function* students(
     good: margin.low > 0,
     says: `${points(margin.mean)} points more (95 %: ${points(margin.low)} to ${points(margin.high)}), ${seeds} seeds`,
   };
-  return pairs[0]?.taught;
+  for (const { taught: student } of pairs.slice(0, 1)) {
+    yield await rounded("student", "W4A8", { model: student.model, float: student.accuracy }, bench);
+  }
 }
 
-export const distillation: AcceptanceCheck = async function* ({ samples, seeds = SEEDS }) {
+async function* teacherFromNothing({ folder, samples }: Bench): AsyncGenerator<Outcome> {
+  yield await attempt("teacher from random weights", async () => {
+    const recipe = limited(loadTraining(join(recipes, "fashion-mnist-teacher.yaml")), samples);
+    const { accuracy } = await train(recipe, join(folder, "teacher"));
+    return { good: accuracy >= TEACHER_BAR, says: `${points(accuracy)} %` };
+  });
+}
+
+async function* halfOfGpt({ folder, samples }: Bench): AsyncGenerator<Outcome> {
+  yield await attempt("half of the character GPT", async () => {
+    const recipe = limited(loadTraining(join(recipes, "char-gpt-student.yaml")), samples);
+    const { accuracy: bits, macs } = await train(recipe, join(folder, "gpt"));
+    const [ratio, share] = [bits / GPT_BITS, macs.student / macs.teacher];
+    return {
+      good: ratio <= GPT_BAR && share <= 0.5,
+      says: `${bits.toFixed(4)} bits per character, ${ratio.toFixed(4)} of the teacher's, with ${points(share)} % of its MACs`,
+    };
+  });
+}
+
+const PARTS: ReadonlyMap<string, (bench: Bench) => AsyncGenerator<Outcome>> = new Map([
+  ["teacher-rounded", teacherRounded],
+  ["student", students],
+  ["teacher", teacherFromNothing],
+  ["gpt", halfOfGpt],
+]);
+
+export const distillation: AcceptanceCheck = async function* (options) {
+  const { part } = options;
+  const chosen = part === undefined ? [...PARTS.values()] : [PARTS.get(part)].filter((each) => each !== undefined);
+  if (chosen.length === 0) {
+    yield { name: "parts", good: false, says: `there is no part ${part}; there are ${[...PARTS.keys()].join(", ")}` };
+  }
   const folder = mkdtempSync(join(tmpdir(), "distillation-"));
-  /** A network in a format of 4 bits, taught by itself. */
-  const rounded = (name: string, format: keyof typeof ROUNDED, model: string, float: number): Promise<Outcome> =>
-    attempt(`${name}, ${format}`, async () => {
-      const recipe = limited(loadTraining(join(recipes, ROUNDED[format].recipe)), samples);
-      const { accuracy } = await train({ ...recipe, model, teacher: model }, join(folder, `${format}-${name}`));
-      const drop = float - accuracy;
-      return {
-        good: drop <= ROUNDED[format].bar,
-        says: `${points(accuracy)} %, ${points(drop)} points less than in float`,
-      };
-    });
   try {
-    const { teacher = "" } = loadTraining(join(recipes, "fashion-mnist-student.yaml"));
-    yield await rounded("teacher", "W4A8", teacher, TEACHER);
-    yield await rounded("teacher", "W4A4", teacher, TEACHER);
-    const student = yield* students(folder, samples, seeds);
-    if (student) yield await rounded("student", "W4A8", student.model, student.accuracy);
-    yield await attempt("teacher from random weights", async () => {
-      const recipe = limited(loadTraining(join(recipes, "fashion-mnist-teacher.yaml")), samples);
-      const { accuracy } = await train(recipe, join(folder, "teacher"));
-      return { good: accuracy >= TEACHER_BAR, says: `${points(accuracy)} %` };
-    });
-    yield await attempt("half of the character GPT", async () => {
-      const recipe = limited(loadTraining(join(recipes, "char-gpt-student.yaml")), samples);
-      const { accuracy: bits, macs } = await train(recipe, join(folder, "gpt"));
-      const [ratio, share] = [bits / GPT_BITS, macs.student / macs.teacher];
-      return {
-        good: ratio <= GPT_BAR && share <= 0.5,
-        says: `${bits.toFixed(4)} bits per character, ${ratio.toFixed(4)} of the teacher's, with ${points(share)} % of its MACs`,
-      };
-    });
+    for (const each of chosen) yield* each({ ...options, folder });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -58,6 +58,7 @@ const { values, positionals } = parseArgs({
     first: { type: "string" },
     teacher: { type: "string" },
     format: { type: "string" },
+    part: { type: "string" },
     seeds: { type: "string" },
     split: { type: "string" },
     set: { type: "string", multiple: true },

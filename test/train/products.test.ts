@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { type Graph, makeGraph, type Tensor } from "../../src/ir/graph.ts";
-import { numbersOf } from "../../src/ir/tensor.ts";
+import { seededRandom } from "../../src/ir/random.ts";
+import { float32, numbersOf } from "../../src/ir/tensor.ts";
 import { parse } from "../../src/ir/text.ts";
 import { encodeModel } from "../../src/onnx/write.ts";
 import { inferTypes } from "../../src/ops/infer.ts";
@@ -54,6 +55,39 @@ describe("products in blocks", () => {
     ["no product", ofShapes("float32[64, 64]", "float32[64, 64]", "y = Add(a, b)")],
   ])("leaves alone: %s", (_, graph) => {
     expect(withBlockedProducts(graph, 16)).toBe(graph);
+  });
+
+  it("adds a multiple of what lies in blocks as it makes it", async () => {
+    const lines = ["x: float32[2, 32, 64]", "w: float32[64, 128]", "v: float32[128, 64]"];
+    const inputs = lines.map((each) => `input ${each}`).join("\n");
+    const text = (sum: string): string =>
+      `${inputs}\nconst c: float32[] = 0.75\nh = MatMul(x, w)\nt = Tanh(h)\nm = Mul(t, c)\ns = ${sum}\ny = MatMul(s, v)\nreturn y`;
+    const random = seededRandom("scaled sums");
+    const drawn = (shape: readonly number[]) =>
+      float32(
+        shape,
+        Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random() - 0.5),
+      );
+    const feeds = new Map([
+      ["x", drawn([2, 32, 64])],
+      ["w", drawn([64, 128])],
+      ["v", drawn([128, 64])],
+    ] as const);
+    for (const sum of ["Add(h, m)", "Add(m, h)"]) {
+      const plain = makeGraph(inferTypes(parse(text(sum))));
+      const blocked = withBlockedProducts(plain, 16);
+      expect([count(blocked, "Conv"), count(blocked, "Mul", ""), count(blocked, "Add", "")]).toEqual([3, 0, 0]);
+      if (block !== 16) continue;
+      const [a, b] = (await Promise.all([plain, blocked].map((each) => outputsOf(each, feeds)))).map((values) =>
+        numbersOf(values.get("y") as Tensor),
+      );
+      a.forEach((value, at) => {
+        expect(b[at]).toBeCloseTo(value, 5);
+      });
+    }
+    // What is added to is not in blocks.
+    const plain = makeGraph(inferTypes(parse(text("Add(m, c)"))));
+    expect(count(withBlockedProducts(plain, 16), "Conv")).toBe(2);
   });
 
   it("keeps in blocks what lies between two products, bias and all", () => {

@@ -31,7 +31,9 @@ export interface Place {
 }
 
 /** Few samples, nothing searched and nothing corrected: what our quantization takes at the least. */
-const QUICK = ["quantize.int16Share=0", "quantize.equalize=false", "quantize.biasCorrection=false"];
+const QUICK = ["int16Share=0", "rounding=nearest", "equalize=false", "biasCorrection=false"].map(
+  (set) => `quantize.${set}`,
+);
 const QUICK_SAMPLES = 64;
 
 /** Ours first: the first row is what the others are compared with. */

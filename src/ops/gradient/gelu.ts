@@ -7,9 +7,9 @@ function cumulative(g: GradientBuilder, a: Value): Value {
   return g.emit("HardSigmoid", [g.emit("Erf", [a])], { attrs: { alpha: { f: 0.5 }, beta: { f: 0.5 } } });
 }
 
-/** x·φ(x) from a = x/√2: a/√π / e^(a²), which has no pass for a sign. */
+/** x·φ(x) from a = x/√2: a / e^(a²) / √π, which has no pass for a sign; the factor last, so that a sum after it can take it in. */
 function bell(g: GradientBuilder, a: Value): Value {
-  return g.div(g.mul(a, 1 / Math.sqrt(Math.PI)), g.emit("Exp", [square(g, a)]));
+  return g.mul(g.div(a, g.emit("Exp", [square(g, a)])), 1 / Math.sqrt(Math.PI));
 }
 
 /** Φ(x) + x·φ(x). */

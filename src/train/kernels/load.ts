@@ -28,7 +28,7 @@ export interface AdamWNumbers {
 export type AdamWArrays = readonly [Float32Array, Float32Array, Float32Array, Float32Array];
 
 /** So many numbers of each array lie in the kernel's memory at a time: they stay in a core's cache. */
-const AT_ONCE = 2048;
+const AT_ONCE = 4096;
 /** Where the kernels' own static data ends at the latest. */
 const FIRST_ADDRESS = 65536;
 const PAGE = 65536;
@@ -49,11 +49,11 @@ function kernels(): Exports {
 
 /**
  * Runs a kernel over arrays of one length, some numbers of each at a time. It is given where they lie in its memory, and how
- * many; the arrays that `changed` counts get back what is there afterwards.
+ * many; what is then in the place of an array goes to the one that `results` has for it, if it has one.
  */
 function overParts(
   arrays: readonly Float32Array[],
-  changed: readonly number[],
+  results: readonly (Float32Array | undefined)[],
   run: (kernel: Exports, places: readonly number[], count: number) => void,
 ): void {
   const kernel = kernels();
@@ -64,16 +64,20 @@ function overParts(
     const count = Math.min(AT_ONCE, length - at);
     for (const [index, array] of arrays.entries()) inside[index].set(array.subarray(at, at + count));
     run(kernel, places, count);
-    for (const index of changed) arrays[index].set(inside[index].subarray(0, count), at);
+    for (const [index, result] of results.entries()) result?.set(inside[index].subarray(0, count), at);
   }
 }
 
-/** One step of AdamW: changes weights, means and squares in place. Two lanes of doubles, so the same bits on every machine. */
+/** One step of AdamW: changes weights, means and squares in place. Lanes of plain float32, so the same bits on every machine. */
 export function adamW(arrays: AdamWArrays, numbers: AdamWNumbers): void {
   const { first, second, shrink, scale, spread, epsilon } = numbers;
-  overParts(arrays, [0, 2, 3], (kernel, [weights, gradients, means, squares], count) => {
-    kernel.adamW(weights, gradients, means, squares, count, first, second, shrink, scale, spread, epsilon);
-  });
+  overParts(
+    arrays,
+    [arrays[0], undefined, arrays[2], arrays[3]],
+    (kernel, [weights, gradients, means, squares], count) => {
+      kernel.adamW(weights, gradients, means, squares, count, first, second, shrink, scale, spread, epsilon);
+    },
+  );
 }
 
 /** The numbers of a step: see assembly/sgd.ts. */
@@ -84,15 +88,15 @@ export interface SgdNumbers {
   readonly nesterov: boolean;
 }
 
-/** One step of SGD: changes weights and speeds in place. As `adamW`, the same bits everywhere. */
+/** One step of SGD: changes weights and speeds in place. Lanes of doubles, the same bits everywhere. */
 export function sgd(arrays: readonly [Float32Array, Float32Array, Float32Array], numbers: SgdNumbers): void {
   const { momentum, decay, rate, nesterov } = numbers;
-  overParts(arrays, [0, 2], (kernel, [weights, gradients, speeds], count) => {
+  overParts(arrays, [arrays[0], undefined, arrays[2]], (kernel, [weights, gradients, speeds], count) => {
     kernel.sgd(weights, gradients, speeds, count, momentum, decay, rate, nesterov ? 1 : 0);
   });
 }
 
-/** `sums ← (sums + values) / divisor`, in float32. */
-export function addDivided(sums: Float32Array, values: Float32Array, divisor: number): void {
-  overParts([sums, values], [0], (kernel, [to, from], count) => kernel.addDivided(to, from, count, divisor));
+/** `(a + b) / divisor`, in float32; the result may be one of them. */
+export function addDivided(a: Float32Array, b: Float32Array, divisor: number, result: Float32Array): void {
+  overParts([a, b], [result], (kernel, [to, from], count) => kernel.addDivided(to, from, count, divisor));
 }
