@@ -27,8 +27,9 @@ const GPT_BITS = 2.027;
 const GPT_BAR = 1.03;
 /** Recipes of rounded networks, and how much less than in float they may have right. */
 const ROUNDED = {
-  W4A8: { recipe: "fashion-mnist-w4a8.yaml", bar: 0.001 },
-  W4A4: { recipe: "fashion-mnist-w4a4.yaml", bar: 0.008 },
+  "teacher, W4A8": { recipe: "fashion-mnist-w4a8.yaml", bar: 0.001 },
+  "teacher, W4A4": { recipe: "fashion-mnist-w4a4.yaml", bar: 0.008 },
+  "student, W4A8": { recipe: "fashion-mnist-student-w4a8.yaml", bar: 0.001 },
 } as const;
 
 /** What is asked for, and where the results go meanwhile. */
@@ -73,30 +74,23 @@ function limitsOf(differences: readonly number[]): { mean: number; low: number; 
 
 const points = (share: number): string => (100 * share).toFixed(2);
 
-/** A network in a format of 4 bits, taught by itself. */
+/** A network in a format of 4 bits: the recipe's own, or the one given. */
 function rounded(
-  name: string,
-  format: keyof typeof ROUNDED,
-  network: { readonly model: string; readonly float: number },
+  name: keyof typeof ROUNDED,
+  { model, float }: { readonly model?: string; readonly float: number },
   { folder, samples }: Bench,
 ): Promise<Outcome> {
-  return attempt(`${name}, ${format}`, async () => {
-    const { recipe, bar } = ROUNDED[format];
-    const own = { model: network.model, teacher: network.model };
-    const { accuracy } = await train(
-      { ...limited(loadTraining(join(recipes, recipe)), samples), ...own },
-      join(folder, `${format}-${name}`),
-    );
-    const drop = network.float - accuracy;
+  return attempt(name, async () => {
+    const { recipe, bar } = ROUNDED[name];
+    const whole = limited(loadTraining(join(recipes, recipe)), samples);
+    const { accuracy } = await train(model === undefined ? whole : { ...whole, model }, join(folder, recipe));
+    const drop = float - accuracy;
     return { good: drop <= bar, says: `${points(accuracy)} %, ${points(drop)} points less than in float` };
   });
 }
 
 async function* teacherRounded(bench: Bench): AsyncGenerator<Outcome> {
-  const { teacher = "" } = loadTraining(join(recipes, STUDENT));
-  for (const format of ["W4A8", "W4A4"] as const) {
-    yield await rounded("teacher", format, { model: teacher, float: TEACHER }, bench);
-  }
+  for (const name of ["teacher, W4A8", "teacher, W4A4"] as const) yield await rounded(name, { float: TEACHER }, bench);
 }
 
 /** The student by the teacher and by labels alone, from the same first weights; the first that was taught in 4 bits. */
@@ -130,7 +124,7 @@ async function* students(bench: Bench): AsyncGenerator<Outcome> {
     says: `${points(margin.mean)} points more (95 %: ${points(margin.low)} to ${points(margin.high)}), ${seeds} seeds`,
   };
   for (const { taught: student } of pairs.slice(0, 1)) {
-    yield await rounded("student", "W4A8", { model: student.model, float: student.accuracy }, bench);
+    yield await rounded("student, W4A8", { model: student.model, float: student.accuracy }, bench);
   }
 }
 
