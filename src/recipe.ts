@@ -97,9 +97,16 @@ function fill(file: RecipeFile, path: string, digest: string, located: Located):
     ...(key && { key }),
     ...(certifierKey && { certifierKey }),
     ...(ledger && { ledger }),
-    jobs: jobs ?? Math.min(availableParallelism(), 16),
+    jobs: jobs ?? usualJobs(),
     out: resolve(out),
   };
+}
+
+const MOST_JOBS = 16;
+
+/** Worker threads where nobody says how many: a machine's cores, where each thread takes `threads` of them. */
+export function usualJobs(threads = 1): number {
+  return Math.min(MOST_JOBS, Math.max(1, Math.floor(availableParallelism() / threads)));
 }
 
 function modelPath(reference: string, folder: string, located: Located): string {

@@ -132,8 +132,10 @@ async function noiseOf(rounded: Graph, graph: Graph, samples: Samples, count: nu
   let [signal, noise] = [0, 0];
   const first = samples.size < 2 * count ? 0 : count;
   for (let index = first; index < Math.min(samples.size, first + count); index++) {
-    if (index > first && samples.sequence?.(index) !== samples.sequence?.(index - 1))
-      [model, exact].map((each) => each.reset());
+    if (index > first && samples.sequence?.(index) !== samples.sequence?.(index - 1)) {
+      model.reset();
+      exact.reset();
+    }
     const feeds = await samples.feeds(index);
     const [found, wanted] = [await model.step(feeds), await exact.step(feeds)];
     for (const [name, { data }] of wanted) {

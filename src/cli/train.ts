@@ -13,13 +13,6 @@ interface Flags {
   readonly ci?: boolean;
 }
 
-const MOST_JOBS = 16;
-
-/** How many parts of a batch can be computed at a time, where each takes `threads` cores. */
-function coresFor(threads: number, cores: number): number {
-  return Math.min(MOST_JOBS, Math.max(1, Math.floor(cores / threads)));
-}
-
 export const train = new Command("train")
   .description("train an ONNX network as a training's recipe says")
   .argument("<recipe>", "a YAML file, for example recipes/train/fashion-mnist.yaml")
@@ -33,8 +26,8 @@ export const train = new Command("train")
   .option("--json", "print one JSON document")
   .option("--ci", "a line an epoch instead of one that is redrawn (on by itself where CI=true)")
   .action(async (path: string, flags: Flags) => {
-    const { availableParallelism } = await import("node:os");
     const { resolve } = await import("node:path");
+    const { usualJobs } = await import("../recipe.ts");
     const { loadTraining } = await import("../recipe/training.ts");
     const { runTraining } = await import("../training/run.ts");
     const { latencyOf } = await import("../latency.ts");
@@ -44,7 +37,7 @@ export const train = new Command("train")
       (signal) =>
         runTraining(recipe, {
           ...{ out: resolve(flags.out), resume: flags.resume ?? false },
-          jobs: flags.jobs ?? coresFor(recipe.threads, availableParallelism()),
+          jobs: flags.jobs ?? usualJobs(recipe.threads),
           ...{ signal, warn, progress, latency: latencyOf },
         }),
       "--resume goes on from the last checkpoint",

@@ -1,4 +1,5 @@
-import { placesFor, roundingKernels } from "./kernels/load.ts";
+import { placesFor } from "../run/wasm.ts";
+import { roundingKernels } from "./kernels/load.ts";
 
 /** Sums over each channel of int16 codes and of what they become with another bias; all are whole numbers, and exact. */
 export interface CodeSums {

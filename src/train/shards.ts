@@ -59,7 +59,6 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
 type Batch = ReadonlyMap<string, Tensor>;
 
 interface Parts {
-  readonly plan: StepPlan;
   /** The parts' results, in order. */
   run(batches: readonly Batch[], weights: Weights): AsyncIterable<StepResult>;
   /** Does a result's gradients stay when the next is there? */
@@ -72,7 +71,6 @@ async function alone(plan: StepPlan, options: StepOptions): Promise<Parts> {
   const places = plan.gradients;
   const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
   return {
-    plan,
     lasting: false,
     async *run(batches, weights) {
       for (const batch of batches) {
@@ -106,7 +104,6 @@ function together(plan: StepPlan, options: ShardOptions, workers: number): Parts
   const written = arraysIn(seen);
   const parts = Array.from({ length: options.shards }, (_, index) => gradientsIn(results, index));
   return {
-    plan,
     lasting: true,
     async *run(batches, weights) {
       for (const [name, array] of written) {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
+import { classesOf, encode } from "../alphabet.ts";
 import { type DataArray, makeSample, type Reader, type Sample } from "../dataset.ts";
 import { openLines, parseJson } from "../json-lines.ts";
 import { resolveReference } from "../reference.ts";
@@ -26,8 +27,6 @@ const options = z.strictObject({
 });
 type Options = z.infer<typeof options>;
 
-const MAX_CLASSES = 65_535;
-
 const line = z.looseObject({
   text: z.string(),
   label: z.string(),
@@ -41,30 +40,9 @@ interface Labelled {
   readonly group: string;
 }
 
-/** The first `length` characters of the alphabet's. */
-function encode(text: string, classes: ReadonlyMap<string, number>, length: number): Uint16Array {
-  const codes = new Uint16Array(length);
-  let count = 0;
-  for (const letter of text) {
-    const code = classes.get(letter);
-    if (code !== undefined) codes[count++] = code;
-    if (count === length) break;
-  }
-  return codes.slice(0, count);
-}
-
-function classesOf(alphabet: string): Map<string, number> {
-  const letters = [...alphabet];
-  const classes = new Map(letters.map((letter, at) => [letter, at + 1]));
-  if (classes.size === letters.length && letters.length <= MAX_CLASSES) return classes;
-  throw new CompileError("usage/data-option", "the alphabet holds a character twice, or too many", {
-    where: "data reader labelled-text",
-  });
-}
-
-/** All texts of the portion. Those that read the same are one group unless the file says otherwise: no split tells of another. */
+/** All texts of the portion. Those that read the same are one group unless the file says otherwise, so no split holds a copy of another's. */
 async function textsOf(given: Options, folder: string): Promise<Labelled[]> {
-  const classes = classesOf(given.alphabet);
+  const classes = classesOf(given.alphabet, 1, "labelled-text");
   const { source, starts, lengths } = await openLines(resolveReference(given.path, folder));
   try {
     const found: Labelled[] = [];

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { CompileError } from "../../error.ts";
+import { classesOf, encode } from "../alphabet.ts";
 import { brownDocuments, brownWords } from "../brown.ts";
 import { type DataArray, type Dataset, hashInputs, makeSample, type Reader, type Sample } from "../dataset.ts";
 import { resolveReference } from "../reference.ts";
@@ -46,16 +47,6 @@ interface Document {
 }
 
 const MAX_FILE_BYTES = 512 * 2 ** 20;
-const MAX_CLASSES = 65_536;
-
-function encode(text: string, classes: ReadonlyMap<string, number>): Uint16Array {
-  const codes: number[] = [];
-  for (const letter of text) {
-    const code = classes.get(letter);
-    if (code !== undefined) codes.push(code);
-  }
-  return Uint16Array.from(codes);
-}
 
 /** The documents, with what the alphabet lacks left out; the text itself is the only thing kept in memory. */
 function* documents(given: Options, folder: string, classes: ReadonlyMap<string, number>): Generator<Document> {
@@ -87,13 +78,7 @@ const reader: Reader<Options> = {
   summary: "Windows of characters for language models: class numbers as input, the next character of each as target.",
   options,
   async open(given, folder) {
-    const letters = [...given.alphabet];
-    const classes = new Map(letters.map((letter, code) => [letter, code]));
-    if (classes.size !== letters.length || letters.length > MAX_CLASSES) {
-      throw new CompileError("usage/data-option", "the alphabet holds a character twice, or too many", {
-        where: "data reader text",
-      });
-    }
+    const classes = classesOf(given.alphabet, 0, "text");
     const { length, stride = length } = given;
     const kept: Document[] = [];
     const firsts: number[] = [];

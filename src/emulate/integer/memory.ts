@@ -1,5 +1,6 @@
 import { CompileError } from "../../error.ts";
-import { FIRST_ADDRESS, type Kernels } from "../kernels/load.ts";
+import { FIRST_ADDRESS } from "../../run/wasm.ts";
+import type { Kernels } from "../kernels/load.ts";
 
 /** Kernels read whole vectors: up to this many bytes beyond the last element. */
 const SLACK = 64;

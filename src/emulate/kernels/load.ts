@@ -1,17 +1,4 @@
-import { readFileSync } from "node:fs";
-import { bug } from "../../error.ts";
-
-/** What is used of WebAssembly: neither Node's types nor the standard library's describe it without a browser's. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
-};
-
-/** Grows by pages of 64 KiB; `buffer` is another one after growth. */
-export interface KernelMemory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
+import { type KernelMemory, kernelsOf } from "../../run/wasm.ts";
 
 /**
  * The WebAssembly kernels (src/emulate/kernels/assembly), one memory each. Numbers are int32 or byte addresses, booleans 0 or 1;
@@ -44,15 +31,5 @@ export interface Kernels {
   softmax(...args: number[]): void;
 }
 
-/** Where the kernels' own static data ends at the latest. */
-export const FIRST_ADDRESS = 65536;
-
-let compiled: object | undefined;
-
 /** A fresh instance with a memory of its own. */
-export function instantiateKernels(): Kernels {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
-  const { exports } = new WebAssembly.Instance(compiled);
-  if (!("memory" in exports)) bug("kernels.wasm exports no memory");
-  return exports as unknown as Kernels;
-}
+export const instantiateKernels = kernelsOf<Kernels>(new URL("./kernels.wasm", import.meta.url));

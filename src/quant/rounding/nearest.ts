@@ -1,4 +1,5 @@
-import { placesFor, roundingKernels } from "../kernels/load.ts";
+import { placesFor } from "../../run/wasm.ts";
+import { roundingKernels } from "../kernels/load.ts";
 
 /** Rows of int4 codes, rounded to nearest on the widest grid. */
 export interface NearestRows {

@@ -1,5 +1,6 @@
+import { placesFor } from "../../run/wasm.ts";
 import type { WeightFormat } from "../format.ts";
-import { placesFor, type RoundingKernels, roundingKernels } from "../kernels/load.ts";
+import { type RoundingKernels, roundingKernels } from "../kernels/load.ts";
 import { blocksOf, type Grid, type Matrix, RANGES } from "./matrix.ts";
 
 export interface GridOptions {

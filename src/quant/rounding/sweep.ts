@@ -1,4 +1,5 @@
-import { placesFor, roundingKernels } from "../kernels/load.ts";
+import { placesFor } from "../../run/wasm.ts";
+import { roundingKernels } from "../kernels/load.ts";
 import { blocksOf, type Grid, stepOf } from "./matrix.ts";
 
 /** Positions that one sweep settles; what they leave over reaches the others as a product of matrices. */

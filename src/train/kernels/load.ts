@@ -1,14 +1,7 @@
-import { readFileSync } from "node:fs";
-import { bug } from "../../error.ts";
+import { type KernelMemory, kernelsOf, placesFor } from "../../run/wasm.ts";
 
-/** What is used of WebAssembly: neither Node's types nor the standard library's describe it without a browser's. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
-};
-
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+interface Kernels {
+  readonly memory: KernelMemory;
   adamW(...args: number[]): void;
   addDivided(...args: number[]): void;
   sgd(...args: number[]): void;
@@ -29,21 +22,12 @@ export type AdamWArrays = readonly [Float32Array, Float32Array, Float32Array, Fl
 
 /** So many numbers of each array lie in the kernel's memory at a time: they stay in a core's cache. */
 const AT_ONCE = 4096;
-/** Where the kernels' own static data ends at the latest. */
-const FIRST_ADDRESS = 65536;
-const PAGE = 65536;
+const instantiate = kernelsOf<Kernels>(new URL("./kernels.wasm", import.meta.url));
+let shared: Kernels | undefined;
 
-let shared: Exports | undefined;
-
-/** The thread's instance: kernels keep nothing between calls. */
-function kernels(): Exports {
-  if (shared) return shared;
-  const compiled = new WebAssembly.Module(readFileSync(new URL("./kernels.wasm", import.meta.url)));
-  const { exports } = new WebAssembly.Instance(compiled);
-  if (!("memory" in exports)) bug("kernels.wasm exports no memory");
-  shared = exports as unknown as Exports;
-  const missing = FIRST_ADDRESS + 4 * 4 * AT_ONCE - shared.memory.buffer.byteLength;
-  if (missing > 0) shared.memory.grow(Math.ceil(missing / PAGE));
+/** The thread's instance. */
+function kernels(): Kernels {
+  shared ??= instantiate();
   return shared;
 }
 
@@ -54,10 +38,13 @@ function kernels(): Exports {
 function overParts(
   arrays: readonly Float32Array[],
   results: readonly (Float32Array | undefined)[],
-  run: (kernel: Exports, places: readonly number[], count: number) => void,
+  run: (kernel: Kernels, places: readonly number[], count: number) => void,
 ): void {
   const kernel = kernels();
-  const places = arrays.map((_, index) => FIRST_ADDRESS + index * 4 * AT_ONCE);
+  const places = placesFor(
+    kernel,
+    arrays.map(() => 4 * AT_ONCE),
+  );
   const inside = places.map((place) => new Float32Array(kernel.memory.buffer, place, AT_ONCE));
   const [{ length }] = arrays;
   for (let at = 0; at < length; at += AT_ONCE) {

@@ -4,13 +4,11 @@ import { interpolate, Post, postRow } from "./post";
 const CHUNK = 1024;
 const ACC = memory.data(4 * CHUNK + 32, 16);
 
-// @ts-ignore: decorator
 @inline
 function code(at: usize, bytes: i32): i32 {
   return bytes == 1 ? <i32>load<i8>(at) : <i32>load<i16>(at);
 }
 
-// @ts-ignore: decorator
 @inline
 function codes8(at: usize, bytes: i32, step: i32): v128 {
   if (!step) return i16x8.splat(<i16>code(at, bytes));

@@ -1,13 +1,11 @@
 // Codes to int16 operands without zero point, in the order that the product kernels read. `part` names what is taken of
 // a code: 0 int8 − zero, 1 the upper byte of an int16 (signed), 2 its lower byte (unsigned), 3 uint8 − zero, 4 int16 whole.
 
-// @ts-ignore: decorator
 @inline
 export function codeBytes(part: i32): i32 {
   return part == 0 || part == 3 ? 1 : 2;
 }
 
-// @ts-ignore: decorator
 @inline
 export function part8(at: usize, part: i32, zero: v128): v128 {
   if (part == 0) return i16x8.sub(v128.load8x8_s(at), zero);
@@ -18,7 +16,6 @@ export function part8(at: usize, part: i32, zero: v128): v128 {
   return whole;
 }
 
-// @ts-ignore: decorator
 @inline
 export function part1(at: usize, part: i32, zero: i32): i32 {
   if (part == 0) return <i32>load<i8>(at) - zero;
@@ -29,7 +26,6 @@ export function part1(at: usize, part: i32, zero: i32): i32 {
   return whole;
 }
 
-// @ts-ignore: decorator
 @inline
 function storePairs(to: usize, a: v128, b: v128): void {
   v128.store(to, i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23));

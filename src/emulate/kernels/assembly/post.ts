@@ -41,7 +41,6 @@ const TAIL = memory.data(32, 16);
 const CHUNK = 1024;
 const SAMPLES = memory.data(4 * CHUNK + 32, 16);
 
-// @ts-ignore: decorator
 @inline
 function clampI64(v: i64, low: i64, high: i64): i64 {
   return v < low ? low : v > high ? high : v;
@@ -74,7 +73,6 @@ function stageOne(p: Post, channel: i32, v: i64): i32 {
 }
 
 /** The function sampled by `table` at an int16 position. */
-// @ts-ignore: decorator
 @inline
 export function interpolate(table: usize, position: i32): i32 {
   const p = position + 32768;
@@ -84,14 +82,12 @@ export function interpolate(table: usize, position: i32): i32 {
   return a + (((b - a) * (p & 127) + 64) >> 7);
 }
 
-// @ts-ignore: decorator
 @inline
 function highWords(low: v128, high: v128): v128 {
   return i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 
 /** (v·m + rounding) >> s for one s > 31: the upper words of the sum, then s − 32 more. */
-// @ts-ignore: decorator
 @inline
 function scale4(v: v128, m: v128, rounding: v128, more: i32): v128 {
   const low = i64x2.add(i64x2.extmul_low_i32x4_s(v, m), rounding);
@@ -103,7 +99,6 @@ function scale4(v: v128, m: v128, rounding: v128, more: i32): v128 {
  * As scale4 with ± nudge by the sign of v, and for s < 32, where the sum is raised by `up` = 32 − s instead. v is held within
  * ± limit, so that the raised sum stays below 2^63: with s < 31 and m ≥ 2^30, what lies beyond is beyond 2^16 when scaled.
  */
-// @ts-ignore: decorator
 @inline
 function scaleRaised4(v: v128, m: v128, rounding: v128, nudge: v128, limit: v128, up: i32, more: i32): v128 {
   const held = i32x4.max_s(i32x4.min_s(v, limit), i32x4.neg(limit));
@@ -118,14 +113,12 @@ function scaleRaised4(v: v128, m: v128, rounding: v128, nudge: v128, limit: v128
 }
 
 /** The |v| at which v·m·2^−s is beyond 2^16 for every m ≥ 2^30. */
-// @ts-ignore: decorator
 @inline
 function limitOf(s: i32): i32 {
   return s > 30 ? i32.MAX_VALUE : s > 14 ? (1 << (s - 14)) + 1 : 2;
 }
 
 /** Eight requantized values to codes at `out`: through the activation's codes, or clamped (before the zero is added, so as not to wrap). */
-// @ts-ignore: decorator
 @inline
 function store8(codes: usize, bytes: i32, low: v128, high: v128, zero: v128, r0: v128, r1: v128, out: usize): void {
   if (codes) {
@@ -212,7 +205,6 @@ function rowOf(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: usi
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function storeCode(p: Post, out: usize, i: i32, code: i32): void {
   if (p.bytes == 1) store<i8>(out + <usize>i, <i8>code);
@@ -220,7 +212,6 @@ function storeCode(p: Post, out: usize, i: i32, code: i32): void {
   else store<i32>(out + (<usize>i << 2), code);
 }
 
-// @ts-ignore: decorator
 @inline
 function bias4(bias: usize, step: i32, channel: i32): v128 {
   if (!bias) return i32x4.splat(0);
@@ -261,7 +252,6 @@ function rowScaled(p: Post, channel: i32, acc: usize, n: i32, out: usize): void 
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function float4(v: v128, m: v128, least: v128, most: v128): v128 {
   const product = f32x4.mul(f32x4.convert_i32x4_s(v), m);
@@ -297,7 +287,6 @@ function rowFloat(p: Post, channel: i32, across: bool, acc: usize, n: i32, out: 
 }
 
 /** The upper word w of v·m + 2^(s−1), then ⌊w / 2^(s−32)⌋ as (w·2^(62−s)·4) >> 32: a shift of its own for every lane. */
-// @ts-ignore: decorator
 @inline
 function across4(multiplier: usize, rounding: usize, power: usize, channel: i32, v: v128): v128 {
   const m = v128.load(multiplier + (<usize>channel << 2));

@@ -1,13 +1,11 @@
 // Reductions, pools and norms. A group of elements is given by its base and the offsets of its members, in bytes.
 import { Post, postOne, postRow, postRow64 } from "./post";
 
-// @ts-ignore: decorator
 @inline
 function code(at: usize, bytes: i32): i32 {
   return bytes == 1 ? <i32>load<i8>(at) : <i32>load<i16>(at);
 }
 
-// @ts-ignore: decorator
 @inline
 function storeAs(at: usize, bytes: i32, value: i32): void {
   if (bytes == 1) store<i8>(at, <i8>value);
@@ -102,7 +100,6 @@ export function pool(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function power(table: usize, bytes: i32, d: i32): i64 {
   if (bytes == 1) return <i64>load<i32>(table + (<usize>d << 2));

@@ -1,14 +1,12 @@
 // Round to nearest, int4 with an integer multiplier a block, in one pass over memory: a row stays in the first-level cache
 // between its two halves.
 
-// @ts-ignore: decorator
 @inline
 function codesOf(at: usize, inverse: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(at), inverse)));
 }
 
 /** Sixteen numbers as codes of 4 bits in 8 bytes, low nibble first; what a rounding took beyond ±7 is cut. */
-// @ts-ignore: decorator
 @inline
 function pack16(at: usize, inverse: v128): v128 {
   const a = i16x8.narrow_i32x4_s(codesOf(at, inverse), codesOf(at + 16, inverse));
@@ -18,7 +16,6 @@ function pack16(at: usize, inverse: v128): v128 {
   return v128.or(v128.and(v, i16x8.splat(0x0f)), v128.and(i16x8.shr_u(v, 4), i16x8.splat(0xf0)));
 }
 
-// @ts-ignore: decorator
 @inline
 function largest(v: v128): f32 {
   return max(

@@ -40,7 +40,6 @@ export function sweep(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function settle(
   v: v128, steps: usize, base: usize, left: usize, d: usize, codes: usize, lowest: v128, highest: v128,
