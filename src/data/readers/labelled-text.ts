@@ -33,6 +33,8 @@ const line = z.looseObject({
   group: z.union([z.string(), z.number()]).optional(),
 });
 
+const SHAPE = 'write {"text": "…", "label": "…"}, one object a line';
+
 interface Labelled {
   /** Class numbers of the characters, as many as there are. */
   readonly codes: Uint16Array;
@@ -47,16 +49,17 @@ async function textsOf(given: Options, folder: string): Promise<Labelled[]> {
   try {
     const found: Labelled[] = [];
     for (let index = 0; index < starts.length; index++) {
-      const wrong = (message: string): CompileError =>
-        new CompileError("usage/bad-json", message, { where: `${given.path}, sample ${index}` });
+      const wrong = (message: string, remedy: string): CompileError =>
+        new CompileError("usage/bad-json", message, { where: `${given.path}, sample ${index}`, remedy });
       const parsed = line.safeParse(parseJson(source.read(starts[index], lengths[index])));
       if (!parsed.success) {
         const [{ path, message }] = parsed.error.issues;
-        throw wrong(`the line is no JSON object of a labelled text: ${[...path, message].join(": ")}`);
+        throw wrong(`the line is no JSON object of a labelled text: ${[...path, message].join(": ")}`, SHAPE);
       }
       const { text, label, group } = parsed.data;
       const at = given.labels.indexOf(label);
-      if (at < 0) throw wrong(`no class is called ${JSON.stringify(label)}`);
+      if (at < 0)
+        throw wrong(`no class is called ${JSON.stringify(label)}`, `\`labels\` has ${given.labels.join(", ")}`);
       const codes = encode(text, classes, given.length);
       const own = String(group ?? createHash("sha256").update(codes).digest("hex"));
       if (given.portion === undefined || isWithin(own, given.portion)) found.push({ codes, label: at, group: own });
