@@ -7,8 +7,10 @@ import { createSession } from "../run/ort.ts";
 import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
 import { withCausalAttention } from "./causal.ts";
+import { withBlockedCuts } from "./cuts.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
+import { withHeadsApart } from "./heads.ts";
 import { convolutionBlock } from "./layout.ts";
 import { arraysIn, type Place, sizeOf } from "./memory.ts";
 import type { Statistic } from "./mode.ts";
@@ -87,10 +89,9 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
     graph: step,
     gradients: placesOf(step, step.outputs.slice(1, 1 + parameters.length)),
     model() {
-      const short = withCausalAttention(withShortRowSums(step));
-      return encodeModel(
-        block === undefined ? short : withBlockedProducts(withBlockedConvolutions(short, block), block),
-      );
+      const short = withHeadsApart(withCausalAttention(withShortRowSums(step)));
+      if (block === undefined) return encodeModel(short);
+      return encodeModel(withBlockedCuts(withBlockedProducts(withBlockedConvolutions(short, block), block), block));
     },
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
     result(outputs) {
