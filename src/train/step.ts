@@ -14,7 +14,9 @@ import { withHeadsApart } from "./heads.ts";
 import { convolutionBlock } from "./layout.ts";
 import { arraysIn, type Place, sizeOf } from "./memory.ts";
 import type { Statistic } from "./mode.ts";
+import { makeOptimizer, normOf, type Optimizer } from "./optimizer.ts";
 import { withBlockedProducts } from "./products.ts";
+import type { OptimizerSpec } from "./rules.ts";
 
 export interface StepOptions extends DifferentiateOptions {
   /** Running statistics: read as inputs, given back renewed. */
@@ -30,6 +32,8 @@ export interface StepResult {
   readonly loss: number;
   /** By parameter, in the parameters' order. The next run of the step writes over them. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** Euclidean norm of all gradients together. */
+  readonly norm: number;
   /** New values of the running statistics. */
   readonly statistics: ReadonlyMap<string, Tensor>;
   readonly kept: ReadonlyMap<string, Tensor>;
@@ -38,9 +42,12 @@ export interface StepResult {
 export interface TrainingStep {
   /** The graph that runs, for whoever wants to see or export it. */
   readonly graph: Graph;
+  /** The weights' arrays may come to be others, with the same numbers, that lie in memory which threads share. */
   run(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<StepResult>;
   /** What first is not finite in a step that diverged, in words; undefined where everything is. */
   firstNotFinite(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<string | undefined>;
+  /** One that moves weights by this step's gradients, on the threads that compute them. */
+  optimizer(spec: OptimizerSpec): Optimizer;
   release(): Promise<void>;
 }
 
@@ -61,10 +68,13 @@ export interface StepPlan {
   model(): Uint8Array;
   /** What of a batch and of the weights the graph reads. */
   feeds(batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor>;
-  result(outputs: ReadonlyMap<string, Tensor>): StepResult;
-  /** The gradients, as the graph names them. */
+  result(outputs: ReadonlyMap<string, Tensor>): PartResult;
+  /** The gradients, as the graph names them, in the parameters' order. */
   readonly gradients: readonly Place[];
 }
+
+/** What a step gives beside the gradients. */
+export type PartResult = Omit<StepResult, "gradients" | "norm">;
 
 /** Values of a graph with their shapes, which must be known. */
 export function placesOf(graph: Graph, names: readonly string[]): Place[] {
@@ -98,9 +108,6 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
       const of = (name: string): Tensor => outputs.get(name) ?? bug(`the step gave no "${name}"`);
       return {
         loss: numbersOf(of(step.outputs[0]))[0],
-        gradients: new Map(
-          parameters.map((name, index) => [name, valuesOf(of(step.outputs[index + 1])) as Float32Array]),
-        ),
         statistics: new Map(statistics.map(({ name, next }) => [name, of(next)])),
         kept: new Map(keep.map((name) => [name, of(name)])),
       };
@@ -114,10 +121,24 @@ export async function openStep(graph: Graph, options: StepOptions): Promise<Trai
   const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
   const places = plan.gradients;
   const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
+  const gradients = byParameter(options.parameters, into);
   return {
     graph: plan.graph,
+    optimizer: makeOptimizer,
     firstNotFinite: (batch, weights) => firstNotFinite(plan.graph, plan.feeds(batch, weights)),
-    run: async (batch, weights) => plan.result(await session.run(plan.feeds(batch, weights), undefined, into)),
+    async run(batch, weights) {
+      const result = plan.result(await session.run(plan.feeds(batch, weights), undefined, into));
+      return { ...result, gradients, norm: normOf(gradients) };
+    },
     release: () => session.release(),
   };
+}
+
+/** Gradients, given in the parameters' order under the graph's names, by parameter. */
+export function byParameter(
+  parameters: readonly string[],
+  gradients: ReadonlyMap<string, Float32Array>,
+): Map<string, Float32Array> {
+  const arrays = [...gradients.values()];
+  return new Map(parameters.map((name, index) => [name, arrays[index]]));
 }
