@@ -14,7 +14,7 @@ import { type Draft, draftOf, graphOf, type Put, putting, shapeOf } from "./draf
 /** ONNX Runtime's own operators beside the standard's. */
 const RUNTIME_DOMAIN = "com.microsoft";
 /** Heads with fewer shares are done faster together: a node costs as much as some ten thousand of them. */
-const LEAST_SHARES = 1 << 15;
+const LEAST_SHARES = 1 << 16;
 /** A value's makers are gone back through to find where it is cut best; no further than this. */
 const MOST_MAKERS = 8;
 /** What works element by element. */
