@@ -4,6 +4,7 @@ import { type Graph, isStatic, type Tensor, typeOf } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
+import { withOutputsAsMade } from "./as-made.ts";
 import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
 import { withCausalAttention } from "./causal.ts";
@@ -13,6 +14,7 @@ import { convolutionBlock } from "./layout.ts";
 import { arraysIn, type Place, sizeOf } from "./memory.ts";
 import type { Statistic } from "./mode.ts";
 import { withBlockedProducts } from "./products.ts";
+import { withTiles } from "./tiles.ts";
 
 export interface StepOptions extends DifferentiateOptions {
   /** Running statistics: read as inputs, given back renewed. */
@@ -88,9 +90,11 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
     gradients: placesOf(step, step.outputs.slice(1, 1 + parameters.length)),
     model() {
       const short = withCausalAttention(withShortRowSums(step));
-      return encodeModel(
-        block === undefined ? short : withBlockedProducts(withBlockedConvolutions(short, block), block),
-      );
+      const fast =
+        block === undefined
+          ? short
+          : withTiles(withBlockedProducts(withBlockedConvolutions(short, block), block), block);
+      return encodeModel(withOutputsAsMade(fast, step.outputs.slice(1, 1 + parameters.length)));
     },
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
     result(outputs) {
