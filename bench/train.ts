@@ -1,6 +1,6 @@
 /**
  * `npm run bench:train -- step residual-cnn|mobilenet-like|gpt [--batch N] [--shards N] [--jobs N] [--threads N] [--steps N]
- * [--export DIR]`: how long a training step takes, forward pass, gradients and optimizer. As a recipe with `shards: 2` on two
+ * [--export DIR]`: how long a training step takes, forward pass, gradients with their norm, and optimizer. As a recipe with `shards: 2` on two
  * cores unless it is told: two parts of the batch, each on a thread of its own; with `--threads` alone the whole batch in one
  * session of so many threads. One JSON line, whose `threads` are all that compute; `--export` writes the forward network with
  * its loss (network.onnx) and the batch (batch.npz), so that anyone can time the same elsewhere. The same networks in PyTorch:
@@ -15,7 +15,6 @@ import { elementCount, type Tensor } from "../src/ir/graph.ts";
 import { valuesOf } from "../src/ir/tensor.ts";
 import { writeModel } from "../src/onnx/write.ts";
 import { parametersOf, trainingMode } from "../src/train/mode.ts";
-import { makeOptimizer } from "../src/train/optimizer.ts";
 import { openShards } from "../src/train/shards.ts";
 import { initialWeights } from "../src/train/step.ts";
 import { wholeNumber } from "./backend/options.ts";
@@ -83,7 +82,7 @@ async function measure(wanted: Wanted): Promise<object> {
     shards,
     workers: jobs,
   });
-  const optimizer = makeOptimizer(name === "gpt" ? { kind: "adamw" } : { kind: "sgd" });
+  const optimizer = step.optimizer(name === "gpt" ? { kind: "adamw" } : { kind: "sgd" });
   const feeds = network.feeds(batch);
   const times: number[] = [];
   let before = process.cpuUsage();
@@ -91,7 +90,7 @@ async function measure(wanted: Wanted): Promise<object> {
     if (at === 0) before = process.cpuUsage();
     const begun = performance.now();
     const result = await step.run(feeds, weights);
-    optimizer.update(weights, result.gradients, 1e-3);
+    await optimizer.update(weights, result.gradients, 1e-3);
     for (const [statistic, value] of result.statistics) weights.set(statistic, value);
     if (at >= 0) times.push(performance.now() - begun);
   }

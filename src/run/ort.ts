@@ -136,11 +136,12 @@ function describe(value: ort.InferenceSession.ValueMetadata): SessionValue {
   return dtype ? { name: value.name, dtype, shape } : { name: value.name, shape };
 }
 
-/** Our tensor as ONNX Runtime's, without a copy. `bug` for types that it cannot take from JavaScript. */
+/** Our tensor as ONNX Runtime's; memory that threads share is copied, since the binding takes none. `bug` for types that it cannot take from JavaScript. */
 export function toOrt(tensor: Tensor): ort.Tensor {
   const type = ORT_NAMES.get(tensor.dtype) ?? bug(`ONNX Runtime takes no ${tensor.dtype} tensors from JavaScript`);
   if (tensor.dtype === "string") return new ort.Tensor("string", [...(tensor.data as readonly string[])], tensor.shape);
-  const values = valuesOf(tensor);
+  const given = valuesOf(tensor);
+  const values = given.buffer instanceof SharedArrayBuffer ? given.slice() : given;
   if (tensor.dtype !== "float16") return new ort.Tensor(type as "float32", values as Float32Array, tensor.shape);
   // The class wants a Float16Array where JavaScript has one, but the binding cannot read it: the bits go under another name.
   const bits = new ort.Tensor("uint16", values as Uint16Array, tensor.shape);

@@ -2,7 +2,7 @@
 import { CompileError } from "../error.ts";
 import type { Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
-import { moveAverage, normOf, type Optimizer, scaleGradients } from "./optimizer.ts";
+import { moveAverage, type Optimizer } from "./optimizer.ts";
 import type { StepResult, TrainingStep, Weights } from "./step.ts";
 
 type Batch = ReadonlyMap<string, Tensor>;
@@ -11,6 +11,7 @@ export interface TrainOptions {
   readonly step: TrainingStep;
   /** Parameters and running statistics: changed in place. */
   readonly weights: Weights;
+  /** The step's own, or any. */
   readonly optimizer: Optimizer;
   /** Steps of the whole training; `from` is the first one to do, 0 unless a training is resumed. */
   readonly steps: number;
@@ -52,13 +53,12 @@ export async function* train(options: TrainOptions): AsyncGenerator<StepReport, 
     // Where worker threads compute the step, the next batch is made meanwhile; what goes wrong with it is told in its turn.
     ahead = at + 1 < steps ? drawn(at + 1) : undefined;
     ahead?.catch(() => {});
-    const { loss, gradients, statistics, kept } = await running;
-    const norm = normOf(gradients);
+    const { loss, gradients, norm, statistics, kept } = await running;
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
       throw diverged(at, loss, notFinite(gradients).at(-1), await step.firstNotFinite(batch, weights));
     }
-    if (clip !== undefined) scaleGradients(gradients, norm, clip);
-    optimizer.update(weights, gradients, rate);
+    const factor = clip !== undefined && norm > clip ? clip / norm : 1;
+    await optimizer.update(weights, gradients, rate, factor);
     for (const [name, value] of statistics) weights.set(name, value);
     if (average) moveAverage(average.weights, weights, average.decay);
     yield { step: at, loss, rate, kept, ...(clip === undefined ? {} : { norm }) };

@@ -13,19 +13,55 @@ export interface Room {
   readonly places: readonly Place[];
 }
 
-/** How many numbers all of them are. */
+/** Each begins at a multiple of so many numbers, a cache line: V8 copies shared memory byte by byte where eight of them are not aligned. */
+const LINE = 16;
+
+function roomFor({ shape }: Place): number {
+  return LINE * Math.ceil(elementCount(shape) / LINE);
+}
+
+/** How many numbers take the room of all of them. */
 export function sizeOf(places: readonly Place[]): number {
-  return places.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return places.reduce((sum, place) => sum + roomFor(place), 0);
 }
 
 /** The arrays of a part of the memory, by name. */
 export function arraysIn({ memory, places }: Room, part = 0): Map<string, Float32Array> {
   let at = 4 * part * sizeOf(places);
   return new Map(
-    places.map(({ name, shape }) => {
-      const array = new Float32Array(memory, at, elementCount(shape));
-      at += array.byteLength;
-      return [name, array];
+    places.map((place) => {
+      const array = new Float32Array(memory, at, elementCount(place.shape));
+      at += 4 * roomFor(place);
+      return [place.name, array];
     }),
   );
+}
+
+/** Memory for so many parts that all threads see. */
+export function sharedRoom(places: readonly Place[], parts = 1): Room {
+  return { places, memory: new SharedArrayBuffer(4 * parts * sizeOf(places)) };
+}
+
+/** Places `from` up to, not including, `to`. */
+export interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** All places in at most `count` runs that take about as much room each. */
+export function runsOf(places: readonly Place[], count: number): Run[] {
+  const share = sizeOf(places) / count;
+  const runs: Run[] = [];
+  let [from, passed] = [0, 0];
+  for (const [index, place] of places.entries()) {
+    const size = roomFor(place);
+    // The place whose middle lies beyond the run's share begins the next one.
+    if (index > from && passed + size / 2 > share * (runs.length + 1)) {
+      runs.push({ from, to: index });
+      from = index;
+    }
+    passed += size;
+  }
+  if (from < places.length) runs.push({ from, to: places.length });
+  return runs;
 }

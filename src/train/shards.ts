@@ -6,21 +6,22 @@ import { bug, CompileError } from "../error.ts";
 import { elementCount, type Graph, type Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
 import { createSession } from "../run/ort.ts";
-import { openCrew } from "../run/pool.ts";
 import { firstNotFinite } from "./diagnose.ts";
-import { addDivided } from "./kernels/load.ts";
-import { arraysIn, type Place, type Room, sizeOf } from "./memory.ts";
-import type { ShardItem, ShardSetUp } from "./shard-worker.ts";
+import { addAll } from "./kernels/load.ts";
+import { arraysIn, sizeOf } from "./memory.ts";
+import { lengthOf, makeOptimizer } from "./optimizer.ts";
 import {
+  byParameter,
   openStep,
+  type PartResult,
   placesOf,
   planStep,
   type StepOptions,
   type StepPlan,
-  type StepResult,
   type TrainingStep,
   type Weights,
 } from "./step.ts";
+import { type Batch, type Parts, together } from "./together.ts";
 
 export interface ShardOptions extends Omit<StepOptions, "keep"> {
   /** Parts of a batch. The graph is that of one part. */
@@ -38,12 +39,11 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
   if (shards === 1) return openStep(graph, options);
   const plan = await planStep(graph, options);
   const parts = workers === 1 ? await alone(plan, options) : together(plan, options, Math.min(workers, shards));
-  const sums = new Map(options.parameters.map((name, index) => [name, arrayFor(plan.gradients[index])]));
   return {
     graph: plan.graph,
     async run(batch, weights) {
-      const results = parts.run(shardsOf(batch, plan.graph, shards), weights);
-      return meanOf(results, { count: shards, lasting: parts.lasting, sums }, weights);
+      const { results, norm } = await parts.run(shardsOf(batch, plan.graph, shards), weights);
+      return { ...meanOf(results, weights), gradients: parts.gradients, norm };
     },
     async firstNotFinite(batch, weights) {
       for (const part of shardsOf(batch, plan.graph, shards)) {
@@ -52,79 +52,38 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
       }
       return undefined;
     },
+    optimizer: parts.optimizer,
     release: parts.release,
   };
 }
 
-type Batch = ReadonlyMap<string, Tensor>;
-
-interface Parts {
-  /** The parts' results, in order. */
-  run(batches: readonly Batch[], weights: Weights): AsyncIterable<StepResult>;
-  /** Does a result's gradients stay when the next is there? */
-  readonly lasting: boolean;
-  release(): Promise<void>;
-}
-
-async function alone(plan: StepPlan, options: StepOptions): Promise<Parts> {
-  const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
+/** A part after the other on this thread. The sum of the gradients grows with each. */
+async function alone(plan: StepPlan, { parameters, threads = 1 }: StepOptions): Promise<Parts> {
+  const session = await createSession(plan.model(), { threads, memoryPattern: false });
   const places = plan.gradients;
-  const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
+  const room = (): Map<string, Float32Array> => arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
+  const [sums, next] = [room(), room()];
   return {
-    lasting: false,
-    async *run(batches, weights) {
-      for (const batch of batches) {
-        yield plan.result(await session.run(plan.feeds(batch, weights), undefined, into));
+    gradients: byParameter(parameters, sums),
+    async run(batches, weights) {
+      const results: PartResult[] = [];
+      let squares: number[] = [];
+      for (const [index, batch] of batches.entries()) {
+        const into = index === 0 ? sums : next;
+        results.push(plan.result(await session.run(plan.feeds(batch, weights), undefined, into)));
+        if (index === 0) continue;
+        const divisor = index < batches.length - 1 ? 1 : batches.length;
+        squares = places.map(({ name }) => addAll([arrayOf(sums, name), arrayOf(next, name)], divisor));
       }
+      return { results, norm: lengthOf(squares) };
     },
+    optimizer: makeOptimizer,
     release: () => session.release(),
   };
 }
 
-/**
- * Weights and gradients lie in memory that all workers see: weights are written once a step, while no worker runs, and every
- * part has a place for its gradients.
- */
-function together(plan: StepPlan, options: ShardOptions, workers: number): Parts {
-  const carried = [...options.parameters, ...(options.statistics ?? []).map(({ name }) => name)];
-  const inputs = new Set(plan.graph.inputs);
-  const weightPlaces = placesOf(
-    plan.graph,
-    carried.filter((name) => inputs.has(name)),
-  );
-  const shared = (places: readonly Place[], parts: number): Room => {
-    return { places, memory: new SharedArrayBuffer(4 * parts * sizeOf(places)) };
-  };
-  const [seen, results] = [shared(weightPlaces, 1), shared(plan.gradients, options.shards)];
-  const crew = openCrew<ShardSetUp, ShardItem, Map<string, Tensor>>(
-    workers,
-    new URL(import.meta.url.endsWith(".ts") ? "./shard-worker.ts" : "./shard-worker.js", import.meta.url),
-    { model: plan.model(), threads: options.threads ?? 1, weights: seen, gradients: results },
-  );
-  const written = arraysIn(seen);
-  const parts = Array.from({ length: options.shards }, (_, index) => gradientsIn(results, index));
-  return {
-    lasting: true,
-    async *run(batches, weights) {
-      for (const [name, array] of written) {
-        array.set(valuesOf(weights.get(name) ?? bug(`there is no weight "${name}"`)) as Float32Array);
-      }
-      const running = batches.map((batch, index) => {
-        return crew.run({ index, batch: new Map([...batch].filter(([name]) => inputs.has(name))) });
-      });
-      // All are waited for before anything is thrown: the weights must not change under a worker.
-      await Promise.allSettled(running);
-      for (const [index, beside] of running.entries()) yield plan.result(new Map([...(await beside), ...parts[index]]));
-    },
-    release: () => crew.close(),
-  };
-}
-
-function gradientsIn(room: Room, part: number): [string, Tensor][] {
-  const arrays = arraysIn(room, part);
-  return room.places.map(({ name, shape }) => {
-    return [name, { dtype: "float32", shape, data: arrays.get(name) ?? bug(`no room for "${name}"`) }];
-  });
+function arrayOf(arrays: ReadonlyMap<string, Float32Array>, name: string): Float32Array {
+  return arrays.get(name) ?? bug(`no room for "${name}"`);
 }
 
 /** The batch's parts, of what the graph reads: each input is cut along the axis in which it is `shards` times as long as the graph's. */
@@ -164,43 +123,15 @@ function cut(tensor: Tensor, shape: readonly number[], axis: number, index: numb
   return { ...tensor, shape, data };
 }
 
-/** Means of the `count` parts, the gradients' in `sums`: sums in the parts' order, divided. Statistics keep the weights' types. */
-async function meanOf(
-  results: AsyncIterable<StepResult>,
-  { count, lasting, sums }: { count: number; lasting: boolean; sums: ReadonlyMap<string, Float32Array> },
-  weights: Weights,
-): Promise<StepResult> {
-  let [loss, at] = [0, 0];
-  let first: StepResult["gradients"] | undefined;
-  const statistics = new Map<string, Float32Array>();
-  for await (const result of results) {
-    at++;
-    loss += result.loss;
-    for (const [name, tensor] of result.statistics) {
-      const values = valuesOf(tensor) as Float32Array;
-      if (!statistics.has(name)) statistics.set(name, new Float32Array(values.length));
-      add(statistics.get(name) as Float32Array, values, at, count);
-    }
-    if (lasting) first ??= result.gradients;
-    for (const [name, sum] of sums) {
-      add(sum, result.gradients.get(name) ?? bug(`no gradient of "${name}"`), at, count, first?.get(name));
-    }
+/** The means of the parts' losses and statistics, which keep the weights' types. */
+function meanOf(results: readonly PartResult[], weights: Weights): PartResult {
+  const statistics = new Map<string, Tensor>();
+  for (const name of results[0].statistics.keys()) {
+    const weight = weights.get(name) ?? bug(`there is no statistic "${name}"`);
+    const values = results.map((each) => valuesOf(each.statistics.get(name) ?? bug(`no "${name}"`)) as Float32Array);
+    addAll(values, values.length);
+    statistics.set(name, { ...weight, data: values[0] });
   }
-  const renewed = [...statistics].map(([name, data]): [string, Tensor] => {
-    return [name, { ...(weights.get(name) ?? bug(`there is no statistic "${name}"`)), data }];
-  });
-  return { loss: loss / count, gradients: sums, statistics: new Map(renewed), kept: new Map() };
-}
-
-/**
- * Adds what part `at` of `count` has, counted from 1, to a sum that becomes the mean with the last of them. The first part is the
- * sum itself, until there is a second, where `first` has it still.
- */
-function add(sum: Float32Array, values: Float32Array, at: number, count: number, first?: Float32Array): void {
-  if (at > 1) addDivided(at === 2 ? (first ?? sum) : sum, values, at < count ? 1 : count, sum);
-  else if (first === undefined) sum.set(values);
-}
-
-function arrayFor({ shape }: Place): Float32Array {
-  return new Float32Array(elementCount(shape));
+  const loss = results.reduce((sum, each) => sum + each.loss, 0) / results.length;
+  return { loss, statistics, kept: new Map() };
 }

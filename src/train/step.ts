@@ -8,12 +8,16 @@ import { withOutputsAsMade } from "./as-made.ts";
 import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
 import { withCausalAttention } from "./causal.ts";
+import { withBlockedCuts } from "./cuts.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { type DifferentiateOptions, differentiate } from "./differentiate.ts";
+import { withHeadsApart } from "./heads.ts";
 import { convolutionBlock } from "./layout.ts";
 import { arraysIn, type Place, sizeOf } from "./memory.ts";
 import type { Statistic } from "./mode.ts";
+import { makeOptimizer, normOf, type Optimizer } from "./optimizer.ts";
 import { withBlockedProducts } from "./products.ts";
+import type { OptimizerSpec } from "./rules.ts";
 import { withTiles } from "./tiles.ts";
 
 export interface StepOptions extends DifferentiateOptions {
@@ -30,6 +34,8 @@ export interface StepResult {
   readonly loss: number;
   /** By parameter, in the parameters' order. The next run of the step writes over them. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** Euclidean norm of all gradients together. */
+  readonly norm: number;
   /** New values of the running statistics. */
   readonly statistics: ReadonlyMap<string, Tensor>;
   readonly kept: ReadonlyMap<string, Tensor>;
@@ -38,9 +44,12 @@ export interface StepResult {
 export interface TrainingStep {
   /** The graph that runs, for whoever wants to see or export it. */
   readonly graph: Graph;
+  /** The weights' arrays may come to be others, with the same numbers, that lie in memory which threads share. */
   run(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<StepResult>;
   /** What first is not finite in a step that diverged, in words; undefined where everything is. */
   firstNotFinite(batch: ReadonlyMap<string, Tensor>, weights: Weights): Promise<string | undefined>;
+  /** One that moves weights by this step's gradients, on the threads that compute them. */
+  optimizer(spec: OptimizerSpec): Optimizer;
   release(): Promise<void>;
 }
 
@@ -61,10 +70,13 @@ export interface StepPlan {
   model(): Uint8Array;
   /** What of a batch and of the weights the graph reads. */
   feeds(batch: ReadonlyMap<string, Tensor>, weights: Weights): Map<string, Tensor>;
-  result(outputs: ReadonlyMap<string, Tensor>): StepResult;
-  /** The gradients, as the graph names them. */
+  result(outputs: ReadonlyMap<string, Tensor>): PartResult;
+  /** The gradients, as the graph names them, in the parameters' order. */
   readonly gradients: readonly Place[];
 }
+
+/** What a step gives beside the gradients. */
+export type PartResult = Omit<StepResult, "gradients" | "norm">;
 
 /** Values of a graph with their shapes, which must be known. */
 export function placesOf(graph: Graph, names: readonly string[]): Place[] {
@@ -72,6 +84,12 @@ export function placesOf(graph: Graph, names: readonly string[]): Place[] {
     const shape = typeOf(graph, name)?.shape;
     return { name, shape: isStatic(shape) ? shape : bug(`the shape of "${name}" is not known`) };
   });
+}
+
+/** The graph with convolutions and products on kernels for channels in blocks, and what lies between them there too. */
+function inBlocks(graph: Graph, block: number): Graph {
+  const products = withBlockedProducts(withBlockedConvolutions(graph, block), block);
+  return withTiles(withBlockedCuts(products, block), block);
 }
 
 /** Differentiates the graph. */
@@ -89,11 +107,8 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
     graph: step,
     gradients: placesOf(step, step.outputs.slice(1, 1 + parameters.length)),
     model() {
-      const short = withCausalAttention(withShortRowSums(step));
-      const fast =
-        block === undefined
-          ? short
-          : withTiles(withBlockedProducts(withBlockedConvolutions(short, block), block), block);
+      const short = withHeadsApart(withCausalAttention(withShortRowSums(step)));
+      const fast = block === undefined ? short : inBlocks(short, block);
       return encodeModel(withOutputsAsMade(fast, step.outputs.slice(1, 1 + parameters.length)));
     },
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
@@ -101,9 +116,6 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
       const of = (name: string): Tensor => outputs.get(name) ?? bug(`the step gave no "${name}"`);
       return {
         loss: numbersOf(of(step.outputs[0]))[0],
-        gradients: new Map(
-          parameters.map((name, index) => [name, valuesOf(of(step.outputs[index + 1])) as Float32Array]),
-        ),
         statistics: new Map(statistics.map(({ name, next }) => [name, of(next)])),
         kept: new Map(keep.map((name) => [name, of(name)])),
       };
@@ -117,10 +129,24 @@ export async function openStep(graph: Graph, options: StepOptions): Promise<Trai
   const session = await createSession(plan.model(), { threads: options.threads ?? 1, memoryPattern: false });
   const places = plan.gradients;
   const into = arraysIn({ memory: new ArrayBuffer(4 * sizeOf(places)), places });
+  const gradients = byParameter(options.parameters, into);
   return {
     graph: plan.graph,
+    optimizer: makeOptimizer,
     firstNotFinite: (batch, weights) => firstNotFinite(plan.graph, plan.feeds(batch, weights)),
-    run: async (batch, weights) => plan.result(await session.run(plan.feeds(batch, weights), undefined, into)),
+    async run(batch, weights) {
+      const result = plan.result(await session.run(plan.feeds(batch, weights), undefined, into));
+      return { ...result, gradients, norm: normOf(gradients) };
+    },
     release: () => session.release(),
   };
+}
+
+/** Gradients, given in the parameters' order under the graph's names, by parameter. */
+export function byParameter(
+  parameters: readonly string[],
+  gradients: ReadonlyMap<string, Float32Array>,
+): Map<string, Float32Array> {
+  const arrays = [...gradients.values()];
+  return new Map(parameters.map((name, index) => [name, arrays[index]]));
 }

@@ -51,7 +51,8 @@ export async function* trainKept(options: TrainOptions, keeping: Keeping): Async
     }
     save();
   } catch (error) {
-    if (options.signal?.aborted) save();
+    // Anything else may have ended a step halfway.
+    if (options.signal?.aborted && error === options.signal.reason) save();
     throw error instanceof CompileError && error.code === "model/diverged" ? withCheckpoint(error, folder) : error;
   }
 }

@@ -16,7 +16,6 @@ import { withFreshWeights } from "../train/fresh.ts";
 import { withWeights } from "../train/loop.ts";
 import { withLosses } from "../train/losses.ts";
 import { trainingMode } from "../train/mode.ts";
-import { makeOptimizer } from "../train/optimizer.ts";
 import { rateAt } from "../train/schedule.ts";
 import { openShards, shardsOf } from "../train/shards.ts";
 import { initialWeights, type Weights } from "../train/step.ts";
@@ -115,7 +114,7 @@ async function runOn(recipe: WithModel, run: TrainingRun, data: Dataset, validat
   try {
     const rate = { ...recipe.rate, steps, warmUp: Math.round(recipe.rate.warmUp * perEpoch) };
     const options = {
-      ...{ step, weights, steps, optimizer: makeOptimizer(recipe.optimizer) },
+      ...{ step, weights, steps, optimizer: step.optimizer(recipe.optimizer) },
       rate: (at: number) => rateAt(rate, at),
       batch: (at: number) => batchOf({ dataset: data, batch, seed, augment: recipe.augment, labels }, at),
       ...(recipe.clip !== undefined && { clip: recipe.clip }),

@@ -119,9 +119,10 @@ describe("the batch of the next step", () => {
           seen.push("begins");
           await Promise.resolve();
           seen.push("ends");
-          return { loss: 1, gradients: new Map(), statistics: new Map(), kept: new Map() };
+          return { loss: 1, gradients: new Map(), norm: 0, statistics: new Map(), kept: new Map() };
         },
         firstNotFinite: () => Promise.resolve(undefined),
+        optimizer: makeOptimizer,
         release: () => Promise.resolve(),
       },
       ...{ weights, optimizer: makeOptimizer({ kind: "sgd" }), steps: 3, rate: () => 0.1 },

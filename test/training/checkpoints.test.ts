@@ -124,6 +124,24 @@ describe("a training that is kept", () => {
     expect(newest()).toBe("step-000000010.checkpoint");
   });
 
+  it("writes none where it is stopped in a step that fails halfway", async () => {
+    const controller = new AbortController();
+    const { optimizer } = training;
+    let left = 10;
+    const failing: TrainOptions["optimizer"] = {
+      ...optimizer,
+      async update(weights, gradients, ...more) {
+        await optimizer.update(weights, new Map([...gradients].slice(--left === 0 ? 1 : 0)), ...more);
+        if (left > 0) return;
+        controller.abort();
+        throw new Error("a worker is gone");
+      },
+    };
+    const stopped = run({ ...training, optimizer: failing, signal: controller.signal }, keeping());
+    await expect(stopped).rejects.toThrow("a worker is gone");
+    expect(newest()).toBe("step-000000007.checkpoint");
+  });
+
   it("names the last good checkpoint where it diverges", async () => {
     const batch = async (at: number) => {
       const feeds = new Map(await training.batch(at));

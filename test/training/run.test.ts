@@ -33,12 +33,12 @@ const small: Training = {
 const contents = (out: string): Buffer[] =>
   ["fashion-mnist-quick.onnx", "fashion-mnist-quick.jsonl"].map((name) => readFileSync(join(out, name)));
 
-async function stoppedAfter(recipe: Training, out: string, done: number): Promise<void> {
+async function stoppedAfter(recipe: Training, out: string, done: number, jobs = 1): Promise<void> {
   const controller = new AbortController();
   const progress = (now: TrainingProgress): void => {
     if (now.done === done) controller.abort();
   };
-  const running = runTraining(recipe, { out, resume: false, signal: controller.signal, progress });
+  const running = runTraining(recipe, { out, resume: false, jobs, signal: controller.signal, progress });
   await expect(running).rejects.toThrow(/abort/);
 }
 
@@ -106,11 +106,14 @@ describe("a training from a recipe", () => {
   });
 
   it("gives the same bytes for any number of threads that share out its shards", async () => {
-    const recipe: Training = { ...small, epochs: 1, shards: 4 };
-    const [one, three] = [join(folder, "one"), join(folder, "three")];
+    const recipe: Training = { ...small, epochs: 1, shards: 4, clip: 0.5 };
+    const [one, three, both] = [join(folder, "one"), join(folder, "three"), join(folder, "both")];
     await runTraining(recipe, { out: one, resume: false });
     await runTraining(recipe, { out: three, resume: false, jobs: 3 });
-    expect(contents(three)).toEqual(contents(one));
+    await stoppedAfter(recipe, both, 2, 2);
+    await runTraining(recipe, { out: both, resume: true });
+    const last = (out: string) => readFileSync(join(out, `${recipe.name}.checkpoints/step-000000004.checkpoint`));
+    for (const out of [three, both]) expect([...contents(out), last(out)]).toEqual([...contents(one), last(one)]);
   });
 
   it("is not resumed with another recipe", async () => {

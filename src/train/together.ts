@@ -1,0 +1,94 @@
+/** A step's parts on worker threads. Weights, gradients and the optimizer's state lie in memory that all threads see. */
+import { bug } from "../error.ts";
+import type { Tensor } from "../ir/graph.ts";
+import { valuesOf } from "../ir/tensor.ts";
+import { openCrew } from "../run/pool.ts";
+import { arraysIn, runsOf, sharedRoom } from "./memory.ts";
+import { countStep, lengthOf, type Optimizer, placesOfState } from "./optimizer.ts";
+import { type OptimizerSpec, ruleOf } from "./rules.ts";
+import type { ShardItem, ShardResult, ShardSetUp } from "./shard-worker.ts";
+import type { ShardOptions } from "./shards.ts";
+import { byParameter, type PartResult, placesOf, type StepPlan, type Weights } from "./step.ts";
+
+export type Batch = ReadonlyMap<string, Tensor>;
+
+/** Who computes the parts of a step. */
+export interface Parts {
+  /** By parameter: after a run, the means of all parts' gradients. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** What the parts give, in order, and the norm of the gradients' means. */
+  run(batches: readonly Batch[], weights: Weights): Promise<{ results: PartResult[]; norm: number }>;
+  optimizer(spec: OptimizerSpec): Optimizer;
+  release(): Promise<void>;
+}
+
+/**
+ * Three phases, each on all workers: the parts' gradients; the means, a run of whole parameters a worker; the optimizer's step on the
+ * same runs. A weight's array is replaced by one in shared memory when it is first seen, so that nothing is copied later on
+ * but what somebody has replaced since.
+ */
+export function together(plan: StepPlan, options: ShardOptions, workers: number): Parts {
+  const { parameters, statistics = [], threads = 1, shards } = options;
+  const inputs = new Set(plan.graph.inputs);
+  const carried = [...parameters, ...statistics.map(({ name }) => name)].filter((name) => inputs.has(name));
+  const seen = sharedRoom(placesOf(plan.graph, carried));
+  const results = sharedRoom(plan.gradients, shards);
+  const crew = openCrew<ShardSetUp, ShardItem, ShardResult>(
+    workers,
+    new URL(import.meta.url.endsWith(".ts") ? "./shard-worker.ts" : "./shard-worker.js", import.meta.url),
+    { model: plan.model(), threads, shards, weights: seen, gradients: results, parameters },
+  );
+  /** All are waited for before anything is thrown: weights must not change under a worker. */
+  const all = async (items: readonly ShardItem[]): Promise<ShardResult[]> => {
+    const running = items.map((item) => crew.run(item));
+    await Promise.allSettled(running);
+    return Promise.all(running);
+  };
+  const written = arraysIn(seen);
+  const adopt = (weights: Weights): void => {
+    for (const [name, array] of written) {
+      const tensor = weights.get(name) ?? bug(`there is no weight "${name}"`);
+      if (tensor.data === array) continue;
+      array.set(valuesOf(tensor) as Float32Array);
+      weights.set(name, { ...tensor, data: array });
+    }
+  };
+  const runs = runsOf(plan.gradients, workers);
+  const means = byParameter(parameters, arraysIn(results));
+  return {
+    gradients: means,
+    async run(batches, weights) {
+      adopt(weights);
+      const parts = await all(
+        batches.map((batch, index) => {
+          return { kind: "part", index, batch: new Map([...batch].filter(([name]) => inputs.has(name))) };
+        }),
+      );
+      const summed = await all(runs.map((run) => ({ kind: "mean", ...run })));
+      return {
+        results: parts.map(({ outputs }) => plan.result(outputs)),
+        norm: lengthOf(summed.flatMap(({ squares }) => squares)),
+      };
+    },
+    optimizer(spec) {
+      const rule = ruleOf(spec);
+      const places = plan.gradients.map(({ shape }, index) => ({ name: parameters[index], shape }));
+      const room = sharedRoom(placesOfState(rule, places));
+      const state = room.memory as SharedArrayBuffer;
+      const kept = arraysIn(room);
+      return {
+        async update(weights, gradients, rate, factor = 1) {
+          adopt(weights);
+          for (const [name, mean] of means) if (gradients.get(name) !== mean) bug(`another gradient of "${name}"`);
+          const move = { kind: "move", spec, state, rate, factor, number: countStep(rule, kept) } as const;
+          await all(runs.map((run) => ({ ...move, ...run })));
+        },
+        state: () => new Map(kept),
+        restore(from) {
+          for (const [name, array] of kept) array.set(from.get(name) ?? new Float32Array(array.length));
+        },
+      };
+    },
+    release: () => crew.close(),
+  };
+}
