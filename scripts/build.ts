@@ -16,8 +16,15 @@ const require = createRequire(import.meta.url);
 const wasmOnly = process.argv.includes("--wasm-only");
 const prepare = process.argv.includes("--prepare");
 
-/** Folders with AssemblyScript sources in assembly/, built to kernels.wasm beside it. */
-const KERNELS = ["src/emulate/kernels", "src/quant/kernels", "src/train/kernels"];
+/** Memory that is given, and that threads may share: 65,536 pages are all that 32 bits can address. */
+const SHARED = ["--importMemory", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536"];
+
+/** Folders with AssemblyScript sources in assembly/, built to kernels.wasm beside it, and what the compiler is told beside. */
+const KERNELS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["src/emulate/kernels", []],
+  ["src/quant/kernels", []],
+  ["src/train/kernels", ["--enable", "threads", ...SHARED]],
+]);
 
 /** Runs a JavaScript tool of a dev dependency with this very Node, and returns its exit status. */
 function runTool(script: string, args: string[]): number {
@@ -40,19 +47,19 @@ function kernelsAreFresh(folder: string): boolean {
   return inputs.every((path) => statSync(path).mtimeMs <= built);
 }
 
-function buildKernels(folder: string): void {
+function buildKernels(folder: string, more: readonly string[]): void {
   const kernels = `${folder}/kernels.wasm`;
   const assembly = `${folder}/assembly`;
   if (!existsSync(join(root, assembly, "index.ts")) || kernelsAreFresh(folder)) return;
   // Written under another name first, so that a test running meanwhile never reads half a module.
   const temporary = `${kernels}.${process.pid}.tmp`;
   // No relaxed SIMD: its results may differ between machines, and emulation must be bit-exact.
-  // `abort=` drops the only import, so the module instantiates with no imports at all.
+  // `abort=` drops the only import but a given memory, so the module instantiates without functions of ours.
   const status = runTool(packageFile("assemblyscript", "bin/asc.js"), [
     `${assembly}/index.ts`,
     ...["--outFile", temporary],
     ...["--runtime", "stub", "--enable", "simd", "--optimizeLevel", "3", "--shrinkLevel", "0", "--noAssert"],
-    ...["--use", "abort="],
+    ...["--use", "abort=", ...more],
   ]);
   if (status !== 0) {
     rmSync(join(root, temporary), { force: true });
@@ -64,7 +71,7 @@ function buildKernels(folder: string): void {
 function buildDist(): number {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   const status = runTool(packageFile("typescript", "bin/tsc"), ["-p", "tsconfig.json"]);
-  for (const folder of KERNELS) {
+  for (const folder of KERNELS.keys()) {
     const kernels = join(folder, "kernels.wasm");
     if (!existsSync(join(root, kernels))) continue;
     const target = join(root, "dist", kernels);
@@ -77,7 +84,7 @@ function buildDist(): number {
   return status;
 }
 
-for (const folder of KERNELS) buildKernels(folder);
+for (const [folder, more] of KERNELS) buildKernels(folder, more);
 if (!wasmOnly) {
   const status = buildDist();
   if (status !== 0) {

@@ -33,7 +33,7 @@ export function withBlockedCuts(graph: Graph, block: number): Graph {
     if (laid !== undefined && join(draft, node, laid)) joined.add(laid);
     else draft.joins.delete(node.outputs[0]);
     if (joined.has(node)) continue;
-    if (cut(draft, node) || columnSum(draft, node)) found = true;
+    if (cut(draft, node)) found = true;
     else draft.nodes.push(node);
   }
   return found || joined.size > 0 ? graphOf(draft) : graph;
@@ -116,28 +116,5 @@ function join(draft: Cuts, concat: Node, node: Node): boolean {
   );
   const parts = concat.inputs.map((name) => blocked.get(name) as string);
   put("Concat", parts, { attributes: { axis: { i: CHANNELS_AXIS } }, output: node.outputs[0] });
-  return true;
-}
-
-/** The sum of each column of what has been joined in blocks. */
-function columnSum(draft: Cuts, node: Node): boolean {
-  if (node.op !== "ReduceSum" || node.domain !== "" || intAttr(node, "keepdims", 1) !== 0) return false;
-  const blocked = draft.joins.get(rootOf(draft, node.inputs[0]))?.outputs[0];
-  const axes = listOf(draft, node.inputs[1]);
-  const shape = shapeOf(draft, node.inputs[0]);
-  if (
-    blocked === undefined ||
-    axes?.join() !==
-      shape
-        .slice(1)
-        .map((_, axis) => axis)
-        .join()
-  )
-    return false;
-  const [rows, columns] = [shape.slice(0, -1).reduce((a, b) => a * b, 1), shape.at(-1) ?? 0];
-  const put = putting(draft, node);
-  const split = put.reshape(blocked, [columns / draft.block, rows, draft.block]);
-  const sums = put("ReduceSum", [split, put.list(1)], { attributes: { keepdims: { i: 0 } } });
-  put.reshape(sums, [columns], node.outputs[0]);
   return true;
 }

@@ -1,5 +1,6 @@
 /** Float32 numbers that lie one after the other in one piece of memory: weights and gradients, where threads share them. */
 import { elementCount } from "../ir/graph.ts";
+import { grownBy, type SharedMemory } from "../run/wasm.ts";
 
 /** What lies in a piece of memory, in order. */
 export interface Place {
@@ -10,10 +11,15 @@ export interface Place {
 /** Memory that several parts share, each with all of `places`. */
 export interface Room {
   readonly memory: ArrayBufferLike;
+  /** Where it begins in the memory, in bytes; 0 unless said. */
+  readonly start?: number;
   readonly places: readonly Place[];
 }
 
-/** Each begins at a multiple of so many numbers, a cache line: V8 copies shared memory byte by byte where eight of them are not aligned. */
+/**
+ * Each begins at a multiple of so many numbers, a cache line: kernels want multiples of four, and V8 copies shared memory byte by
+ * byte where eight of them are not aligned.
+ */
 const LINE = 16;
 
 function roomFor({ shape }: Place): number {
@@ -26,8 +32,8 @@ export function sizeOf(places: readonly Place[]): number {
 }
 
 /** The arrays of a part of the memory, by name. */
-export function arraysIn({ memory, places }: Room, part = 0): Map<string, Float32Array> {
-  let at = 4 * part * sizeOf(places);
+export function arraysIn({ memory, start = 0, places }: Room, part = 0): Map<string, Float32Array> {
+  let at = start + 4 * part * sizeOf(places);
   return new Map(
     places.map((place) => {
       const array = new Float32Array(memory, at, elementCount(place.shape));
@@ -37,9 +43,10 @@ export function arraysIn({ memory, places }: Room, part = 0): Map<string, Float3
   );
 }
 
-/** Memory for so many parts that all threads see. */
-export function sharedRoom(places: readonly Place[], parts = 1): Room {
-  return { places, memory: new SharedArrayBuffer(4 * parts * sizeOf(places)) };
+/** Room for so many parts, taken of a memory that threads share; zeros at first. */
+export function roomIn(shared: SharedMemory, places: readonly Place[], parts = 1): Room {
+  const start = grownBy(shared, 4 * parts * sizeOf(places));
+  return { places, start, memory: shared.buffer };
 }
 
 /** Places `from` up to, not including, `to`. */

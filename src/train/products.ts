@@ -8,7 +8,7 @@
  * blocks are asked for: the gradient by weights, Aᵀ·dY, needs dY in blocks of columns, as it comes. What works element by
  * element on values in blocks stays in blocks.
  */
-import { floatAttr, type Graph, intAttr, type Node, typeOf } from "../ir/graph.ts";
+import { floatAttr, type Graph, intAttr, type Node, type Type, typeOf } from "../ir/graph.ts";
 import { numbersOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
 import { type Convolution, windowAttributes } from "../ops/gradient/convolution.ts";
@@ -18,7 +18,7 @@ import { BLOCKED_DOMAIN } from "./layout.ts";
 /** Matrices with a shorter side gain nothing. */
 const LEAST_SIDE = 64;
 /** Places are laid out in as many lines at most: threads share out lines. */
-const MOST_LINES = 16;
+const MOST_LINES = 2;
 
 /** Axes of what lies in blocks, as ONNX Runtime counts them. */
 const BLOCKED_RANK = 4;
@@ -30,7 +30,7 @@ const ONE_PLACE: Convolution = {
 };
 
 /** Operators that work element by element, on tensors of one shape and single numbers. */
-const ELEMENTWISE = new Set([
+export const ELEMENTWISE: ReadonlySet<string> = new Set([
   ...["Add", "Sub", "Mul", "Div", "Sum", "Neg", "Exp", "Log", "Erf", "Sqrt", "Reciprocal", "Abs"],
   ...["Relu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "LeakyRelu", "Elu", "Clip"],
 ]);
@@ -44,6 +44,12 @@ interface Products extends Draft {
   readonly readers: ReadonlyMap<string, number>;
   /** Nodes that others have done already. */
   readonly done: Set<Node>;
+  /** Roots of factors that a product wants in blocks of columns, sooner or later. */
+  readonly inProducts: Set<string>;
+  /** With those of what lies in blocks of columns: [1, columns, …places]. */
+  readonly types: Map<string, Type>;
+  /** Values that are there when a node runs: all before it. */
+  readonly made: Set<string>;
 }
 
 /** A factor as a matrix, [rows, columns] as it is stored. */
@@ -64,16 +70,29 @@ export function withBlockedProducts(graph: Graph, block: number): Graph {
   }
   const draft: Products = {
     ...draftOf(graph, block),
-    ...{ byRows: new Map(), inBlocks: new Set(), readers, done: new Set() },
+    ...{
+      byRows: new Map(),
+      inBlocks: new Set(),
+      inProducts: new Set(),
+      readers,
+      types: new Map(graph.types),
+      done: new Set(),
+      made: new Set([...graph.inputs, ...graph.constants.keys()]),
+    },
   };
+  for (const node of graph.nodes) {
+    const found = productOf(draft, node);
+    if (found !== undefined && !found.a.transposed) draft.inProducts.add(rootOf(draft, found.a.name));
+  }
   const following = new Map(graph.nodes.flatMap((node) => node.inputs.map((name) => [name, node] as const)));
   let found = false;
   for (const node of graph.nodes) {
     if (draft.done.has(node)) continue;
     if (product(draft, node, following)) found = true;
     else if (!scaledSum(draft, node) && !elementwise(draft, node) && !columnSum(draft, node)) draft.nodes.push(node);
+    for (const name of node.outputs) draft.made.add(name);
   }
-  return found ? graphOf(draft) : graph;
+  return found ? { ...graphOf(draft), types: draft.types } : graph;
 }
 
 /** A Reshape that leaves the last axis alone leaves a matrix of all others by the last as it is. */
@@ -144,30 +163,54 @@ function factorsOf(draft: Products, node: Node): { a: Factor; b: Factor; bias?: 
     : undefined;
 }
 
-/** Adds the product to the draft, if it is one for the kernels. */
-function product(draft: Products, node: Node, following: ReadonlyMap<string, Node>): boolean {
+interface Product {
+  readonly a: Factor;
+  readonly b: Factor;
+  readonly bias?: string;
+  /** Of the result, and what is summed over. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly summed: number;
+}
+
+/** The node as a product for the kernels, if it is one. */
+function productOf(draft: Products, node: Node): Product | undefined {
   const found = factorsOf(draft, node);
-  if (found === undefined) return false;
+  if (found === undefined) return undefined;
   const { a, b } = found;
   const [rows, summed] = a.transposed ? [a.shape[1], a.shape[0]] : a.shape;
   const columns = b.transposed ? b.shape[0] : b.shape[1];
   const whole = [rows, summed, columns].every((size) => size >= LEAST_SIDE && size % draft.block === 0);
-  if (!whole) return false;
+  return whole ? { ...found, rows, columns, summed } : undefined;
+}
+
+/** Adds the product to the draft, if it is one for the kernels. */
+function product(draft: Products, node: Node, following: ReadonlyMap<string, Node>): boolean {
+  const found = productOf(draft, node);
+  if (found === undefined) return false;
+  const { a, b, rows, columns, summed } = found;
   const put = putting(draft, node);
   const sum = found.bias === undefined ? biasAfter(draft, node, columns, following) : undefined;
   const bias = found.bias ?? sum?.bias;
-  const y = sum?.output ?? node.outputs[0];
-  if (sum !== undefined) draft.done.add(sum.node);
   const turns = a.transposed && !b.transposed && bias === undefined;
+  const rest = turns ? undefined : addedAfter(draft, sum?.output ?? node.outputs[0], following);
+  const y = rest?.output ?? sum?.output ?? node.outputs[0];
+  for (const after of [sum, rest]) if (after !== undefined) draft.done.add(after.node);
   if (turns && turning(draft, b.name, a.name) < turning(draft, a.name, b.name)) {
-    const made = convolved(put, byRows(draft, b.name, put), byColumns(draft, a.name, put), [rows, summed]);
+    const made = convolved(put, [byRows(draft, b.name, put), byColumns(draft, a.name, put)], [rows, summed]);
     const attributes = { channels: { i: rows } };
     put.reshape(put("ReorderOutput", [made], { attributes, domain: BLOCKED_DOMAIN }), shapeOf(draft, y), y);
     return true;
   }
   const places = a.transposed ? byRows(draft, a.name, put) : byColumns(draft, a.name, put);
   const filters = b.transposed ? byRows(draft, b.name, put) : byColumns(draft, b.name, put);
-  inColumns(draft, y, convolved(put, places, filters, [columns, summed], bias), columns, put);
+  inColumns(
+    draft,
+    y,
+    convolved(put, [places, filters, bias, rest && byColumns(draft, rest.value, put)], [columns, summed]),
+    columns,
+    put,
+  );
   return true;
 }
 
@@ -179,8 +222,12 @@ function turning(draft: Products, rows: string, columns: string): number {
   return (draft.byRows.has(first) ? 0 : leaves * moved(first)) + (draft.blocked.has(second) ? 0 : moved(second));
 }
 
-function convolved(put: Put, places: string, filters: string, shape: readonly [number, number], bias?: string): string {
-  const inputs = [places, put.reshape(filters, [...shape, 1, 1]), ...(bias === undefined ? [] : [bias])];
+/** A product, and what is added to it as it is made: a bias to all places, something else in blocks to each. */
+type Operands = readonly [places: string, filters: string, bias?: string, sum?: string];
+
+function convolved(put: Put, [places, filters, bias, sum]: Operands, shape: readonly [number, number]): string {
+  const added = sum !== undefined ? [bias ?? "", sum] : bias !== undefined ? [bias] : [];
+  const inputs = [places, put.reshape(filters, [...shape, 1, 1]), ...added];
   return put("Conv", inputs, { attributes: windowAttributes(ONE_PLACE), domain: BLOCKED_DOMAIN });
 }
 
@@ -188,6 +235,9 @@ function convolved(put: Put, places: string, filters: string, shape: readonly [n
 function inColumns(draft: Products, value: string, blocked: string, columns: number, put: Put): void {
   draft.blocked.set(value, blocked);
   draft.inBlocks.add(value);
+  draft.made.add(value);
+  const [rows] = matrixOf(draft, value) ?? [0, 0];
+  draft.types.set(blocked, { dtype: "float32", shape: [1, columns, ...lines(rows)] });
   const attributes = { channels: { i: columns }, channels_last: { i: 1 } };
   const flat = put("ReorderOutput", [blocked], { attributes, domain: BLOCKED_DOMAIN });
   put.reshape(flat, shapeOf(draft, value), value);
@@ -208,6 +258,21 @@ function biasAfter(
   // An input or a constant is there before the product runs.
   if (shape.length !== 1 || shape[0] !== columns || draft.makers.has(bias)) return undefined;
   return { node: after, bias, output: after.outputs[0] };
+}
+
+/** What the only reader of a product adds to it, of its shape and made before it: the sum then takes no pass of its own. */
+function addedAfter(
+  draft: Products,
+  y: string,
+  following: ReadonlyMap<string, Node>,
+): { node: Node; value: string; output: string } | undefined {
+  const after = following.get(y);
+  if (after?.op !== "Add" || after.domain !== "" || draft.readers.get(y) !== 1) return undefined;
+  const value = after.inputs[0] === y ? after.inputs[1] : after.inputs[0];
+  const [output] = after.outputs;
+  const shape = shapeOf(draft, output).join();
+  if (shapeOf(draft, value).join() !== shape || shapeOf(draft, y).join() !== shape) return undefined;
+  return draft.made.has(value) ? { node: after, value, output } : undefined;
 }
 
 /** `x + c·v` of values in blocks of columns, c one constant number: a convolution of each channel by itself adds to x as it multiplies. */
@@ -258,19 +323,21 @@ function elementwise(draft: Products, node: Node): boolean {
   return true;
 }
 
-/** The sum of each column. */
+/**
+ * The sum of each column: the product of a row of ones with a matrix that lies in blocks, or will for another product. It reads
+ * the matrix once, at the speed of memory, which ReduceSum does not.
+ */
 function columnSum(draft: Products, node: Node): boolean {
   if (node.op !== "ReduceSum" || node.domain !== "" || intAttr(node, "keepdims", 1) !== 0) return false;
   const [x, axes] = node.inputs;
-  const blocked = draft.blocked.get(rootOf(draft, x));
   const given = draft.graph.constants.get(axes ?? "");
   const [rows, columns] = matrixOf(draft, x) ?? [0, 0];
   const rank = shapeOf(draft, x).length;
-  if (blocked === undefined || given === undefined || rank < 2) return false;
+  if (given === undefined || rank < 2 || rows < LEAST_SIDE || rows % draft.block !== 0) return false;
   if (numbersOf(given).join() !== Array.from({ length: rank - 1 }, (_, axis) => axis).join()) return false;
+  if (!draft.inProducts.has(rootOf(draft, x))) return false;
   const put = putting(draft, node);
-  const split = put.reshape(blocked, [columns / draft.block, rows, draft.block]);
-  const sums = put("ReduceSum", [split, put.list(1)], { attributes: { keepdims: { i: 0 } } });
-  put.reshape(sums, [columns], node.outputs[0]);
+  const ones = put.constant({ dtype: "float32", shape: [1, rows, 1, 1], data: new Float32Array(rows).fill(1) });
+  put.reshape(convolved(put, [ones, byColumns(draft, x, put)], [columns, rows]), [columns], node.outputs[0]);
   return true;
 }

@@ -3,7 +3,7 @@
  * but + − · / √ is used: the same gradients give the same weights on every machine. (As nodes of the step's graph they would have to be
  * fed all states and give them back every step; here they stay where they are.)
  */
-import { adamW, sgd } from "./kernels/load.ts";
+import { adamW, sgd, type Within } from "./kernels/load.ts";
 
 export interface Sgd {
   readonly kind: "sgd";
@@ -37,6 +37,8 @@ export interface Moved {
   readonly values: Float32Array;
   readonly gradient: Float32Array;
   readonly kept: readonly Float32Array[];
+  /** Where all of these lie in the memory of some kernels. */
+  readonly within?: Within;
 }
 
 /** An optimizer's arithmetic, weight by weight: where the arrays lie, and which thread moves them, is not its business. */
@@ -65,7 +67,7 @@ function sgdRule({ momentum = 0.9, nesterov = false, weightDecay = 0 }: Sgd): Ru
     counted: false,
     step: (move) => (weight) => {
       const decay = decays(weight) ? weightDecay : 0;
-      sgd([weight.values, weight.gradient, weight.kept[0]], { ...move, momentum, decay, nesterov });
+      sgd([weight.values, weight.gradient, weight.kept[0]], { ...move, momentum, decay, nesterov }, weight.within);
     },
   };
 }
@@ -83,7 +85,7 @@ function adamWRule({ betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01 }:
         const shrink = 1 - (decays(weight) ? rate * weightDecay : 0);
         const [means, squares] = weight.kept;
         const arrays = [weight.values, weight.gradient, means, squares] as const;
-        adamW(arrays, { first, second, shrink, scale, spread, epsilon, factor });
+        adamW(arrays, { first, second, shrink, scale, spread, epsilon, factor }, weight.within);
       };
     },
   };

@@ -21,12 +21,15 @@ import {
   type TrainingStep,
   type Weights,
 } from "./step.ts";
-import { type Batch, type Parts, together } from "./together.ts";
+import { type Batch, fitsTogether, type Parts, together } from "./together.ts";
 
 export interface ShardOptions extends Omit<StepOptions, "keep"> {
   /** Parts of a batch. The graph is that of one part. */
   readonly shards: number;
-  /** Threads that compute parts at the same time, each with a session of its own; 1 unless said. */
+  /**
+   * Threads that compute parts at the same time, each with a session of its own; 1 unless said, or where weights, gradients
+   * and state are more than the 4 GiB that WebAssembly can address.
+   */
   readonly workers?: number;
 }
 
@@ -38,7 +41,10 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
   const { shards, workers = 1 } = options;
   if (shards === 1) return openStep(graph, options);
   const plan = await planStep(graph, options);
-  const parts = workers === 1 ? await alone(plan, options) : together(plan, options, Math.min(workers, shards));
+  const parts =
+    workers > 1 && fitsTogether(plan, options)
+      ? together(plan, options, Math.min(workers, shards))
+      : await alone(plan, options);
   return {
     graph: plan.graph,
     async run(batch, weights) {

@@ -4,6 +4,7 @@ import { type Graph, isStatic, type Tensor, typeOf } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { encodeModel } from "../onnx/write.ts";
 import { createSession } from "../run/ort.ts";
+import { withOutputsAsMade } from "./as-made.ts";
 import { withShortRowSums } from "./attention.ts";
 import { withBlockedConvolutions } from "./blocked.ts";
 import { withCausalAttention } from "./causal.ts";
@@ -17,6 +18,7 @@ import type { Statistic } from "./mode.ts";
 import { makeOptimizer, normOf, type Optimizer } from "./optimizer.ts";
 import { withBlockedProducts } from "./products.ts";
 import type { OptimizerSpec } from "./rules.ts";
+import { withTiles } from "./tiles.ts";
 
 export interface StepOptions extends DifferentiateOptions {
   /** Running statistics: read as inputs, given back renewed. */
@@ -84,6 +86,12 @@ export function placesOf(graph: Graph, names: readonly string[]): Place[] {
   });
 }
 
+/** The graph with convolutions and products on kernels for channels in blocks, and what lies between them there too. */
+function inBlocks(graph: Graph, block: number): Graph {
+  const products = withBlockedProducts(withBlockedConvolutions(graph, block), block);
+  return withTiles(withBlockedCuts(products, block), block);
+}
+
 /** Differentiates the graph. */
 export async function planStep(graph: Graph, options: StepOptions): Promise<StepPlan> {
   const { loss, parameters, statistics = [], keep = [], recompute = false } = options;
@@ -100,8 +108,8 @@ export async function planStep(graph: Graph, options: StepOptions): Promise<Step
     gradients: placesOf(step, step.outputs.slice(1, 1 + parameters.length)),
     model() {
       const short = withHeadsApart(withCausalAttention(withShortRowSums(step)));
-      if (block === undefined) return encodeModel(short);
-      return encodeModel(withBlockedCuts(withBlockedProducts(withBlockedConvolutions(short, block), block), block));
+      const fast = block === undefined ? short : inBlocks(short, block);
+      return encodeModel(withOutputsAsMade(fast, step.outputs.slice(1, 1 + parameters.length)));
     },
     feeds: (batch, weights) => new Map([...batch, ...weights].filter(([name]) => wanted.has(name))),
     result(outputs) {

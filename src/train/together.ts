@@ -3,7 +3,8 @@ import { bug } from "../error.ts";
 import type { Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
 import { openCrew } from "../run/pool.ts";
-import { arraysIn, runsOf, sharedRoom } from "./memory.ts";
+import { MOST_BYTES, sharedMemory } from "../run/wasm.ts";
+import { arraysIn, type Place, roomIn, runsOf, sizeOf } from "./memory.ts";
 import { countStep, lengthOf, type Optimizer, placesOfState } from "./optimizer.ts";
 import { type OptimizerSpec, ruleOf } from "./rules.ts";
 import type { ShardItem, ShardResult, ShardSetUp } from "./shard-worker.ts";
@@ -22,21 +23,40 @@ export interface Parts {
   release(): Promise<void>;
 }
 
+/** Weights and statistics that the graph reads. */
+function carriedBy({ graph }: StepPlan, { parameters, statistics = [] }: ShardOptions): Place[] {
+  const inputs = new Set(graph.inputs);
+  return placesOf(
+    graph,
+    [...parameters, ...statistics.map(({ name }) => name)].filter((name) => inputs.has(name)),
+  );
+}
+
+/** Can one memory hold weights, gradients of all parts, two arrays of state a weight, and what is small beside them? */
+export function fitsTogether(plan: StepPlan, options: ShardOptions): boolean {
+  const numbers = sizeOf(carriedBy(plan, options)) + (options.shards + 3) * sizeOf(plan.gradients);
+  return 4 * numbers <= MOST_BYTES;
+}
+
 /**
  * Three phases, each on all workers: the parts' gradients; the means, a run of whole parameters a worker; the optimizer's step on the
  * same runs. A weight's array is replaced by one in shared memory when it is first seen, so that nothing is copied later on
  * but what somebody has replaced since.
  */
 export function together(plan: StepPlan, options: ShardOptions, workers: number): Parts {
-  const { parameters, statistics = [], threads = 1, shards } = options;
+  const { parameters, threads = 1, shards } = options;
   const inputs = new Set(plan.graph.inputs);
-  const carried = [...parameters, ...statistics.map(({ name }) => name)].filter((name) => inputs.has(name));
-  const seen = sharedRoom(placesOf(plan.graph, carried));
-  const results = sharedRoom(plan.gradients, shards);
+  const memory = sharedMemory();
+  const seen = roomIn(memory, carriedBy(plan, options));
+  const results = roomIn(memory, plan.gradients, shards);
+  const sums = roomIn(
+    memory,
+    plan.gradients.map(({ name }) => ({ name, shape: [8] })),
+  );
   const crew = openCrew<ShardSetUp, ShardItem, ShardResult>(
     workers,
     new URL(import.meta.url.endsWith(".ts") ? "./shard-worker.ts" : "./shard-worker.js", import.meta.url),
-    { model: plan.model(), threads, shards, weights: seen, gradients: results, parameters },
+    { model: plan.model(), threads, shards, memory, weights: seen, gradients: results, sums, parameters },
   );
   /** All are waited for before anything is thrown: weights must not change under a worker. */
   const all = async (items: readonly ShardItem[]): Promise<ShardResult[]> => {
@@ -73,8 +93,8 @@ export function together(plan: StepPlan, options: ShardOptions, workers: number)
     optimizer(spec) {
       const rule = ruleOf(spec);
       const places = plan.gradients.map(({ shape }, index) => ({ name: parameters[index], shape }));
-      const room = sharedRoom(placesOfState(rule, places));
-      const state = room.memory as SharedArrayBuffer;
+      const room = roomIn(memory, placesOfState(rule, places));
+      const { places: _, ...state } = room;
       const kept = arraysIn(room);
       return {
         async update(weights, gradients, rate, factor = 1) {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { adamW, addAll, sgd } from "../../src/train/kernels/load.ts";
+import { sharedMemory } from "../../src/run/wasm.ts";
+import { adamW, addAll, kernelsOn, sgd } from "../../src/train/kernels/load.ts";
+import { arraysIn, roomIn } from "../../src/train/memory.ts";
 
 /** More than lie in the kernels' memory at once, and no whole number of lanes. */
 const LENGTH = 2 * 4096 + 3;
@@ -52,5 +54,34 @@ describe("kernels of a training step", () => {
     }
     adamW([weights, gradients, means, squares], numbers);
     expect([weights, means, squares]).toEqual([w, m, s]);
+  });
+
+  it("give the same bits where arrays lie in memory that threads share", () => {
+    const memory = sharedMemory();
+    const room = roomIn(
+      memory,
+      [..."abcd"].map((name) => ({ name, shape: [LENGTH] })),
+    );
+    const [{ buffer, byteOffset }] = arraysIn(roomIn(memory, [{ name: "sums", shape: [8] }])).values();
+    const within = { kernels: kernelsOn(memory), sums: new Float64Array(buffer, byteOffset, 4) };
+    const there = [...arraysIn(room).values()] as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const here = there.map((_, turn) => drawn(1, turn).map(Math.abs)) as typeof there;
+    for (const [index, array] of there.entries()) array.set(here[index]);
+    for (let turn = 0; turn < 2; turn++) {
+      expect(addAll(there, 3, within)).toBe(addAll(here, 3));
+      for (const [arrays, where] of [
+        [here, undefined],
+        [there, within],
+      ] as const) {
+        const [a, b, c, d] = arrays;
+        adamW(
+          [d, b, c, a],
+          { first: 0.9, second: 0.99, shrink: 1, scale: 0.1, spread: 2, epsilon: 1e-8, factor: 0.7 },
+          where,
+        );
+        sgd([a, b, c], { momentum: 0.9, decay: 0.1, rate: 0.1, nesterov: true, factor: 0.7 }, where);
+      }
+      expect(there.map((each) => each.slice())).toEqual(here);
+    }
   });
 });

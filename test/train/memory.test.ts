@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { arraysIn, runsOf, sharedRoom } from "../../src/train/memory.ts";
+import { sharedMemory } from "../../src/run/wasm.ts";
+import { arraysIn, roomIn, runsOf } from "../../src/train/memory.ts";
 
 const places = (sizes: readonly number[]) => sizes.map((size, index) => ({ name: `${index}`, shape: [size] }));
 
 describe("memory that parts share", () => {
   it("has an array of its own for each place and part, each at a line of the cache", () => {
-    const room = sharedRoom(places([1, 16, 0, 17]), 3);
-    const arrays = [0, 1, 2].flatMap((part) => [...arraysIn(room, part).values()]);
-    expect(arrays.map(({ length }) => length)).toEqual([1, 16, 0, 17, 1, 16, 0, 17, 1, 16, 0, 17]);
+    const memory = sharedMemory();
+    const [room, another] = [roomIn(memory, places([1, 16, 0, 17]), 3), roomIn(memory, places([100_000]))];
+    const arrays = [...[0, 1, 2].flatMap((part) => [...arraysIn(room, part).values()]), ...arraysIn(another).values()];
+    expect(arrays.map(({ length }) => length)).toEqual([1, 16, 0, 17, 1, 16, 0, 17, 1, 16, 0, 17, 100_000]);
     for (const [index, array] of arrays.entries()) {
       expect(array.byteOffset % 64).toBe(0);
       array.fill(index);

@@ -101,4 +101,38 @@ describe("products in blocks", () => {
     // x and the two matrices.
     expect(count(blocked, "ReorderInput")).toBe(3);
   });
+
+  it("adds to a product what was there before, as it makes it", () => {
+    const lines = ["x: float32[64, 64]", "w: float32[64, 64]", "b: float32[64]", "c: float32[64, 64]"];
+    const blockedOf = (text: string): Graph =>
+      withBlockedProducts(
+        makeGraph(inferTypes(parse(`${lines.map((each) => `input ${each}`).join("\n")}\n${text}`))),
+        16,
+      );
+    const adds = (text: string): number => count(blockedOf(text), "Add", "");
+    expect(adds("p = MatMul(x, w)\nh = Add(p, b)\nz = Add(c, h)\nreturn z")).toBe(0);
+    expect(adds("p = MatMul(x, w)\nz = Add(p, c)\nq = MatMul(z, w)\ny = Add(q, z)\nreturn y")).toBe(0);
+    // Something else reads the product; what is added comes after it; it is another shape.
+    expect(adds("p = MatMul(x, w)\nz = Add(p, c)\ny = Mul(p, z)\nreturn y")).toBe(1);
+    expect(adds("p = MatMul(x, w)\nt = Tanh(c)\nz = Add(p, t)\nreturn z")).toBe(1);
+  });
+
+  it("sums columns as a product where the matrix lies in blocks for another", () => {
+    const sums = (text: string): number =>
+      count(
+        withBlockedProducts(
+          makeGraph(
+            inferTypes(
+              parse(`input x: float32[2, 32, 64]\ninput w: float32[64, 64]\nconst a: int64[2] = [0, 1]\n${text}`),
+            ),
+          ),
+          16,
+        ),
+        "ReduceSum",
+        "",
+      );
+    expect(sums("y = MatMul(x, w)\ns = ReduceSum(x, a) keepdims=0\nreturn y, s")).toBe(0);
+    expect(sums("y = MatMul(x, w)\ns = ReduceSum(y, a) keepdims=0\nreturn y, s")).toBe(1);
+    expect(sums("y = MatMul(x, w)\ns = ReduceSum(x, a) keepdims=1\nreturn y, s")).toBe(1);
+  });
 });

@@ -1,6 +1,6 @@
 /** Slopes of the forms of Gelu, and of Swish. */
 import type { Gradient, GradientBuilder, Value } from "../gradient.ts";
-import { square, type UnaryGradient } from "./elementwise.ts";
+import { square } from "./elementwise.ts";
 
 /** Φ(x) from a = x/√2: (1 + erf a)/2, a HardSigmoid that never clamps. */
 function cumulative(g: GradientBuilder, a: Value): Value {
@@ -17,18 +17,6 @@ export function exactSlope(g: GradientBuilder, x: Value): Value {
   const a = g.mul(x, Math.SQRT1_2);
   return g.add(cumulative(g, a), bell(g, a));
 }
-
-/** The forward pass makes y = x·Φ(x) in parts, so that Φ is there on the way back. */
-export const exactGradient: UnaryGradient = (g, dy, x) => {
-  let a = x;
-  let share = x;
-  g.instead((forward) => {
-    a = forward.mul(x, Math.SQRT1_2);
-    share = cumulative(forward, a);
-    forward.emit("Mul", [x, share], { outputs: [g.node.outputs[0]] });
-  });
-  return g.mul(dy, g.add(share, bell(g, a)));
-};
 
 /** With u = √(2/π)·(x + 0.044715·x³) and t = tanh u: (1 + t)/2 + x/2·(1 − t²)·u'. */
 export function tanhSlope(g: GradientBuilder, x: Value): Value {

@@ -1,4 +1,4 @@
-import { keep, two } from "./lanes";
+import { two } from "./lanes";
 
 /** `s ← (s + v) / d` in float32, rounded after each: `count` numbers, and room for three more. */
 export function addDivided(sums: usize, values: usize, count: i32, divisor: f32): void {
@@ -7,13 +7,6 @@ export function addDivided(sums: usize, values: usize, count: i32, divisor: f32)
   for (let at: usize = 0; at < bytes; at += 16) {
     v128.store(sums + at, f32x4.div(f32x4.add(v128.load(sums + at), v128.load(values + at)), parts));
   }
-}
-
-/** `v ← f·v` in double, each rounded once: `count` float32 numbers, and room for one more. */
-export function scale(values: usize, count: i32, factor: f64): void {
-  const factors = f64x2.splat(factor);
-  const bytes = <usize>count << 2;
-  for (let at: usize = 0; at < bytes; at += 8) keep(values + at, f64x2.mul(two(values + at), factors));
 }
 
 /**
