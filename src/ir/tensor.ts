@@ -63,6 +63,14 @@ export function allocate(dtype: DType, count: number): TypedArray {
   return new ARRAYS[dtype](arrayLength(dtype, count));
 }
 
+/**
+ * Frees the memory of an array that nobody needs any more: it has no numbers then. Otherwise it waits for a collection of garbage,
+ * which comes late where the arrays are large and JavaScript's own memory is small. Memory that threads share stays.
+ */
+export function free({ buffer }: TypedArray): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** The tensor's numbers, read from its file first if they still lie there. Not for strings. */
 export function valuesOf(tensor: Tensor): TypedArray {
   const { data, dtype } = tensor;

@@ -2,7 +2,7 @@ import * as ort from "onnxruntime-node";
 import { bug, CompileError } from "../error.ts";
 import type { DType, Tensor, TypedArray } from "../ir/graph.ts";
 import { elementCount } from "../ir/graph.ts";
-import { valuesOf, viewBytes } from "../ir/tensor.ts";
+import { free, valuesOf, viewBytes } from "../ir/tensor.ts";
 
 export interface SessionOptions {
   /** Threads inside an operator; 1 keeps the order of additions, and so the numbers, fixed. */
@@ -148,7 +148,7 @@ export function toOrt(tensor: Tensor): ort.Tensor {
   return Object.defineProperty(bits, "type", { value: type });
 }
 
-/** ONNX Runtime's tensor as ours, in memory of its own or in `into`. */
+/** ONNX Runtime's tensor as ours, in memory of its own or in `into`. The tensor's memory is freed. */
 export function fromOrt(value: ort.Tensor, into?: Float32Array): Tensor {
   const dtype = OUR_NAMES.get(value.type) ?? bug(`ONNX Runtime gave a ${value.type} tensor`);
   const shape = [...value.dims];
@@ -156,10 +156,12 @@ export function fromOrt(value: ort.Tensor, into?: Float32Array): Tensor {
     if (dtype !== "float32" || elementCount(shape) !== into.length)
       bug(`${dtype} [${shape}] into ${into.length} numbers`);
     into.set(value.data as Float32Array);
+    free(value.data as Float32Array);
     return { dtype, shape, data: into };
   }
   if (dtype === "string") return { dtype, shape, data: [...(value.data as string[])] };
   const raw = value.data as TypedArray;
   const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength).slice();
+  free(raw);
   return { dtype, shape, data: viewBytes(dtype, elementCount(shape), bytes) };
 }

@@ -3,27 +3,15 @@
  * optimizer's rule.
  */
 import type { Tensor } from "../ir/graph.ts";
+import { free, valuesOf } from "../ir/tensor.ts";
 import { createSession } from "../run/ort.ts";
 import type { SetUp } from "../run/pool.ts";
-import type { SharedMemory } from "../run/wasm.ts";
-import { addAll, kernelsOn } from "./kernels/load.ts";
-import { arraysIn, type Room, type Run, sizeOf } from "./memory.ts";
-import { keptOf, placesOfState } from "./optimizer.ts";
-import { type Move, type OptimizerSpec, ruleOf } from "./rules.ts";
+import { arraysIn, type Run, sizeOf } from "./memory.ts";
+import { type MoveRun, movesIn, type Rooms } from "./moves.ts";
 
-export interface ShardSetUp {
+export interface ShardSetUp extends Rooms {
   readonly model: Uint8Array;
   readonly threads: number;
-  readonly shards: number;
-  /** What all rooms are in. */
-  readonly memory: SharedMemory;
-  readonly weights: Room;
-  /** Each part's, a part after the other. In the end, the first part's are the means of all. */
-  readonly gradients: Room;
-  /** Four doubles for each of the gradients. */
-  readonly sums: Room;
-  /** Names of the weights, in the gradients' order. */
-  readonly parameters: readonly string[];
 }
 
 export type ShardItem = PartItem | MeanItem | MoveItem;
@@ -42,11 +30,8 @@ interface MeanItem extends Run {
 }
 
 /** An optimizer's step for some weights. */
-interface MoveItem extends Run, Move {
+interface MoveItem extends MoveRun {
   readonly kind: "move";
-  readonly spec: OptimizerSpec;
-  /** What the optimizer keeps of all weights. */
-  readonly state: Omit<Room, "places">;
 }
 
 export interface ShardResult {
@@ -60,39 +45,16 @@ const NOTHING: ShardResult = { outputs: new Map(), squares: [] };
 
 export const setUp: SetUp<ShardSetUp, ShardItem, ShardResult> = async (given) => {
   const compute = await partOf(given);
-  const parts = Array.from({ length: given.shards }, (_, part) => [...arraysIn(given.gradients, part).values()]);
-  const values = arraysIn(given.weights);
-  const kernels = kernelsOn(given.memory);
-  const within = [...arraysIn(given.sums).values()].map(({ buffer, byteOffset }) => {
-    return { kernels, sums: new Float64Array(buffer, byteOffset, 4) };
-  });
-  const moved = given.parameters.map((name, index) => ({
-    ...{ name, shape: given.gradients.places[index].shape, gradient: parts[0][index] },
-    values: values.get(name) as Float32Array,
-    within: within[index],
-  }));
+  const { mean, move } = movesIn(given);
   return async (item) => {
     switch (item.kind) {
       case "part":
         return { ...NOTHING, outputs: await compute(item) };
-      case "mean": {
-        const mean = (at: number): number => {
-          return addAll(
-            parts.map((part) => part[at]),
-            parts.length,
-            within[at],
-          );
-        };
-        return { ...NOTHING, squares: Array.from({ length: item.to - item.from }, (_, at) => mean(item.from + at)) };
-      }
-      case "move": {
-        const rule = ruleOf(item.spec);
-        const state = arraysIn({ ...item.state, places: placesOfState(rule, moved) });
-        const move = rule.step(item);
-        for (const weight of moved.slice(item.from, item.to))
-          move({ ...weight, kept: keptOf(rule, weight.name, state) });
+      case "mean":
+        return { ...NOTHING, squares: mean(item) };
+      case "move":
+        move(item);
         return NOTHING;
-      }
     }
   };
 };
@@ -110,6 +72,7 @@ async function partOf({ model, threads, weights, gradients }: ShardSetUp) {
     const into = arraysIn(gradients, index);
     const outputs = await session.run(new Map([...batch, ...feeds]), undefined, into);
     for (const name of into.keys()) outputs.delete(name);
+    for (const tensor of batch.values()) free(valuesOf(tensor));
     return outputs;
   };
 }

@@ -4,7 +4,7 @@
  */
 import { bug, CompileError } from "../error.ts";
 import { elementCount, type Graph, type Tensor } from "../ir/graph.ts";
-import { valuesOf } from "../ir/tensor.ts";
+import { free, valuesOf } from "../ir/tensor.ts";
 import { createSession } from "../run/ort.ts";
 import { firstNotFinite } from "./diagnose.ts";
 import { addAll } from "./kernels/load.ts";
@@ -31,6 +31,8 @@ export interface ShardOptions extends Omit<StepOptions, "keep"> {
    * and state are more than the 4 GiB that WebAssembly can address.
    */
   readonly workers?: number;
+  /** With fewer parameters only gradients are computed on threads, and the rest where the step is run; 2¹⁹ unless said. */
+  readonly shareFrom?: number;
 }
 
 /**
@@ -48,7 +50,9 @@ export async function openShards(graph: Graph, options: ShardOptions): Promise<T
   return {
     graph: plan.graph,
     async run(batch, weights) {
-      const { results, norm } = await parts.run(shardsOf(batch, plan.graph, shards), weights);
+      const cut = shardsOf(batch, plan.graph, shards);
+      const { results, norm } = await parts.run(cut, weights);
+      for (const part of cut) for (const [name, each] of part) if (each !== batch.get(name)) free(valuesOf(each));
       return { ...meanOf(results, weights), gradients: parts.gradients, norm };
     },
     async firstNotFinite(batch, weights) {

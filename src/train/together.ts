@@ -4,7 +4,8 @@ import type { Tensor } from "../ir/graph.ts";
 import { valuesOf } from "../ir/tensor.ts";
 import { openCrew } from "../run/pool.ts";
 import { MOST_BYTES, sharedMemory } from "../run/wasm.ts";
-import { arraysIn, type Place, roomIn, runsOf, sizeOf } from "./memory.ts";
+import { arraysIn, type Place, type Run, roomIn, runsOf, sizeOf } from "./memory.ts";
+import { movesIn, type Rooms } from "./moves.ts";
 import { countStep, lengthOf, type Optimizer, placesOfState } from "./optimizer.ts";
 import { type OptimizerSpec, ruleOf } from "./rules.ts";
 import type { ShardItem, ShardResult, ShardSetUp } from "./shard-worker.ts";
@@ -21,6 +22,19 @@ export interface Parts {
   run(batches: readonly Batch[], weights: Weights): Promise<{ results: PartResult[]; norm: number }>;
   optimizer(spec: OptimizerSpec): Optimizer;
   release(): Promise<void>;
+}
+
+/** With fewer parameters, the way to the threads and back, twice a step, takes longer than one thread takes for all of them. */
+const WORTH_SHARING = 2 ** 19;
+
+/** All are waited for before anything is thrown: weights must not change under a worker. */
+async function all<Item, Result>(
+  items: readonly Item[],
+  run: (item: Item, index: number) => Promise<Result>,
+): Promise<Result[]> {
+  const running = items.map(run);
+  await Promise.allSettled(running);
+  return Promise.all(running);
 }
 
 /** Weights and statistics that the graph reads. */
@@ -40,11 +54,11 @@ export function fitsTogether(plan: StepPlan, options: ShardOptions): boolean {
 
 /**
  * Three phases, each on all workers: the parts' gradients; the means, a run of whole parameters a worker; the optimizer's step on the
- * same runs. A weight's array is replaced by one in shared memory when it is first seen, so that nothing is copied later on
+ * same runs. (The last two on this thread where there are few parameters.) A weight's array is replaced by one in shared memory when it is first seen, so that nothing is copied later on
  * but what somebody has replaced since.
  */
 export function together(plan: StepPlan, options: ShardOptions, workers: number): Parts {
-  const { parameters, threads = 1, shards } = options;
+  const { parameters, threads = 1, shards, shareFrom = WORTH_SHARING } = options;
   const inputs = new Set(plan.graph.inputs);
   const memory = sharedMemory();
   const seen = roomIn(memory, carriedBy(plan, options));
@@ -53,17 +67,12 @@ export function together(plan: StepPlan, options: ShardOptions, workers: number)
     memory,
     plan.gradients.map(({ name }) => ({ name, shape: [8] })),
   );
+  const rooms: Rooms = { memory, shards, weights: seen, gradients: results, sums, parameters };
   const crew = openCrew<ShardSetUp, ShardItem, ShardResult>(
     workers,
     new URL(import.meta.url.endsWith(".ts") ? "./shard-worker.ts" : "./shard-worker.js", import.meta.url),
-    { model: plan.model(), threads, shards, memory, weights: seen, gradients: results, sums, parameters },
+    { model: plan.model(), threads, ...rooms },
   );
-  /** All are waited for before anything is thrown: weights must not change under a worker. */
-  const all = async (items: readonly ShardItem[]): Promise<ShardResult[]> => {
-    const running = items.map((item) => crew.run(item));
-    await Promise.allSettled(running);
-    return Promise.all(running);
-  };
   const written = arraysIn(seen);
   const adopt = (weights: Weights): void => {
     for (const [name, array] of written) {
@@ -73,21 +82,24 @@ export function together(plan: StepPlan, options: ShardOptions, workers: number)
       weights.set(name, { ...tensor, data: array });
     }
   };
-  const runs = runsOf(plan.gradients, workers);
+  const alone = sizeOf(plan.gradients) < shareFrom;
+  const runs = runsOf(plan.gradients, alone ? 1 : workers);
+  const here = movesIn(rooms);
+  const mean = async (run: Run): Promise<readonly number[]> => {
+    return alone ? here.mean(run) : (await crew.run({ kind: "mean", ...run })).squares;
+  };
   const means = byParameter(parameters, arraysIn(results));
   return {
     gradients: means,
     async run(batches, weights) {
       adopt(weights);
-      const parts = await all(
-        batches.map((batch, index) => {
-          return { kind: "part", index, batch: new Map([...batch].filter(([name]) => inputs.has(name))) };
-        }),
-      );
-      const summed = await all(runs.map((run) => ({ kind: "mean", ...run })));
+      const parts = await all(batches, (batch, index) => {
+        return crew.run({ kind: "part", index, batch: new Map([...batch].filter(([name]) => inputs.has(name))) });
+      });
+      const squares = await all(runs, mean);
       return {
         results: parts.map(({ outputs }) => plan.result(outputs)),
-        norm: lengthOf(summed.flatMap(({ squares }) => squares)),
+        norm: lengthOf(squares.flat()),
       };
     },
     optimizer(spec) {
@@ -100,8 +112,11 @@ export function together(plan: StepPlan, options: ShardOptions, workers: number)
         async update(weights, gradients, rate, factor = 1) {
           adopt(weights);
           for (const [name, mean] of means) if (gradients.get(name) !== mean) bug(`another gradient of "${name}"`);
-          const move = { kind: "move", spec, state, rate, factor, number: countStep(rule, kept) } as const;
-          await all(runs.map((run) => ({ ...move, ...run })));
+          const move = { spec, state, rate, factor, number: countStep(rule, kept) };
+          await all(runs, async (run) => {
+            if (alone) here.move({ ...move, ...run });
+            else await crew.run({ kind: "move", ...move, ...run });
+          });
         },
         state: () => new Map(kept),
         restore(from) {

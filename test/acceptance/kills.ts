@@ -34,6 +34,7 @@ function recipe(name: string, peak: number): string {
     "augment: { crop: 2, flip: true, noise: 0.01 }",
     "epochs: 3",
     "batch: 32",
+    "shards: 2",
     "checkpoint: 1",
   ];
   writeFileSync(path, `${lines.join("\n")}\n`);

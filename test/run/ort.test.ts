@@ -57,6 +57,29 @@ describe("a session", () => {
     await session.release();
   });
 
+  test("frees what outputs lie in, and nothing else", async () => {
+    const count = 1 << 20;
+    const graph = parse(`
+      input x: float32[${count}]
+      const s: int64[1] = [${count}]
+      y = Identity(x)
+      z = Reshape(x, s)
+      return x, y, z
+    `);
+    const session = await createSession(encodeModel(graph));
+    const x: Tensor = { dtype: "float32", shape: [count], data: new Float32Array(count).fill(0.5) };
+    const into = new Map(["x", "y", "z"].map((name) => [name, new Float32Array(count)]));
+    const before = process.memoryUsage().arrayBuffers;
+    for (let turn = 0; turn < 8; turn++) {
+      const outputs = await session.run(new Map([["x", x]]), undefined, into);
+      for (const { data } of [x, ...outputs.values()]) expect((data as Float32Array).at(-1)).toBe(0.5);
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * count);
+    }
+    const { y } = Object.fromEntries(await session.run(new Map([["x", x]])));
+    expect(y).toEqual(x);
+    await session.release();
+  });
+
   test("gives only what is asked for", async () => {
     const graph = parse("input x: float32[2]\na: float32[2] = Neg(x)\nb: float32[2] = Abs(x)\nreturn a, b");
     const session = await createSession(encodeModel(graph));

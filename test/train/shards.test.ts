@@ -55,9 +55,9 @@ const flat = (result: StepResult): number[] => [
   ...[...result.statistics.values()].flatMap((each) => [...numbersOf(each)].map(Number)),
 ];
 
-async function ran(shards: number, workers: number, norm: boolean): Promise<number[]> {
+async function ran(shards: number, workers: number, norm: boolean, shareFrom = 0): Promise<number[]> {
   const { graph, weights, options } = prepared(12 / shards, norm);
-  const step = await openShards(graph, { ...options, shards, workers });
+  const step = await openShards(graph, { ...options, shards, workers, shareFrom });
   const first = flat(await step.run(BATCH, weights));
   // Weights that changed since reach the workers, too.
   for (const { data } of weights.values()) (data as Float32Array)[0] += 0.125;
@@ -80,6 +80,7 @@ describe("a step in parts", () => {
   it("gives the same bits for any number of workers", async () => {
     const one = await ran(4, 1, true);
     for (const workers of [2, 3, 9]) expect(await ran(4, workers, true)).toEqual(one);
+    expect(await ran(4, 2, true, 100)).toEqual(one);
   });
 
   it("refuses batches that are no whole number of parts, and says what first is not finite", async () => {
@@ -101,17 +102,15 @@ const SPECS: readonly OptimizerSpec[] = [
 ];
 
 /** Twenty steps, stopped after `stop` and begun again from what a checkpoint holds. */
-async function trained(spec: OptimizerSpec, workers: number, clip?: number, stop?: number) {
+async function trained(spec: OptimizerSpec, workers: number, clip?: number, { stop = 0, shareFrom = 0 } = {}) {
   const { graph, weights, options } = prepared(3, true);
   let state = new Map<string, Float32Array>();
   const norms: (number | undefined)[] = [];
-  for (const [from, steps] of stop === undefined
-    ? [[0, 20]]
-    : [
-        [0, stop],
-        [stop, 20],
-      ]) {
-    const step = await openShards(graph, { ...options, shards: 4, workers });
+  for (const [from, steps] of [
+    [0, stop],
+    [stop, 20],
+  ]) {
+    const step = await openShards(graph, { ...options, shards: 4, workers, shareFrom });
     const optimizer = step.optimizer(spec);
     if (from > 0) optimizer.restore(state);
     const training = { step, optimizer, weights, from, steps, batch: () => BATCH, rate: () => 0.05 };
@@ -129,13 +128,14 @@ describe("an optimizer in parts", () => {
     async (spec, clip) => {
       const one = await trained(spec, 1, clip);
       if (clip !== undefined) expect(one.norms.every((norm) => norm !== undefined && norm > clip)).toBe(true);
-      for (const [workers, stop] of [[2], [3], [2, 7]]) expect(await trained(spec, workers, clip, stop)).toEqual(one);
+      for (const workers of [2, 3]) expect(await trained(spec, workers, clip)).toEqual(one);
+      for (const shareFrom of [0, 100]) expect(await trained(spec, 2, clip, { stop: 7, shareFrom })).toEqual(one);
     },
   );
 
   it.each([1, 2])("moves weights that have been replaced (%s workers)", async (workers) => {
     const { graph, weights, options } = prepared(6, false);
-    const step = await openShards(graph, { ...options, shards: 2, workers });
+    const step = await openShards(graph, { ...options, shards: 2, workers, shareFrom: 0 });
     const { gradients, norm } = await step.run(BATCH, weights);
     expect(norm).toBe(normOf(gradients));
     for (const [name, { shape }] of weights) {
@@ -150,7 +150,7 @@ describe("an optimizer in parts", () => {
 
   it("moves by its step's gradients alone, and fails where a thread does", async () => {
     const { graph, weights, options } = prepared(6, false);
-    const step = await openShards(graph, { ...options, shards: 2, workers: 2 });
+    const step = await openShards(graph, { ...options, shards: 2, workers: 2, shareFrom: 0 });
     const { gradients } = await step.run(BATCH, weights);
     const copied = new Map([...gradients].map(([name, gradient]) => [name, gradient.slice()]));
     const { update } = step.optimizer({ kind: "sgd" });
