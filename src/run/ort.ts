@@ -148,20 +148,23 @@ export function toOrt(tensor: Tensor): ort.Tensor {
   return Object.defineProperty(bits, "type", { value: type });
 }
 
-/** ONNX Runtime's tensor as ours, in memory of its own or in `into`. The tensor's memory is freed. */
+/**
+ * ONNX Runtime's tensor as ours, in memory of its own or in `into`. What the binding made of it is freed at once, and not when memory
+ * is next swept: the next run then writes where the cache and the page table know the way. The tensor is of no use after it.
+ */
 export function fromOrt(value: ort.Tensor, into?: Float32Array): Tensor {
   const dtype = OUR_NAMES.get(value.type) ?? bug(`ONNX Runtime gave a ${value.type} tensor`);
   const shape = [...value.dims];
-  if (into !== undefined) {
-    if (dtype !== "float32" || elementCount(shape) !== into.length)
-      bug(`${dtype} [${shape}] into ${into.length} numbers`);
-    into.set(value.data as Float32Array);
-    free(value.data as Float32Array);
-    return { dtype, shape, data: into };
-  }
   if (dtype === "string") return { dtype, shape, data: [...(value.data as string[])] };
   const raw = value.data as TypedArray;
-  const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength).slice();
+  if (into === undefined) {
+    const bytes = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength).slice();
+    free(raw);
+    return { dtype, shape, data: viewBytes(dtype, elementCount(shape), bytes) };
+  }
+  if (dtype !== "float32" || elementCount(shape) !== into.length)
+    bug(`${dtype} [${shape}] into ${into.length} numbers`);
+  into.set(raw as Float32Array);
   free(raw);
-  return { dtype, shape, data: viewBytes(dtype, elementCount(shape), bytes) };
+  return { dtype, shape, data: into };
 }

@@ -214,11 +214,14 @@ function product(draft: Products, node: Node, following: ReadonlyMap<string, Nod
   return true;
 }
 
-/** Elements to move until one factor lies by rows and the other by columns; what comes in blocks has to leave them first. */
+/**
+ * Elements to move until one factor lies by rows and the other by columns; what comes in blocks has to leave them first, and what
+ * is joined of pieces may be joined in blocks of columns alone (`withBlockedCuts`).
+ */
 function turning(draft: Products, rows: string, columns: string): number {
   const [first, second] = [rootOf(draft, rows), rootOf(draft, columns)];
   const moved = (root: string): number => shapeOf(draft, root).reduce((a, b) => a * b, 1);
-  const leaves = draft.inBlocks.has(first) ? 2 : 1;
+  const leaves = draft.inBlocks.has(first) || draft.makers.get(first)?.op === "Concat" ? 2 : 1;
   return (draft.byRows.has(first) ? 0 : leaves * moved(first)) + (draft.blocked.has(second) ? 0 : moved(second));
 }
 
@@ -335,7 +338,8 @@ function columnSum(draft: Products, node: Node): boolean {
   const rank = shapeOf(draft, x).length;
   if (given === undefined || rank < 2 || rows < LEAST_SIDE || rows % draft.block !== 0) return false;
   if (numbersOf(given).join() !== Array.from({ length: rank - 1 }, (_, axis) => axis).join()) return false;
-  if (!draft.inProducts.has(rootOf(draft, x))) return false;
+  const root = rootOf(draft, x);
+  if (!draft.inProducts.has(root) && !draft.inBlocks.has(root)) return false;
   const put = putting(draft, node);
   const ones = put.constant({ dtype: "float32", shape: [1, rows, 1, 1], data: new Float32Array(rows).fill(1) });
   put.reshape(convolved(put, [ones, byColumns(draft, x, put)], [columns, rows]), [columns], node.outputs[0]);
