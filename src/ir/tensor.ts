@@ -68,7 +68,8 @@ export function allocate(dtype: DType, count: number): TypedArray {
  * which comes late where the arrays are large and JavaScript's own memory is small. Memory that threads share stays.
  */
 export function free({ buffer }: TypedArray): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  // Two arrays may lie in one piece of memory.
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
 }
 
 /** The tensor's numbers, read from its file first if they still lie there. Not for strings. */

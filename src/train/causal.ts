@@ -11,7 +11,7 @@ import { countUses } from "../ir/uses.ts";
 import { type Draft, draftOf, graphOf, type Put, putting, shapeOf } from "./drafting.ts";
 
 /** ONNX Runtime's own operators beside the standard's. */
-const RUNTIME_DOMAIN = "com.microsoft";
+export const RUNTIME_DOMAIN = "com.microsoft";
 /** What GroupQueryAttention gives fourth where `qk_output` says so: the shares, after the Softmax. */
 const AFTER_SOFTMAX = 2;
 /** The kernel wants heads of so many channels, or twice as many, and so on. */

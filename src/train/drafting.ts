@@ -38,6 +38,17 @@ export function shapeOf({ graph }: Draft, name: string): readonly number[] {
   return isStatic(shape) ? shape : [];
 }
 
+/** Operators that work element by element, on tensors of one shape and single numbers. */
+export const ELEMENTWISE: ReadonlySet<string> = new Set([
+  ...["Add", "Sub", "Mul", "Div", "Sum", "Neg", "Exp", "Log", "Erf", "Sqrt", "Reciprocal", "Abs"],
+  ...["Relu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "LeakyRelu", "Elu", "Clip"],
+]);
+
+/** Is it a constant of a single number? */
+export function isOneNumber({ graph }: Draft, name: string): boolean {
+  return graph.constants.get(name)?.shape.every((size) => size === 1) ?? false;
+}
+
 export interface PutOptions {
   readonly attributes?: Readonly<Record<string, Attr>>;
   readonly domain?: string;

@@ -12,12 +12,12 @@ import { floatAttr, type Graph, intAttr, type Node, type Type, typeOf } from "..
 import { numbersOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
 import { type Convolution, windowAttributes } from "../ops/gradient/convolution.ts";
-import { type Draft, draftOf, graphOf, type Put, putting, shapeOf } from "./drafting.ts";
+import { type Draft, draftOf, ELEMENTWISE, graphOf, type Put, putting, shapeOf } from "./drafting.ts";
 import { BLOCKED_DOMAIN } from "./layout.ts";
 
 /** Matrices with a shorter side gain nothing. */
 const LEAST_SIDE = 64;
-/** Places are laid out in as many lines at most: threads share out lines. */
+/** Places are laid out in as many lines at most: threads share out lines, and each ends in places that fill no kernel. */
 const MOST_LINES = 2;
 
 /** Axes of what lies in blocks, as ONNX Runtime counts them. */
@@ -28,12 +28,6 @@ const ONE_PLACE: Convolution = {
   ...{ kernel: [1, 1], strides: [1, 1], dilations: [1, 1], begin: [0, 0], end: [0, 0], output: [] },
   groups: 1,
 };
-
-/** Operators that work element by element, on tensors of one shape and single numbers. */
-export const ELEMENTWISE: ReadonlySet<string> = new Set([
-  ...["Add", "Sub", "Mul", "Div", "Sum", "Neg", "Exp", "Log", "Erf", "Sqrt", "Reciprocal", "Abs"],
-  ...["Relu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "LeakyRelu", "Elu", "Clip"],
-]);
 
 interface Products extends Draft {
   /** By a matrix's root: its name in blocks of columns (in `blocked`) or of rows. */

@@ -18,9 +18,8 @@ import {
 } from "../ir/graph.ts";
 import { numbersOf, valuesOf } from "../ir/tensor.ts";
 import { readsOf } from "../ir/uses.ts";
-import { type Draft, draftOf, graphOf, type Put, putting } from "./drafting.ts";
+import { type Draft, draftOf, ELEMENTWISE, graphOf, isOneNumber, type Put, putting } from "./drafting.ts";
 import { BLOCKED_DOMAIN } from "./layout.ts";
-import { ELEMENTWISE } from "./products.ts";
 
 /** Bytes of a tile at most: a few of them and the filters that make or take one fit into a core's second cache. */
 const TILE_BYTES = 512 * 1024;
@@ -38,9 +37,9 @@ interface Tiles extends Draft {
  * so many bytes. Additions are in the order of the tiles.
  */
 export function withTiles(graph: Graph, block: number, bytes = TILE_BYTES): Graph {
-  const wide = wideValues(graph, block, bytes);
-  if (wide.size === 0) return graph;
   const draft: Tiles = { ...draftOf(graph, block), tiles: new Map() };
+  const wide = wideValues(draft, bytes);
+  if (wide.size === 0) return graph;
   for (const node of graph.nodes) {
     const count = wide.get(node.outputs[0]);
     const [first, second] = node.inputs.map((name) => draft.tiles.get(name));
@@ -61,7 +60,7 @@ function isProduct(node: Node): boolean {
 }
 
 /** Each channel times its constant, and something added. */
-function isScaledSum({ graph }: Pick<Draft, "graph">, node: Node): boolean {
+function isScaledSum({ graph }: Draft, node: Node): boolean {
   const alone = node.op === "Conv" && node.domain === BLOCKED_DOMAIN && intAttr(node, "group", 1) > 1;
   return alone && node.inputs.length === 4 && node.inputs[2] === "" && graph.constants.has(node.inputs[1]);
 }
@@ -83,62 +82,86 @@ function tilesOf([, channels, ...places]: readonly number[], block: number, most
 }
 
 /** The values to tile, with the number of their tiles: products and what is made of them element by element, all of whose readers take tiles. */
-function wideValues(graph: Graph, block: number, bytes: number): Map<string, number> {
-  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  const wide = new Map<string, number>();
-  const single = (name: string): boolean => graph.constants.get(name)?.shape.every((size) => size === 1) ?? false;
-  const parts = (node: Node): readonly string[] =>
-    isScaledSum({ graph }, node) ? [node.inputs[0], node.inputs[3]] : node.inputs.filter((name) => !single(name));
-  for (const node of graph.nodes) {
-    const [y] = node.outputs;
-    const shape = shapeIn(graph, y);
-    const count = shape && tilesOf(shape, block, bytes);
-    if (count === undefined) continue;
-    const alike = (name: string): boolean => wide.has(name) && shapeIn(graph, name)?.join() === shape?.join();
-    const root = isProduct(node) && node.inputs.length < 4 && !wide.has(node.inputs[0]);
-    const made = (node.domain === "" && ELEMENTWISE.has(node.op)) || isScaledSum({ graph }, node);
-    if (root || (made && parts(node).length > 0 && parts(node).every(alike))) wide.set(y, count);
-  }
+function wideValues(draft: Draft, bytes: number): Map<string, number> {
+  const wide = candidates(draft, bytes);
   const readers = new Map<string, Node[]>();
-  for (const node of graph.nodes)
+  for (const node of draft.graph.nodes) {
     for (const name of readsOf(node)) readers.set(name, [...(readers.get(name) ?? []), node]);
-  const read = (name: string): readonly Node[] => readers.get(name) ?? [];
-  const isCut = (name: string): boolean => makers.get(name)?.op === "Reshape";
-  const takes = (node: Node, name: string): boolean => {
-    if (wide.has(node.outputs[0])) return !isProduct(node);
-    if (isProduct(node)) return node.inputs.lastIndexOf(name) === 0 && isCut(node.inputs[1]);
-    const filters = node.outputs[0];
-    const asFilters = (by: Node): boolean =>
-      isProduct(by) && by.inputs.length === 2 && by.inputs[1] === filters && !wide.has(by.inputs[0]);
-    return (
-      node.op === "Reshape" && node.domain === "" && read(filters).every(asFilters) && !graph.outputs.includes(filters)
-    );
-  };
-  const stays = (name: string): boolean => {
-    const maker = makers.get(name) as Node;
-    if (graph.outputs.includes(name) || !read(name).every((node) => takes(node, name))) return false;
-    return isProduct(maker)
-      ? read(name).some((node) => wide.has(node.outputs[0]))
-      : parts(maker).every((part) => wide.has(part));
-  };
+  }
   for (let changed = true; changed; ) {
-    const lost = [...wide.keys()].filter((name) => !stays(name));
+    const lost = [...wide.keys()].filter((name) => !stays({ draft, wide, readers }, name));
     for (const name of lost) wide.delete(name);
     changed = lost.length > 0;
   }
   return wide;
 }
 
-/** A value cut along an axis into `count` parts of one size. */
+/** What could be made in tiles, whoever reads it. */
+function candidates(draft: Draft, bytes: number): Map<string, number> {
+  const wide = new Map<string, number>();
+  for (const node of draft.graph.nodes) {
+    const [y] = node.outputs;
+    const shape = shapeIn(draft.graph, y);
+    const count = shape && tilesOf(shape, draft.block, bytes);
+    if (count === undefined) continue;
+    const alike = (name: string): boolean => wide.has(name) && shapeIn(draft.graph, name)?.join() === shape?.join();
+    const root = isProduct(node) && node.inputs.length < 4 && !wide.has(node.inputs[0]);
+    const parts = partsOf(draft, node);
+    if (root || (parts.length > 0 && parts.every(alike))) wide.set(y, count);
+  }
+  return wide;
+}
+
+/** What a node works on element by element; nothing where it does not. */
+function partsOf(draft: Draft, node: Node): string[] {
+  if (isScaledSum(draft, node)) return [node.inputs[0], node.inputs[3]];
+  const each = node.domain === "" && ELEMENTWISE.has(node.op);
+  return each ? node.inputs.filter((name) => !isOneNumber(draft, name)) : [];
+}
+
+interface Wide {
+  readonly draft: Draft;
+  readonly wide: ReadonlyMap<string, number>;
+  readonly readers: ReadonlyMap<string, readonly Node[]>;
+}
+
+/** Can a value be made in tiles, and does everything that reads it take tiles? A product that nothing works on has nothing to gain. */
+function stays(given: Wide, name: string): boolean {
+  const { draft, wide, readers } = given;
+  const maker = draft.makers.get(name);
+  const read = readers.get(name) ?? [];
+  if (maker === undefined || draft.graph.outputs.includes(name)) return false;
+  if (!read.every((node) => takes(given, node, name))) return false;
+  return isProduct(maker)
+    ? read.some((node) => wide.has(node.outputs[0]))
+    : partsOf(draft, maker).every((part) => wide.has(part));
+}
+
+/** Does a node take a wide value in tiles: element by element, to sum over its channels, or as filters? */
+function takes({ draft, wide, readers }: Wide, node: Node, name: string): boolean {
+  const [y] = node.outputs;
+  if (wide.has(y)) return !isProduct(node);
+  if (isProduct(node)) {
+    return node.inputs.lastIndexOf(name) === 0 && draft.makers.get(node.inputs[1])?.op === "Reshape";
+  }
+  if (node.op !== "Reshape" || node.domain !== "" || draft.graph.outputs.includes(y)) return false;
+  return (readers.get(y) ?? []).every((by) => {
+    return isProduct(by) && by.inputs.length === 2 && by.inputs[1] === y && !wide.has(by.inputs[0]);
+  });
+}
+
+/** A value that `from` reads cut along an axis into `count` parts of one size. */
 function cut(
   draft: Draft,
-  put: Put,
+  from: Node,
   name: string,
   { size, count, axis }: { size: number; count: number; axis: number },
 ): string[] {
+  const put = putting(draft, from);
   const outputs = Array.from({ length: count }, () => put.fresh("tile"));
   const inputs = [name, put.list(...outputs.map(() => size))];
-  draft.nodes.push({ op: "Split", domain: "", inputs, outputs, attrs: attrs({ axis: { i: axis } }), origin: [] });
+  const attributes = attrs({ axis: { i: axis } });
+  draft.nodes.push({ op: "Split", domain: "", inputs, outputs, attrs: attributes, origin: from.origin });
   return outputs;
 }
 
@@ -147,8 +170,8 @@ function made(draft: Tiles, node: Node, count: number): string[] {
   const put = putting(draft, node);
   const [x, filters, bias] = node.inputs;
   const size = channelsOf(draft, node.outputs[0]) / count;
-  const parts = cut(draft, put, filters, { size, count, axis: 0 });
-  const biases = bias ? cut(draft, put, bias, { size, count, axis: 0 }) : [];
+  const parts = cut(draft, node, filters, { size, count, axis: 0 });
+  const biases = bias ? cut(draft, node, bias, { size, count, axis: 0 }) : [];
   return parts.map((part, at) => again(put, node, [x, part, ...(bias ? [biases[at]] : [])]));
 }
 
@@ -178,7 +201,7 @@ function summed(draft: Tiles, node: Node, tiles: readonly string[]): void {
   const { block } = draft;
   const lanes = put.reshape(filters, [rows / block, columns / block, block * block]);
   const count = tiles.length;
-  const parts = cut(draft, put, lanes, { size: columns / block / count, count, axis: 1 });
+  const parts = cut(draft, node, lanes, { size: columns / block / count, count, axis: 1 });
   let sum = "";
   for (const [at, tile] of tiles.entries()) {
     const part = put.reshape(parts[at], [rows, columns / count, 1, 1]);

@@ -83,6 +83,37 @@ describe("a step in parts", () => {
     expect(await ran(4, 2, true, 100)).toEqual(one);
   });
 
+  it("takes inputs that are the same for all parts, and lie in one piece of memory", async () => {
+    const graph = parse(`
+      input x: float32[6, 3]
+      input up: float32[3]
+      input down: float32[3]
+      const w: float32[3] = random(1)
+      h = Mul(x, w)
+      higher = Add(h, up)
+      lower = Sub(higher, down)
+      square = Mul(lower, lower)
+      loss = ReduceMean(square) keepdims=0
+      return loss
+    `);
+    const both = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const half = (from: number): Tensor => ({ dtype: "float32", shape: [3], data: both.subarray(from, from + 3) });
+    const batch = new Map([
+      ["x", numbers([12, 3])],
+      ["up", half(0)],
+      ["down", half(3)],
+    ] as const);
+    const found: number[][] = [];
+    for (const workers of [1, 2]) {
+      const step = await openShards(graph, { loss: "loss", parameters: ["w"], shards: 2, workers });
+      const weights = initialWeights(graph, ["w"]);
+      for (let turn = 0; turn < 2; turn++) found.push(flat(await step.run(batch, weights)));
+      await step.release();
+    }
+    for (const each of found) expect(each).toEqual(found[0]);
+    expect(both).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
+  });
+
   it("refuses batches that are no whole number of parts, and says what first is not finite", async () => {
     const { graph, weights, options } = prepared(5, false);
     const step = await openShards(graph, { ...options, shards: 2, workers: 2 });
